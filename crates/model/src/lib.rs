@@ -1,0 +1,19 @@
+//! The words of the product as types: pure, without I/O, without a clock of its own.
+//!
+//! Everything else depends on this crate and it depends on nothing of ours. A file per noun.
+
+pub mod clock;
+pub mod command;
+pub mod driver;
+pub mod id;
+pub mod level;
+pub mod points;
+pub mod release;
+pub mod settings;
+pub mod span;
+pub mod value;
+
+pub use clock::{Clock, ManualClock, SystemClock, Time};
+pub use id::*;
+pub use level::Level;
+pub use value::{Data, Quality, Reason, Value};
