@@ -1,7 +1,7 @@
 //! Commands: a request with a deadline, and the evidence chain that shows how far it came.
 
 use crate::clock::Time;
-use crate::id::{AccountId, CommandId, DeviceId, TriggerId};
+use crate::id::{AccountId, CommandId, DeviceId, EdgeId, TriggerId};
 use crate::settings::Values;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,15 @@ pub enum Actor {
         /// The device.
         device: DeviceId,
     },
-    /// Somebody at the edge's own command line.
+    /// Somebody at a command line on the machine itself.
     Operator,
+    /// An edge, for what it reports of itself.
+    Edge {
+        /// The edge.
+        id: EdgeId,
+    },
+    /// Somebody who has not signed in.
+    Anonymous,
     /// The product itself: recovery, expiry, schedule.
     System,
 }
