@@ -1,1 +1,13 @@
-//! (see ARCHITECTURE.md)
+//! What both daemons need around their work: configuration files, logs, units that are restarted with
+//! back-off, and an orderly end.
+
+pub mod backoff;
+pub mod config;
+pub mod logging;
+pub mod shutdown;
+pub mod unit;
+
+pub use backoff::Backoff;
+pub use config::ConfigError;
+pub use shutdown::Shutdown;
+pub use unit::{UnitState, supervise};
