@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod command;
 pub mod driver;
+pub mod estate;
 pub mod id;
 pub mod level;
 pub mod object;
