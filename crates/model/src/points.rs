@@ -119,6 +119,10 @@ pub struct ModbusPoint {
     /// Point that holds the power of ten to scale by; always read in the same block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_point: Option<String>,
+    /// Raw number → datum, for registers that hold a choice: `{ 0 = "off", 1 = "heat" }`. Applied instead of
+    /// `scale`, and backwards on writes. A raw number that is not listed is bad quality (`out-of-range`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub map: BTreeMap<String, serde_json::Value>,
     /// Raw values that mean "not implemented". SunSpec points know theirs from their type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unimplemented: Vec<i64>,
