@@ -22,6 +22,8 @@ const COMMANDS_IN_A_ROW: u32 = 8;
 pub struct Job<Op, Reply> {
     /// What to do.
     pub op: Op,
+    /// The lane it came by: a command may probe a device that polls leave alone.
+    pub urgency: Urgency,
     /// When its asker stops waiting; the task drops it unsent after that.
     pub deadline: Instant,
     reply: oneshot::Sender<Result<Reply, LinkError>>,
@@ -62,7 +64,7 @@ impl<Op, Reply> Handle<Op, Reply> {
             Urgency::Poll => &self.polls,
             Urgency::Command => &self.commands,
         };
-        lane.try_send(Job { op, deadline, reply }).map_err(|error| match error {
+        lane.try_send(Job { op, urgency, deadline, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LinkError::Busy,
             mpsc::error::TrySendError::Closed(_) => LinkError::Closed,
         })?;
