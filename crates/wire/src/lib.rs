@@ -5,12 +5,14 @@
 //! `tests/golden/` holds one file per message: a change that breaks an older peer breaks that test.
 
 mod blob;
+mod enroll;
 mod message;
 mod record;
 mod release;
 mod topic;
 
 pub use blob::{BLOB_CHUNK, BlobChunk, BlobError};
+pub use enroll::{CodeError, EnrollCode, EnrollReply, EnrollRequest, GATE_NAME, Renew, Renewed, fingerprint};
 pub use message::{
     Ack, Announce, Backfill, BlobRequest, CommandMessage, Cursor, Down, Heartbeat, Hello, Records, Snapshot,
     SnapshotValue, Up,

@@ -1,5 +1,6 @@
 //! Messages by topic kind. `Up` and `Down` name them all; encode and decode in one place.
 
+use crate::enroll::{Renew, Renewed};
 use crate::record::{Class, Record};
 use crate::release::SignedRelease;
 use bo_model::command::CommandRequest;
@@ -146,6 +147,7 @@ pub enum Up {
     Snapshot(Snapshot),
     Heartbeat(Heartbeat),
     BlobRequest(BlobRequest),
+    Renew(Renew),
 }
 
 /// Everything the controller sends as JSON; blobs come raw under kind `blob`.
@@ -156,6 +158,7 @@ pub enum Down {
     Command(CommandMessage),
     Announce(Announce),
     Backfill(Backfill),
+    Renewed(Renewed),
 }
 
 impl Up {
@@ -167,6 +170,7 @@ impl Up {
             Up::Snapshot(message) => ("snapshot", json(message)),
             Up::Heartbeat(message) => ("heartbeat", json(message)),
             Up::BlobRequest(message) => ("blob-request", json(message)),
+            Up::Renew(message) => ("renew", json(message)),
         }
     }
 
@@ -178,6 +182,7 @@ impl Up {
             "snapshot" => parse(payload).map(Up::Snapshot),
             "heartbeat" => parse(payload).map(Up::Heartbeat),
             "blob-request" => parse(payload).map(Up::BlobRequest),
+            "renew" => parse(payload).map(Up::Renew),
             _ => Err(format!("unknown message kind `{kind}`")),
         }
     }
@@ -191,6 +196,7 @@ impl Down {
             Down::Command(message) => ("command", json(message)),
             Down::Announce(message) => ("announce", json(message)),
             Down::Backfill(message) => ("backfill", json(message)),
+            Down::Renewed(message) => ("renewed", json(message)),
         }
     }
 
@@ -201,6 +207,7 @@ impl Down {
             "command" => parse(payload).map(Down::Command),
             "announce" => parse(payload).map(Down::Announce),
             "backfill" => parse(payload).map(Down::Backfill),
+            "renewed" => parse(payload).map(Down::Renewed),
             _ => Err(format!("unknown message kind `{kind}`")),
         }
     }

@@ -123,6 +123,7 @@ fn ups() -> Vec<Up> {
             memory: 18_000_000,
         }),
         Up::BlobRequest(BlobRequest { hash: "00ff".into(), offset: 196_608 }),
+        Up::Renew(Renew { csr: "-----BEGIN CERTIFICATE REQUEST-----".into() }),
     ]
 }
 
@@ -140,6 +141,7 @@ fn downs() -> Vec<Down> {
             },
         }),
         Down::Backfill(Backfill { class: Class::History, epoch: 1, from: 10, to: 20 }),
+        Down::Renewed(Renewed { certificate: "-----BEGIN CERTIFICATE-----".into() }),
     ]
 }
 
