@@ -1,1 +1,4 @@
-//! (see ARCHITECTURE.md)
+//! End-to-end tests: real processes, real protocols, a real browser. The tests are in `tests/`; here is what
+//! several of them share.
+
+pub mod demo;
