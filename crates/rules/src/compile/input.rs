@@ -1,0 +1,86 @@
+//! Inputs: an address or a pattern becomes sources.
+
+use super::Builder;
+use crate::compiled::{From, Slot, Source};
+use crate::definition::Input;
+use bo_model::Data;
+
+impl Builder<'_> {
+    pub(super) fn input(&mut self, name: &str, input: &Input) {
+        let place = format!("input.{name}.of");
+        let from = match input.of.split_once('.') {
+            Some((device, status)) if !device.is_empty() && !status.is_empty() && !status.contains('*') => {
+                self.find(&place, input, device, status)
+            }
+            _ => {
+                self.wrong(&place, format!("`{}` is not written like Sensor_1.people", input.of));
+                From::Absent
+            }
+        };
+        let default = input.default.clone().map(Data::from_json);
+        self.inputs.push(Slot { name: name.to_owned(), from, policy: input.quality, default });
+    }
+
+    fn find(&mut self, place: &str, input: &Input, pattern: &str, status: &str) -> From {
+        let mut sources = Vec::new();
+        let mut lacks = None;
+        for (_, device) in self.context.matching(pattern) {
+            let mut stale_after = None;
+            if let Some(manifest) = &device.manifest {
+                match manifest.status.get(status) {
+                    Some(status) => stale_after = status.stale_after,
+                    None => {
+                        let names: Vec<_> = manifest.status.keys().map(String::as_str).collect();
+                        lacks = Some(format!(
+                            "{} has no status `{status}`; driver {} has {}",
+                            device.address,
+                            manifest.driver.name,
+                            names.join(", ")
+                        ));
+                        continue;
+                    }
+                }
+            }
+            sources.push(Source::Status {
+                device: device.address.clone(),
+                status: status.to_owned(),
+                stale_after,
+            });
+        }
+        if sources.is_empty() {
+            if input.default.is_none() {
+                let why = lacks.unwrap_or_else(|| {
+                    format!(
+                        "there is no {pattern} here: {}; give the input a `default` if it may be absent",
+                        self.context.inventory()
+                    )
+                });
+                self.wrong(place, why);
+            }
+            return From::Absent;
+        }
+        if pattern.contains('*') && input.fold.is_none() {
+            self.wrong(place, "a pattern needs `fold`: sum, mean, min, max, any, all or count");
+        }
+        let sources: Vec<u32> = sources.into_iter().map(|source| self.source(source)).collect();
+        match input.fold {
+            Some(fold) => From::Fold(fold, sources.into()),
+            None => From::One(sources[0]),
+        }
+    }
+
+    /// Index of a named input; an error at `place` when there is none.
+    pub(super) fn input_named(&mut self, place: &str, name: &str) -> Option<u32> {
+        if let Some(index) = self.inputs.iter().position(|slot| slot.name == name) {
+            return Some(index as u32);
+        }
+        let known: Vec<_> = self.inputs.iter().map(|slot| slot.name.as_str()).collect();
+        let known = if known.is_empty() {
+            "there are none".to_owned()
+        } else {
+            format!("there are {}", known.join(", "))
+        };
+        self.wrong(place, format!("there is no [input.{name}]; {known}"));
+        None
+    }
+}

@@ -1,0 +1,358 @@
+//! Evaluation: one pass over the conditions, then what follows from it. A pure function of the compiled
+//! trigger, its state, the inputs and the time. Nothing is allocated unless something happens.
+
+use crate::action::{Act, carry_out, is_permitted};
+use crate::compare::compare;
+use crate::compiled::{Compiled, Node, Op, Operand, Stretch, Test};
+use crate::definition::Policy;
+use crate::explain::trace;
+use crate::reader::{Grade, Reader};
+use crate::script::{dynamic, next_minute};
+use crate::state::{HoldState, PulseState, Scratch, State};
+use crate::trace::{Trace, Truth, Verdict};
+use bo_model::{Data, Time, Value};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A change of a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transition {
+    /// It became active.
+    Activated,
+    /// It cleared.
+    Cleared,
+}
+
+/// What came out of an evaluation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// It changed.
+    pub transition: Option<Transition>,
+    /// What the host has to do now, in order.
+    pub actions: Vec<Act>,
+    /// Evaluate again no later than this, even if no source changes; always after `now`.
+    pub next_due: Option<Time>,
+    /// The state changed in a way worth storing.
+    pub changed: bool,
+    /// Present when it changed, when it began to be held back, and when an action was withheld.
+    pub trace: Option<Box<Trace>>,
+}
+
+/// Evaluates. `values` are in the order of [`Compiled::sources`]; missing ones count as never read.
+pub fn evaluate(compiled: &Compiled, state: &mut State, values: &[Value], now: Time) -> Outcome {
+    state.fit(compiled);
+    let reader = Reader { compiled, values, now };
+    let mut pass = Pass::new(&reader);
+    let wanted = pass.run(state);
+    let was_held_back = state.held_back;
+    let verdict = decide(compiled, state, wanted, &mut pass);
+    let mut outcome = Outcome {
+        transition: None,
+        actions: Vec::new(),
+        next_due: (pass.due < Time(i64::MAX)).then_some(pass.due),
+        changed: pass.changed,
+        trace: None,
+    };
+    let mut withheld = Vec::new();
+    match verdict {
+        Verdict::Activated | Verdict::Cleared => {
+            let active = verdict == Verdict::Activated;
+            outcome.transition = Some(if active { Transition::Activated } else { Transition::Cleared });
+            act(&reader, active, &mut outcome.actions, &mut withheld);
+            outcome.trace = Some(Box::new(trace(&reader, state, verdict, withheld)));
+        }
+        Verdict::HeldBack if !was_held_back => {
+            outcome.trace = Some(Box::new(trace(&reader, state, verdict, withheld)));
+        }
+        _ => {}
+    }
+    outcome
+}
+
+/// Explains what [`evaluate`] would do now, changing nothing.
+pub fn explain(compiled: &Compiled, state: &State, values: &[Value], now: Time) -> Trace {
+    let mut state = state.clone();
+    state.fit(compiled);
+    let reader = Reader { compiled, values, now };
+    let mut pass = Pass::new(&reader);
+    let wanted = pass.run(&mut state);
+    let verdict = decide(compiled, &mut state, wanted, &mut pass);
+    trace(&reader, &state, verdict, Vec::new())
+}
+
+/// One pass over the conditions.
+struct Pass<'a> {
+    reader: &'a Reader<'a>,
+    now: Time,
+    due: Time,
+    changed: bool,
+}
+
+impl<'a> Pass<'a> {
+    fn new(reader: &'a Reader<'a>) -> Pass<'a> {
+        Pass { reader, now: reader.now, due: Time(i64::MAX), changed: false }
+    }
+
+    fn due(&mut self, at: Time) {
+        if at < self.due {
+            self.due = at;
+        }
+    }
+
+    /// Evaluates every condition and says what the trigger should be.
+    fn run(&mut self, state: &mut State) -> Truth {
+        let compiled = self.reader.compiled;
+        state.scratch.script_error = None;
+        for source in 0..compiled.sources.len() as u32 {
+            if let Some(at) = self.reader.stale_at(source) {
+                self.due(at);
+            }
+        }
+        for (index, node) in compiled.nodes.iter().enumerate() {
+            let raw = self.test(node, &mut state.pulses, &mut state.scratch);
+            state.scratch.results[index] = match node.hold {
+                Some(hold) => self.hold(raw, hold.span, &mut state.holds[hold.slot as usize]),
+                None => raw,
+            };
+        }
+        wanted(compiled, state)
+    }
+
+    fn test(&mut self, node: &Node, pulses: &mut [PulseState], scratch: &mut Scratch) -> Truth {
+        let result = |index: &u32| scratch.results[*index as usize];
+        match &node.test {
+            Test::All(of) => of.iter().fold(Truth::True, |all, child| all.and(result(child))),
+            Test::Any(of) => of.iter().fold(Truth::False, |any, child| any.or(result(child))),
+            Test::Not(child) => result(child).not(),
+            Test::Compare { input, op, right } => self.compare(*input, *op, right),
+            Test::Between { input, low, high } => {
+                self.compare(*input, Op::AtLeast, low).and(self.compare(*input, Op::AtMost, high))
+            }
+            Test::OneOf { input, values } => {
+                values.iter().fold(Truth::False, |any, value| any.or(self.compare(*input, Op::Equals, value)))
+            }
+            Test::Changed { input, slot, lasts } => self.pulse(*input, *lasts, &mut pulses[*slot as usize]),
+            Test::Quality { input, is } => self.reader.quality_is(*input, *is),
+            Test::Window { window, slot } => {
+                self.stretch(&mut scratch.stretches[*slot as usize], |now| window.at(now))
+            }
+            Test::Cron { cron, slot } => {
+                self.stretch(&mut scratch.stretches[*slot as usize], |now| cron.at(now))
+            }
+            Test::Webhook { source, lasts } => {
+                let call = self.reader.value(*source);
+                let called = call.quality.is_good().then_some(call.observed_at);
+                self.lasting(called, *lasts)
+            }
+            Test::Presence { sources, online } => self.presence(sources, *online),
+            Test::Script => self.script(scratch),
+        }
+    }
+
+    fn compare(&self, input: u32, op: Op, right: &Operand) -> Truth {
+        let Some(left) = self.reader.read(input) else { return Truth::Unknown };
+        match right {
+            Operand::Const(right) => compare(&left, op, right),
+            Operand::Input(other) => {
+                self.reader.read(*other).map_or(Truth::Unknown, |right| compare(&left, op, &right))
+            }
+        }
+    }
+
+    /// True from `at` for `lasts`. A call from the future (the clock went back) is over.
+    fn lasting(&mut self, at: Option<Time>, lasts: Duration) -> Truth {
+        let Some(at) = at.filter(|at| *at <= self.now) else { return Truth::False };
+        let end = at.after(lasts);
+        if end > self.now {
+            self.due(end);
+        }
+        Truth::from(end > self.now)
+    }
+
+    fn pulse(&mut self, input: u32, lasts: Duration, pulse: &mut PulseState) -> Truth {
+        let Some(data) = self.reader.read(input) else {
+            return match self.lasting(pulse.at, lasts) {
+                Truth::True => Truth::True,
+                _ => Truth::Unknown,
+            };
+        };
+        if *data != pulse.last {
+            pulse.at = (pulse.last != Data::None).then_some(self.now);
+            pulse.last = data.into_owned();
+            self.changed = true;
+        }
+        self.lasting(pulse.at, lasts)
+    }
+
+    fn stretch(&mut self, cache: &mut Option<Stretch>, ask: impl Fn(Time) -> Stretch) -> Truth {
+        let stretch = match *cache {
+            Some(known) if known.from <= self.now && self.now < known.until => known,
+            _ => *cache.insert(ask(self.now)),
+        };
+        self.due(stretch.until);
+        stretch.answer.into()
+    }
+
+    fn presence(&self, sources: &[u32], online: bool) -> Truth {
+        let all_online = sources.iter().fold(Truth::True, |all, source| {
+            let value = self.reader.value(*source);
+            all.and(match (self.reader.grade(*source), value.data.truth()) {
+                (Grade::Good, Some(there)) => there.into(),
+                _ => Truth::Unknown,
+            })
+        });
+        if online { all_online } else { all_online.not() }
+    }
+
+    fn script(&mut self, scratch: &mut Scratch) -> Truth {
+        let compiled = self.reader.compiled;
+        let Some(script) = &compiled.script else { return Truth::Unknown };
+        if script.condition == Some(true) {
+            self.due(next_minute(self.now));
+        }
+        let Some(inputs) = script_inputs(self.reader, true) else { return Truth::Unknown };
+        match script.ask(&mut scratch.scope, inputs, self.now, &compiled.zone) {
+            Ok(truth) => truth,
+            Err(why) => {
+                scratch.script_error = Some(why);
+                Truth::Unknown
+            }
+        }
+    }
+
+    /// `held_for`: true only once it was true, and could be told, for the whole span. Time in doubt neither
+    /// counts nor starts it anew; a clock that went back starts it anew.
+    fn hold(&mut self, raw: Truth, span: Duration, hold: &mut HoldState) -> Truth {
+        let before = *hold;
+        let result = match raw {
+            Truth::False => {
+                *hold = HoldState::default();
+                Truth::False
+            }
+            Truth::Unknown => {
+                if hold.since.is_some() && hold.doubt.is_none() {
+                    hold.doubt = Some(self.now);
+                }
+                Truth::Unknown
+            }
+            Truth::True => {
+                let doubted = hold.doubt.map_or(Duration::ZERO, |doubt| self.now.since(doubt));
+                let since = hold.since.map_or(self.now, |since| since.after(doubted)).min(self.now);
+                *hold = HoldState { since: Some(since), doubt: None };
+                let end = since.after(span);
+                if end > self.now {
+                    self.due(end);
+                }
+                Truth::from(end <= self.now)
+            }
+        };
+        self.changed |= *hold != before;
+        result
+    }
+}
+
+/// What the trigger should be, from the results of its conditions.
+fn wanted(compiled: &Compiled, state: &State) -> Truth {
+    let result = |index: u32| state.scratch.results[index as usize];
+    match compiled.until {
+        None => result(compiled.when),
+        Some(until) if state.active => result(until).not(),
+        Some(until) => result(compiled.when).and(result(until).not()),
+    }
+}
+
+/// When debounce, cooldown and minimum time allow the change that is pending.
+fn earliest(compiled: &Compiled, state: &State, now: Time) -> Time {
+    let stable = state.pending.unwrap_or(now).after(compiled.debounce);
+    let rest = match state.since {
+        Some(since) if state.active => since.after(compiled.min_active),
+        Some(since) => since.after(compiled.cooldown),
+        None => stable,
+    };
+    stable.max(rest)
+}
+
+fn decide(compiled: &Compiled, state: &mut State, wanted: Truth, pass: &mut Pass<'_>) -> Verdict {
+    let now = pass.now;
+    // A clock that went back must not make times of the past lie in the future: they would never be over.
+    for time in [&mut state.since, &mut state.pending] {
+        if time.is_some_and(|time| time > now) {
+            *time = Some(now);
+            pass.changed = true;
+        }
+    }
+    let held_back = wanted == Truth::Unknown;
+    pass.changed |= held_back != state.held_back;
+    state.held_back = held_back;
+    if held_back || (wanted == Truth::True) == state.active {
+        pass.changed |= state.pending.take().is_some();
+        return if held_back { Verdict::HeldBack } else { Verdict::Unchanged };
+    }
+    if state.pending.is_none() {
+        state.pending = Some(now);
+        pass.changed = true;
+    }
+    let earliest = earliest(compiled, state, now);
+    if now < earliest {
+        pass.due(earliest);
+        return Verdict::Waiting;
+    }
+    state.active = !state.active;
+    state.since = Some(now);
+    state.pending = None;
+    state.activations += u64::from(state.active);
+    pass.changed = true;
+    if state.active { Verdict::Activated } else { Verdict::Cleared }
+}
+
+/// The actions of a transition: those of the definition, then the script's.
+fn act(reader: &Reader<'_>, active: bool, acts: &mut Vec<Act>, withheld: &mut Vec<String>) {
+    let compiled = reader.compiled;
+    let definition = &compiled.definition;
+    if !active {
+        for (index, action) in definition.on_active.iter().enumerate() {
+            if let Some(alarm) = &action.alarm {
+                acts.push(Act::ClearAlarm { key: format!("{index}"), severity: alarm.severity });
+            }
+        }
+    }
+    let list = if active { &definition.on_active } else { &definition.on_clear };
+    for (index, action) in list.iter().enumerate() {
+        carry_out(action, &format!("{index}"), reader, acts, withheld);
+    }
+    let Some(script) = compiled.script.as_ref().filter(|script| script.actions) else { return };
+    let inputs = script_inputs(reader, false).unwrap_or_default();
+    match script.actions(active, inputs) {
+        Err(why) => withheld.push(why),
+        Ok(actions) => {
+            for action in actions {
+                match &action.command {
+                    Some(target) if !is_permitted(compiled, target) => {
+                        withheld.push(format!("{target}: not among the commands this trigger permits"));
+                    }
+                    _ if action.alarm.is_some() => {
+                        withheld
+                            .push("rule.rhai: alarms belong into trigger.toml, so that they clear".into());
+                    }
+                    _ => carry_out(&action, "", reader, acts, withheld),
+                }
+            }
+        }
+    }
+}
+
+/// Inputs as a script sees them. `strict`: nothing unless each may be acted on; otherwise those that may not
+/// are `()`.
+fn script_inputs(reader: &Reader<'_>, strict: bool) -> Option<rhai::Map> {
+    let mut map = rhai::Map::new();
+    for (index, slot) in reader.compiled.inputs.iter().enumerate() {
+        let value = match reader.read(index as u32) {
+            Some(data) => dynamic(&data),
+            None if strict && slot.policy != Policy::Any => return None,
+            None => rhai::Dynamic::UNIT,
+        };
+        map.insert(slot.name.as_str().into(), value);
+    }
+    Some(map)
+}
