@@ -161,7 +161,7 @@ fn command(
         Some(text) => length(text, &compiled.params).map(Some),
         None => Ok(None),
     };
-    let within = length(&action.paramsin);
+    let within = length(&action.within);
     let lasts = length(&action.lease.as_ref().map(|lease| lease.lasts.clone()));
     let (params, then, within, lasts) = match (params, then, within, lasts) {
         (Ok(params), Ok(then), Ok(within), Ok(lasts)) => (params, then, within, lasts),

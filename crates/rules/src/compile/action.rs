@@ -28,7 +28,7 @@ impl Builder<'_> {
             return self.wrong(place, "give it one of command, alarm, notify or emit");
         }
         if action.command.is_none()
-            && (!action.params.is_empty() || action.lease.is_some() || action.paramsin.is_some())
+            && (!action.params.is_empty() || action.lease.is_some() || action.within.is_some())
         {
             self.wrong(place, "`params`, `lease` and `within` belong to `command`");
         }
@@ -94,8 +94,8 @@ impl Builder<'_> {
             self.wrong(format!("{place}.command"), why);
         }
         self.values(&format!("{place}.params"), &action.params, fields);
-        if let Some(within) = &action.paramsin {
-            self.length(&format!("{place}.paramsin"), Some(within));
+        if let Some(within) = &action.within {
+            self.length(&format!("{place}.within"), Some(within));
         }
         if let Some(lease) = &action.lease {
             if let Err(why) = length(&lease.lasts, &self.params) {
