@@ -99,3 +99,15 @@ pub fn python_peers() -> Result<PathBuf> {
     std::fs::write(stamp, wanted)?;
     Ok(venv.join("bin"))
 }
+
+/// Playwright and axe for the browser tests, from npm, pinned by the lock file.
+pub fn browser_peers() -> Result<()> {
+    let folder = root().join("tests/browser");
+    if folder.join("node_modules/playwright-core").exists() {
+        return Ok(());
+    }
+    say("Installing the browser tests' packages");
+    let mut install = command("npm", &["ci", "--no-audit", "--no-fund", "--silent"]);
+    install.current_dir(folder);
+    run(install)
+}

@@ -1,1 +1,8 @@
-export {};
+// The console's islands. A page is complete without them; each adds what must be live or rich.
+import "./shell";
+import "./when";
+import "./confirm";
+import "./palette";
+import "./live";
+import "./chart";
+import "./map";

@@ -1,0 +1,144 @@
+// `<bo-chart src="/api/v1/…/history?…" unit="W" title="AC power">`: a line chart of one point with gaps where
+// nothing was known. Loaded as it scrolls into view; the range buttons reload it.
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+
+interface Row {
+  at: number; // microseconds
+  min?: number | null;
+  avg: number | null;
+  max?: number | null;
+}
+
+const DAY = 86_400_000;
+const RANGES: [string, number][] = [
+  ["1 h", DAY / 24],
+  ["24 h", DAY],
+  ["7 d", 7 * DAY],
+  ["30 d", 30 * DAY],
+];
+
+function token(name: string): string {
+  // A custom property may hold light-dark(): resolve it through a real colour property.
+  const probe = document.createElement("span");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  return colour;
+}
+
+class Chart extends HTMLElement {
+  private plot: uPlot | null = null;
+  private span = DAY;
+  private readonly sized = new ResizeObserver(() => this.resize());
+
+  connectedCallback(): void {
+    this.classList.add("chart");
+    const seen = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      seen.disconnect();
+      this.ranges();
+      void this.load();
+    });
+    seen.observe(this);
+    this.sized.observe(this);
+  }
+
+  disconnectedCallback(): void {
+    this.sized.disconnect();
+    this.plot?.destroy();
+  }
+
+  private ranges(): void {
+    const bar = document.createElement("div");
+    bar.className = "row";
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Time range");
+    for (const [label, span] of RANGES) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "btn btn--small btn--quiet";
+      button.textContent = label;
+      button.setAttribute("aria-pressed", String(span === this.span));
+      button.addEventListener("click", () => {
+        this.span = span;
+        for (const other of bar.children) other.setAttribute("aria-pressed", String(other === button));
+        void this.load();
+      });
+      bar.append(button);
+    }
+    this.prepend(bar);
+  }
+
+  private async load(): Promise<void> {
+    const source = new URL(this.getAttribute("src") ?? "", location.href);
+    const to = Date.now();
+    source.searchParams.set("from", String((to - this.span) * 1000));
+    source.searchParams.set("to", String(to * 1000));
+    source.searchParams.set("points", "600");
+    let rows: Row[];
+    try {
+      const reply = await fetch(source, { headers: { accept: "application/json" } });
+      if (!reply.ok) throw new Error(`the controller answered ${reply.status}`);
+      rows = ((await reply.json()) as { items: Row[] }).items;
+    } catch (error) {
+      this.say(`The history could not be loaded: ${error instanceof Error ? error.message : "no connection"}.`);
+      return;
+    }
+    if (rows.length === 0) {
+      this.say("No history in this range yet.");
+      return;
+    }
+    this.draw(rows, to);
+  }
+
+  private say(text: string): void {
+    this.plot?.destroy();
+    this.plot = null;
+    this.querySelector(".empty")?.remove();
+    const note = document.createElement("p");
+    note.className = "empty";
+    note.textContent = text;
+    this.append(note);
+  }
+
+  private draw(rows: Row[], to: number): void {
+    this.querySelector(".empty")?.remove();
+    this.plot?.destroy();
+    const unit = this.getAttribute("unit") ?? "";
+    const colour = token("--series-1");
+    const line = token("--line");
+    const axis = { stroke: token("--text-2"), grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    const times = rows.map((row) => row.at / 1_000_000);
+    const data: uPlot.AlignedData = [
+      times,
+      rows.map((row) => row.avg),
+      rows.map((row) => row.min ?? row.avg),
+      rows.map((row) => row.max ?? row.avg),
+    ];
+    this.plot = new uPlot(
+      {
+        width: this.clientWidth,
+        height: 260,
+        scales: { x: { min: (to - this.span) / 1000, max: to / 1000 } },
+        axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (unit ? `${tick} ${unit}` : `${tick}`)) }],
+        series: [
+          {},
+          { label: this.getAttribute("title") ?? "Value", stroke: colour, width: 1.5, spanGaps: false },
+          { label: "min", stroke: "transparent", points: { show: false } },
+          { label: "max", stroke: "transparent", points: { show: false } },
+        ],
+        bands: [{ series: [3, 2], fill: colour.replace("rgb(", "rgba(").replace(")", ", 0.15)") }],
+      },
+      data,
+      this,
+    );
+  }
+
+  private resize(): void {
+    if (this.plot && this.clientWidth > 0) this.plot.setSize({ width: this.clientWidth, height: 260 });
+  }
+}
+
+customElements.define("bo-chart", Chart);
