@@ -1,0 +1,228 @@
+//! Commands: one path for the controller, the local page, the command line, triggers and logic devices.
+//!
+//! requested → authorised → arbitrated → written → read back → effect observed; each step is a record of
+//! class `command`. The same id twice is done once, a restart included; after its deadline nothing is written.
+
+pub mod arbiter;
+pub mod effect;
+mod pipeline;
+mod progress;
+
+pub use arbiter::{Hold, Policy};
+
+use crate::board::{Board, Recorder};
+use crate::devices::Devices;
+use crate::error::EdgeError;
+use crate::store::Store;
+use arbiter::Arbiter;
+use bo_model::clock::SharedClock;
+use bo_model::command::{Actor, CommandRequest, Priority, Stage, Step};
+use bo_model::{CommandId, DeviceId, IdGen};
+use bo_runtime::Shutdown;
+use bo_wire::{Body, Class};
+use progress::Progress;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+
+/// Commands under way at once; more are refused.
+const AT_ONCE: usize = 1024;
+/// How often leases are looked at.
+const LEASES_EVERY: Duration = Duration::from_secs(1);
+/// How long a safe value may take to be written.
+const SAFE_VALUE_WITHIN: Duration = Duration::from_secs(30);
+const HOLD: &str = "hold";
+
+/// The one way to change a device. Cheap to clone.
+#[derive(Clone)]
+pub struct Commands {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    board: Arc<Board>,
+    devices: Arc<Devices>,
+    record: Recorder,
+    store: Store,
+    clock: SharedClock,
+    ids: Arc<IdGen>,
+    arbiter: Mutex<Arbiter>,
+    progress: Mutex<Progress>,
+    room: Arc<Semaphore>,
+    shutdown: Shutdown,
+}
+
+/// What the pipeline needs.
+pub struct Parts {
+    /// Where effects are seen.
+    pub board: Arc<Board>,
+    /// Who carries them out.
+    pub devices: Arc<Devices>,
+    /// Where evidence goes.
+    pub record: Recorder,
+    /// Memory across restarts.
+    pub store: Store,
+    /// Time.
+    pub clock: SharedClock,
+    /// Ids for commands made here.
+    pub ids: Arc<IdGen>,
+    /// How long holds last.
+    pub policy: Policy,
+    /// The end.
+    pub shutdown: Shutdown,
+}
+
+impl Commands {
+    /// Starts with the holds and the ids that survived a restart. A command that was under way when the agent
+    /// stopped is reported as failed: nobody knows whether it was written.
+    pub fn start(parts: Parts, state: &Path) -> Result<Commands, EdgeError> {
+        let holds = Store::load::<Hold>(state, HOLD)?;
+        let (progress, interrupted) = Progress::restore(Store::load(state, progress::KIND)?);
+        let commands = Commands {
+            shared: Arc::new(Shared {
+                arbiter: Mutex::new(Arbiter::new(parts.policy, holds.into_values())),
+                progress: Mutex::new(progress),
+                room: Arc::new(Semaphore::new(AT_ONCE)),
+                board: parts.board,
+                devices: parts.devices,
+                record: parts.record,
+                store: parts.store,
+                clock: parts.clock,
+                ids: parts.ids,
+                shutdown: parts.shutdown,
+            }),
+        };
+        for command in interrupted {
+            let why = "the agent was restarted while it was under way; whether it was written is not known";
+            commands.shared.finish(command, Stage::Failed { why: why.into() }, true);
+        }
+        let leases = commands.clone();
+        commands.shared.shutdown.spawn(async move { leases.watch_leases().await });
+        Ok(commands)
+    }
+
+    /// Takes a request and carries it out in the background. The receiver shows how far it came; asking with
+    /// an id that is known already shows the first one's.
+    pub fn submit(&self, request: CommandRequest) -> watch::Receiver<Stage> {
+        let durable = !matches!(request.actor, Actor::Trigger { .. } | Actor::Driver { .. } | Actor::System);
+        let known = {
+            let now = self.shared.clock.now();
+            let mut progress = self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.begin(&request, now)
+        };
+        let stage = match known {
+            progress::Begin::Known(stage) => return stage,
+            progress::Begin::New(stage) => stage,
+        };
+        (self.shared.record)(
+            Class::Command,
+            self.shared.clock.now(),
+            Body::Command { request: request.clone() },
+        );
+        let Ok(room) = self.shared.room.clone().try_acquire_owned() else {
+            let why = format!("{AT_ONCE} commands are under way already");
+            self.shared.finish(request.id, Stage::Refused { why }, false);
+            return stage;
+        };
+        let shared = self.shared.clone();
+        self.shared.shutdown.spawn(async move {
+            let id = request.id;
+            let last = pipeline::run(&shared, request, durable).await;
+            shared.finish(id, last, durable);
+            drop(room);
+        });
+        stage
+    }
+
+    /// Takes a request and waits for its final stage.
+    pub async fn execute(&self, request: CommandRequest) -> Stage {
+        let mut stage = self.submit(request);
+        match stage.wait_for(Stage::is_final).await {
+            Ok(last) => last.clone(),
+            Err(_) => Stage::Failed { why: "the agent is shutting down".into() },
+        }
+    }
+
+    /// A fresh id for a command made here.
+    pub fn id(&self) -> CommandId {
+        self.shared.ids.make()
+    }
+
+    /// Everything held now, for the local page and `status`.
+    pub fn holds(&self) -> Vec<Hold> {
+        let now = self.shared.clock.now();
+        let arbiter = self.shared.arbiter();
+        let mut holds: Vec<Hold> = arbiter.holds().filter(|hold| hold.until > now).cloned().collect();
+        holds.sort_by(|a, b| (a.device, &a.target).cmp(&(b.device, &b.target)));
+        holds
+    }
+
+    /// Ends a hold, so that triggers and schedules may act again.
+    pub fn release(&self, device: DeviceId, target: &str) -> bool {
+        let released = self.shared.arbiter().release(device, target).is_some();
+        self.shared.store.remove(HOLD, format!("{device}/{target}"));
+        released
+    }
+
+    async fn watch_leases(&self) {
+        let mut every = tokio::time::interval(LEASES_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = every.tick() => {}
+                () = self.shared.shutdown.signalled() => return,
+            }
+            let now = self.shared.clock.now();
+            self.shared
+                .progress
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .prune(now, &self.shared.store);
+            let ended = self.shared.arbiter().expire(now);
+            for hold in ended {
+                self.shared.store.remove(HOLD, format!("{}/{}", hold.device, hold.target));
+                let Some((command, params)) = hold.then else { continue };
+                self.submit(CommandRequest {
+                    id: self.id(),
+                    device: hold.device,
+                    command,
+                    params,
+                    actor: Actor::System,
+                    priority: hold.priority.min(Priority::Trigger),
+                    deadline: now.after(SAFE_VALUE_WITHIN),
+                    lease: None,
+                    reason: Some(format!("the lease of command {} has ended", hold.command)),
+                });
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn arbiter(&self) -> std::sync::MutexGuard<'_, Arbiter> {
+        self.arbiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a link of the evidence chain and shows it to whoever waits.
+    fn step(&self, command: CommandId, stage: Stage) {
+        let at = self.clock.now();
+        (self.record)(Class::Command, at, Body::Step { step: Step { command, stage: stage.clone(), at } });
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).advance(command, stage);
+    }
+
+    fn finish(&self, command: CommandId, stage: Stage, durable: bool) {
+        if durable {
+            let at = self.clock.now();
+            self.store.put(
+                progress::KIND,
+                command.to_string(),
+                &progress::Kept { at, last: Some(stage.clone()) },
+            );
+        }
+        self.step(command, stage);
+    }
+}
+
+#[cfg(test)]
+mod tests;

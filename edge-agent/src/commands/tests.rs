@@ -1,0 +1,237 @@
+//! What a person, a trigger and the controller can rely on when they command a device.
+
+use super::*;
+use crate::devices::{Carried, CommandError, CommandQueue};
+use bo_model::command::Lease;
+use bo_model::driver::Manifest;
+use bo_model::release::SiteDevice;
+use bo_model::settings::Values;
+use bo_model::{Clock, ManualClock, Time, Value};
+use serde_json::json;
+
+const DRIVER: &str = r#"
+[driver]
+name = "relay"
+version = "1.0.0"
+title = "Relay"
+kind = "hardware"
+module = "Relay"
+[status.power]
+type = "boolean"
+[command.set_power]
+target = "power"
+publish = [{ topic = "x", payload = "{on}" }]
+effect = { status = "power", equals = "{on}", within = "5s" }
+params.on = { type = "boolean", required = true }
+[command.blink]
+publish = [{ topic = "x", payload = "blink" }]
+"#;
+
+const RELAY: &str = "0198c0de-0000-7000-8000-000000000001";
+
+type Written = Arc<Mutex<Vec<(String, Values)>>>;
+
+struct Site {
+    commands: Commands,
+    clock: Arc<ManualClock>,
+    records: Arc<Mutex<Vec<Body>>>,
+    written: Written,
+    store: Store,
+    shutdown: Shutdown,
+    folder: tempfile::TempDir,
+}
+
+/// A site with one relay. `obeys`: it shows what it was told.
+fn site(obeys: bool) -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder, ManualClock::at(Time::from_seconds(1_000)), obeys)
+}
+
+fn start(folder: tempfile::TempDir, clock: Arc<ManualClock>, obeys: bool) -> Site {
+    let records: Arc<Mutex<Vec<Body>>> = Arc::default();
+    let sink = records.clone();
+    let record: Recorder = Arc::new(move |_, _, body| sink.lock().unwrap().push(body));
+    let board = Board::new(clock.clone(), record.clone());
+    let devices = Arc::new(Devices::default());
+    let shutdown = Shutdown::new();
+    let manifest = Arc::new(Manifest::parse(DRIVER).unwrap());
+    let slots = board.add(RELAY.parse().unwrap(), &manifest.status, |_| None);
+    let written = Written::default();
+    let relay = SiteDevice {
+        id: RELAY.parse().unwrap(),
+        system: RELAY.parse().unwrap(),
+        address: "Relay_1".into(),
+        name: String::new(),
+        driver: "relay".into(),
+        link: None,
+        settings: Values::new(),
+        enabled: true,
+    };
+    let (shown, place, now, log) = (board.clone(), slots.clone(), clock.clone(), written.clone());
+    devices.start(&shutdown, &board, relay, manifest, slots, move |queue: CommandQueue, shutdown| {
+        let (shown, place, now, log) = (shown.clone(), place.clone(), now.clone(), log.clone());
+        async move {
+            let mut queue = queue.lock().await;
+            loop {
+                let command = tokio::select! {
+                    Some(command) = queue.recv() => command,
+                    () = shutdown.signalled() => return Ok(()),
+                };
+                if command.name == "blink" {
+                    let _ = command.reply.send(Err(CommandError::Failed("the lamp is broken".into())));
+                    continue;
+                }
+                log.lock().unwrap().push((command.name, command.params.clone()));
+                let _ = command.reply.send(Ok(Carried::Written));
+                if obeys {
+                    let on = command.params["on"] == json!(true);
+                    shown.set(place.slot("power").unwrap(), Value::good(on, now.now()));
+                }
+            }
+        }
+    });
+    let path = folder.path().join("state.sqlite");
+    let store = Store::open(&path).unwrap();
+    let parts = Parts {
+        board,
+        devices,
+        record,
+        store: store.clone(),
+        clock: clock.clone(),
+        ids: Arc::new(IdGen::new(clock.clone(), 1)),
+        policy: Policy { manual: Duration::from_secs(3600), life_safety: Duration::from_secs(7200) },
+        shutdown: shutdown.clone(),
+    };
+    let commands = Commands::start(parts, &path).unwrap();
+    Site { commands, clock, records, written, store, shutdown, folder }
+}
+
+impl Site {
+    fn request(&self, command: &str, params: serde_json::Value) -> CommandRequest {
+        CommandRequest {
+            id: self.commands.id(),
+            device: RELAY.parse().unwrap(),
+            command: command.into(),
+            params: serde_json::from_value(params).unwrap(),
+            actor: Actor::Operator,
+            priority: Priority::Manual,
+            deadline: self.clock.now().after(Duration::from_secs(30)),
+            lease: None,
+            reason: None,
+        }
+    }
+
+    fn steps(&self, id: CommandId) -> Vec<&'static str> {
+        let records = self.records.lock().unwrap();
+        let steps = records.iter().filter_map(|body| match body {
+            Body::Step { step } if step.command == id => Some(step.stage.word()),
+            _ => None,
+        });
+        steps.collect()
+    }
+
+    async fn stop(self) -> (tempfile::TempDir, Arc<ManualClock>) {
+        assert!(self.shutdown.drain(Duration::from_secs(5)).await);
+        self.store.close().await.unwrap();
+        (self.folder, self.clock)
+    }
+}
+
+#[tokio::test]
+async fn a_command_leaves_its_evidence_up_to_the_observed_effect() {
+    let site = site(true);
+    let request = site.request("set_power", json!({"on": true}));
+    assert_eq!(site.commands.execute(request.clone()).await, Stage::Observed);
+    assert_eq!(site.steps(request.id), ["authorised", "arbitrated", "written", "observed"]);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_id_twice_is_done_once_even_across_a_restart() {
+    let first = site(true);
+    let request = first.request("set_power", json!({"on": true}));
+    first.commands.execute(request.clone()).await;
+    assert_eq!(first.commands.execute(request.clone()).await, Stage::Observed);
+    assert_eq!(first.written.lock().unwrap().len(), 1);
+    let (folder, clock) = first.stop().await;
+
+    let second = start(folder, clock, true);
+    assert_eq!(second.commands.execute(request).await, Stage::Observed);
+    assert!(second.written.lock().unwrap().is_empty());
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn bad_requests_are_refused_in_words_and_nothing_is_written() {
+    let site = site(true);
+    let cases = [
+        (site.request("set_power", json!({})), "`on` is required"),
+        (site.request("explode", json!({})), "no command `explode`"),
+        (
+            CommandRequest { deadline: site.clock.now(), ..site.request("set_power", json!({"on": true})) },
+            "deadline",
+        ),
+    ];
+    for (request, part) in cases {
+        let Stage::Refused { why } = site.commands.execute(request).await else { panic!("{part}") };
+        assert!(why.contains(part), "{why}");
+    }
+    assert!(site.written.lock().unwrap().is_empty());
+    site.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_that_is_not_seen_is_not_claimed() {
+    let site = site(false);
+    let request = site.request("set_power", json!({"on": true}));
+    let last = site.commands.execute(request).await;
+    assert_eq!(last, Stage::TimedOut { waiting_for: "power to be on".into() });
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_trigger_waits_behind_a_person_until_the_person_lets_go() {
+    let site = site(true);
+    site.commands.execute(site.request("set_power", json!({"on": true}))).await;
+    let trigger = |site: &Site| CommandRequest {
+        priority: Priority::Trigger,
+        ..site.request("set_power", json!({"on": false}))
+    };
+    let Stage::Refused { why } = site.commands.execute(trigger(&site)).await else { panic!() };
+    assert!(why.contains("an operator on site holds it"), "{why}");
+    assert!(site.commands.release(RELAY.parse().unwrap(), "power"));
+    assert_eq!(site.commands.execute(trigger(&site)).await, Stage::Observed);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_that_failed_holds_nothing() {
+    let site = site(true);
+    let last = site.commands.execute(site.request("blink", json!({}))).await;
+    assert_eq!(last, Stage::Failed { why: "the lamp is broken".into() });
+    assert!(site.commands.holds().is_empty());
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_while_the_agent_was_down_is_made_good_at_start() {
+    let first = site(true);
+    let lease = Lease {
+        until: first.clock.now().after(Duration::from_secs(600)),
+        then: Some(Values::from([("on".into(), json!(false))])),
+    };
+    let request = CommandRequest { lease: Some(lease), ..first.request("set_power", json!({"on": true})) };
+    assert_eq!(first.commands.execute(request).await, Stage::Observed);
+    let (folder, clock) = first.stop().await;
+    clock.advance(Duration::from_secs(900));
+
+    let second = start(folder, clock, true);
+    let done = async {
+        while second.written.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), done).await.unwrap();
+    assert_eq!(second.written.lock().unwrap()[0].1["on"], json!(false));
+    second.stop().await;
+}

@@ -1,0 +1,15 @@
+//! The edge agent: it keeps a building running with no controller in reach, and tells the controller
+//! everything when there is one.
+//!
+//! `board` holds every value; `devices` and `links` feed it; `triggers` and `commands` act on it; `journal`
+//! and `uplink` carry it up; `release` decides what all of them run. `src/main.rs` is the command line.
+
+pub mod board;
+pub mod commands;
+pub mod config;
+pub mod devices;
+pub mod error;
+pub mod site;
+pub mod store;
+
+pub use error::EdgeError;

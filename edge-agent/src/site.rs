@@ -1,0 +1,297 @@
+//! What the agent is asked to run, checked: a site with the drivers it names. A site comes from a release or
+//! from a hand-written site file beside a folder of drivers; from here on both are the same.
+
+use crate::error::EdgeError;
+use bo_model::driver::{LinkKind, Manifest};
+use bo_model::release::{LinkConfig, Site, SiteDevice};
+use bo_model::settings::{Values, check_all};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A driver on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Driver {
+    /// Its `driver.toml`.
+    pub manifest: Arc<Manifest>,
+    /// The folder it was read from.
+    pub folder: PathBuf,
+    /// Identity of its content: hash of the package, or of the folder's manifest and component.
+    pub hash: String,
+}
+
+/// A site and its drivers, checked against each other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// Hash of the release; `file` for a site file.
+    pub release: String,
+    /// What to run.
+    pub site: Site,
+    /// Drivers by name.
+    pub drivers: BTreeMap<String, Driver>,
+}
+
+impl Desired {
+    /// Reads a site file with its folders of drivers and triggers, and checks all of it.
+    pub fn from_file(path: &Path, drivers: &Path, triggers: Option<&Path>) -> Result<Desired, EdgeError> {
+        let mut site: Site = bo_runtime::config::load(path)?;
+        let mut mistakes = Vec::new();
+        let used: HashSet<&str> = site.devices.iter().map(|device| device.driver.as_str()).collect();
+        let mut found = BTreeMap::new();
+        for name in used {
+            match read_driver(&drivers.join(name)) {
+                Ok(driver) => drop(found.insert(name.to_owned(), driver)),
+                Err(sentence) => mistakes.push(sentence),
+            }
+        }
+        for trigger in site.triggers.iter_mut().filter(|trigger| trigger.definition.is_empty()) {
+            let Some(folder) = triggers.map(|folder| folder.join(&trigger.name)) else {
+                mistakes.push(format!(
+                    "trigger {}: has no `definition`, and no --triggers folder was given",
+                    trigger.name
+                ));
+                continue;
+            };
+            match std::fs::read_to_string(folder.join("trigger.toml")) {
+                Ok(text) => trigger.definition = text,
+                Err(error) => mistakes.push(format!(
+                    "trigger {}: cannot read {}: {error}",
+                    trigger.name,
+                    folder.join("trigger.toml").display()
+                )),
+            }
+            trigger.script = std::fs::read_to_string(folder.join("rule.rhai")).ok();
+        }
+        Desired { release: "file".into(), site, drivers: found }.checked(path.display().to_string(), mistakes)
+    }
+
+    /// Checks the parts against each other; every mistake is named at once.
+    pub fn checked(mut self, place: String, mut mistakes: Vec<String>) -> Result<Desired, EdgeError> {
+        mistakes.extend(self.settle());
+        if mistakes.is_empty() {
+            return Ok(self);
+        }
+        mistakes.sort();
+        Err(EdgeError::Site { place, mistakes })
+    }
+
+    /// Fills in the drivers' defaults and returns what is wrong.
+    fn settle(&mut self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        let systems: HashSet<_> = self.site.systems.iter().map(|system| system.id).collect();
+        let mut ids = HashSet::new();
+        let mut addresses = HashMap::new();
+        for device in &mut self.site.devices {
+            let place = format!("device {} ({})", device.address, device.id);
+            if !ids.insert(device.id) {
+                mistakes.push(format!("{place}: another device has the same id"));
+            }
+            if !systems.contains(&device.system) {
+                mistakes.push(format!("{place}: there is no system {}", device.system));
+            }
+            if let Some(other) = addresses.insert((device.system, device.address.clone()), device.id) {
+                mistakes.push(format!("{place}: device {other} has the same address in its system"));
+            }
+            let Some(driver) = self.drivers.get(&device.driver) else { continue };
+            mistakes.extend(
+                check_link(device, &driver.manifest, &self.site.links).map(|why| format!("{place}: {why}")),
+            );
+            match check_all(&driver.manifest.settings, &device.settings) {
+                Ok(settled) => device.settings = settled,
+                Err(errors) => mistakes
+                    .extend(errors.into_iter().map(|(key, why)| format!("{place}: setting `{key}` {why}"))),
+            }
+        }
+        let mut triggers = HashSet::new();
+        for trigger in &self.site.triggers {
+            let place = format!("trigger {} ({})", trigger.name, trigger.id);
+            if !triggers.insert(trigger.id) {
+                mistakes.push(format!("{place}: another trigger has the same id"));
+            }
+            if !systems.contains(&trigger.system) {
+                mistakes.push(format!("{place}: there is no system {}", trigger.system));
+            }
+        }
+        mistakes
+    }
+
+    /// A device by its id.
+    pub fn device(&self, id: bo_model::DeviceId) -> Option<&SiteDevice> {
+        self.site.devices.iter().find(|device| device.id == id)
+    }
+}
+
+/// Reads one driver folder. The error is a sentence that names the file.
+pub fn read_driver(folder: &Path) -> Result<Driver, String> {
+    use sha2::{Digest, Sha256};
+    let file = folder.join("driver.toml");
+    let text =
+        std::fs::read_to_string(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let manifest = Manifest::parse(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    let hash = hex::encode(Sha256::digest(text.as_bytes()));
+    Ok(Driver { manifest: Arc::new(manifest), folder: folder.to_owned(), hash })
+}
+
+fn check_link(
+    device: &SiteDevice,
+    manifest: &Manifest,
+    links: &BTreeMap<String, LinkConfig>,
+) -> Option<String> {
+    let wanted = manifest.link.kind;
+    match (&device.link, wanted) {
+        (None, LinkKind::None) => None,
+        (Some(_), LinkKind::None) => Some(format!("driver {} wants no link; remove `link`", device.driver)),
+        (None, _) => Some(format!("driver {} needs a link of kind {}", device.driver, word(wanted))),
+        (Some(name), _) => match links.get(name) {
+            None => Some(format!("there is no [link.{name}]")),
+            Some(link) if kind_of(link) != wanted => Some(format!(
+                "link {name} speaks {}, driver {} wants {}",
+                word(kind_of(link)),
+                device.driver,
+                word(wanted)
+            )),
+            Some(_) => None,
+        },
+    }
+}
+
+/// What a link speaks.
+pub fn kind_of(link: &LinkConfig) -> LinkKind {
+    match link {
+        LinkConfig::ModbusTcp { .. } | LinkConfig::ModbusRtu { .. } => LinkKind::Modbus,
+        LinkConfig::Serial { .. } | LinkConfig::Tcp { .. } | LinkConfig::Udp { .. } => LinkKind::Bytes,
+        LinkConfig::MqttEmbedded | LinkConfig::Mqtt { .. } => LinkKind::Mqtt,
+        LinkConfig::Http { .. } => LinkKind::Http,
+    }
+}
+
+fn word(kind: LinkKind) -> &'static str {
+    match kind {
+        LinkKind::None => "none",
+        LinkKind::Modbus => "modbus",
+        LinkKind::Bytes => "bytes",
+        LinkKind::Mqtt => "mqtt",
+        LinkKind::Http => "http",
+    }
+}
+
+/// Replaces each `{key}` of `template` by the value of `key`; unknown names stay as they are.
+pub fn fill(template: &str, values: &[&Values]) -> String {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        let (before, after) = rest.split_at(open);
+        filled.push_str(before);
+        let end = after.find('}');
+        let value = end.and_then(|end| values.iter().find_map(|values| values.get(&after[1..end])));
+        match (end, value) {
+            (Some(end), Some(value)) => {
+                match value {
+                    serde_json::Value::String(text) => filled.push_str(text),
+                    other => filled.push_str(&other.to_string()),
+                }
+                rest = &after[end + 1..];
+            }
+            _ => {
+                filled.push('{');
+                rest = &after[1..];
+            }
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const METER: &str = r#"
+[driver]
+name = "acme-meter"
+version = "1.0.0"
+title = "Acme energy meter"
+kind = "hardware"
+module = "Meter"
+[link]
+kind = "modbus"
+[settings.unit]
+type = "integer"
+default = 1
+max = 247
+[status.power]
+type = "number"
+[modbus.poll.fast]
+every = "1s"
+[modbus.point.power]
+address = 52
+"#;
+
+    const SITE: &str = r#"
+[link.bus]
+kind = "modbus-tcp"
+host = "127.0.0.1"
+[[system]]
+id = "0198c0de-0000-7000-8000-000000000001"
+name = "Room 1.01"
+[[device]]
+id = "0198c0de-0000-7000-8000-000000000002"
+system = "0198c0de-0000-7000-8000-000000000001"
+address = "Meter_1"
+driver = "acme-meter"
+link = "bus"
+"#;
+
+    fn load(site: &str) -> Result<Desired, EdgeError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("drivers/acme-meter")).unwrap();
+        std::fs::write(folder.path().join("drivers/acme-meter/driver.toml"), METER).unwrap();
+        std::fs::write(folder.path().join("site.toml"), site).unwrap();
+        Desired::from_file(&folder.path().join("site.toml"), &folder.path().join("drivers"), None)
+    }
+
+    #[test]
+    fn a_site_gets_the_drivers_defaults() {
+        let desired = load(SITE).unwrap();
+        assert_eq!(desired.site.devices[0].settings["unit"], json!(1));
+    }
+
+    #[test]
+    fn every_mistake_is_named_at_once() {
+        let site = SITE.replace("link = \"bus\"", "link = \"buss\"\nsettings = { unit = 300, bowd = 1 }")
+            + "[[device]]\nid = \"0198c0de-0000-7000-8000-000000000003\"\nsystem = \"0198c0de-0000-7000-8000-000000000009\"\naddress = \"X_1\"\ndriver = \"nobody-knows\"\n";
+        let error = load(&site).unwrap_err().to_string();
+        for part in [
+            "there is no [link.buss]",
+            "setting `unit` must be at most 247",
+            "`bowd` is not a known name",
+            "nobody-knows/driver.toml",
+            "there is no system",
+        ] {
+            assert!(error.contains(part), "{part} is missing in: {error}");
+        }
+    }
+
+    #[test]
+    fn a_link_of_the_wrong_kind_is_refused() {
+        let error = load(
+            &SITE
+                .replace("modbus-tcp", "tcp")
+                .replace("host = \"127.0.0.1\"", "host = \"127.0.0.1\"\nport = 1"),
+        )
+        .unwrap_err();
+        assert!(
+            error.to_string().contains("link bus speaks bytes, driver acme-meter wants modbus"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn templates_take_settings_and_parameters() {
+        let settings = Values::from([("topic".into(), json!("plug-7"))]);
+        let params = Values::from([("on".into(), json!(true))]);
+        assert_eq!(fill("cmnd/{topic}/{on}/{other}", &[&params, &settings]), "cmnd/plug-7/true/{other}");
+        assert_eq!(fill("{\"state\": {on}}", &[&params]), "{\"state\": true}");
+    }
+}
