@@ -1,0 +1,1 @@
+//! Driver tests as dialogues, replayed without hardware and without waiting.
