@@ -1,0 +1,346 @@
+//! What happens around every handler: who asks, may they, is the body within its limit, how errors are shown.
+
+use crate::access::{Credential, Theme, Viewer};
+use crate::app::App;
+use crate::csrf;
+use crate::ctx::{Ctx, Head};
+use crate::error::WebError;
+use crate::layout;
+use crate::need::Need;
+use crate::reply::cookie;
+use crate::routes::{Route, Routes};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
+use bo_db::audit::{Author, Origin, Outcome};
+use bo_db::{DbError, Event, Tx};
+use bo_model::{Kind, Level, Object};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A handler that is not `long` must answer within this.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// A session's last use is noted at most this often.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// Denied attempts that are audited per account and minute.
+const DENIALS_PER_MINUTE: u32 = 20;
+
+/// The route of what is not there.
+pub(crate) fn missing() -> Route {
+    async fn nothing(_: Ctx) -> Result<Response, WebError> {
+        Err(WebError::NotFound)
+    }
+    let mut routes = Routes::new("web").get("/{*path}", Need::anyone("there is nothing"), nothing).routes;
+    routes.remove(0)
+}
+
+pub(crate) async fn serve(app: Arc<App>, route: Route, request: Request<Body>) -> Response {
+    let started = Instant::now();
+    let (mut parts, body) = request.into_parts();
+    let params = path_params(&mut parts).await;
+    let request_id = hex::encode(rand::random::<[u8; 8]>());
+    let address = address(&app, &parts);
+    let mut head = Head {
+        path: parts.uri.path().to_owned(),
+        viewer: None,
+        address,
+        csrf: String::new(),
+        flash: flash(&parts),
+        theme: Theme::from_word(cookie(&parts.headers, "bo_theme").unwrap_or("")),
+        nav: Vec::new(),
+        request_id: request_id.clone(),
+        app: app.clone(),
+    };
+    let admitted = admit(&mut head, &route, &parts, &params);
+    let head = Arc::new(head);
+    let outcome = match admitted {
+        Ok(()) => handle(head.clone(), &route, parts, params, body).await,
+        Err(error) => {
+            note_denial(&head, &route, &params, &error);
+            Err(error)
+        }
+    };
+    let mut reply = outcome.unwrap_or_else(|error| render(&head, &error));
+    touch(&head);
+    finish(&head, &mut reply);
+    let status = reply.status().as_u16();
+    let elapsed = started.elapsed();
+    let account = head.viewer.as_ref().map(|viewer| viewer.account.to_string()).unwrap_or_default();
+    tracing::info!(
+        method = %route.method, route = route.path, status, ms = elapsed.as_secs_f64() * 1e3,
+        request = request_id, address = head.address, account, "request"
+    );
+    metrics::histogram!("bo_http_seconds", "method" => route.method.to_string(), "route" => route.path, "status" => status.to_string())
+        .record(elapsed.as_secs_f64());
+    reply
+}
+
+async fn path_params(parts: &mut Parts) -> BTreeMap<String, String> {
+    match RawPathParams::from_request_parts(parts, &()).await {
+        Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        Err(_) => BTreeMap::new(),
+    }
+}
+
+/// The client's address: the last hop that no trusted proxy added.
+fn address(app: &App, parts: &Parts) -> String {
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        return String::new();
+    };
+    if app.trusted_proxies.contains(&peer.ip()) {
+        let forwarded =
+            parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()).unwrap_or("");
+        let hops = forwarded.rsplit(',').filter_map(|hop| hop.trim().parse().ok());
+        if let Some(hop) = hops.into_iter().find(|hop| !app.trusted_proxies.contains(hop)) {
+            return hop.to_string();
+        }
+    }
+    peer.ip().to_string()
+}
+
+fn flash(parts: &Parts) -> Option<String> {
+    let bytes = hex::decode(cookie(&parts.headers, "bo_flash")?).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+}
+
+/// Who asks, and may they: one read of the database.
+fn admit(
+    head: &mut Head,
+    route: &Route,
+    parts: &Parts,
+    params: &BTreeMap<String, String>,
+) -> Result<(), WebError> {
+    if matches!(route.need, Need::Anyone(_)) && !has_credential(&head.app, parts) {
+        return Ok(());
+    }
+    let app = head.app.clone();
+    let wants_page = !route.is_api();
+    let (viewer, verdict, nav) = app.db.read(|tx| -> Result<_, DbError> {
+        let viewer = authenticate(&app, tx, parts)?;
+        let verdict = allowed(&app, tx, viewer.as_ref(), &route.need, params)?;
+        let nav = match (&viewer, wants_page) {
+            (Some(viewer), true) => navigation(&app, tx, viewer)?,
+            _ => Vec::new(),
+        };
+        Ok((viewer, verdict, nav))
+    })?;
+    head.csrf = viewer.as_ref().map(|viewer| csrf::token(&app.secret, viewer.session)).unwrap_or_default();
+    head.viewer = viewer;
+    head.nav = nav;
+    verdict
+}
+
+fn has_credential(app: &App, parts: &Parts) -> bool {
+    parts.headers.contains_key(header::AUTHORIZATION) || cookie(&parts.headers, app.cookie_name()).is_some()
+}
+
+fn authenticate(app: &App, tx: &mut Tx, parts: &Parts) -> Result<Option<Viewer>, DbError> {
+    let bearer = parts
+        .headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    match (bearer, cookie(&parts.headers, app.cookie_name())) {
+        (Some(token), _) => (app.access.authenticate)(tx, Credential::Bearer(token)),
+        (None, Some(secret)) => (app.access.authenticate)(tx, Credential::Cookie(secret)),
+        (None, None) => Ok(None),
+    }
+}
+
+fn allowed(
+    app: &App,
+    tx: &mut Tx,
+    viewer: Option<&Viewer>,
+    need: &Need,
+    params: &BTreeMap<String, String>,
+) -> Result<Result<(), WebError>, DbError> {
+    let (object, level) = match *need {
+        Need::Anyone(_) => return Ok(Ok(())),
+        Need::SignedIn => return Ok(viewer.map(|_| ()).ok_or(WebError::SignIn)),
+        Need::Object { kind, param, level } => {
+            let Some(id) = params.get(param) else { return Ok(Err(WebError::NotFound)) };
+            (Object::new(kind, id), level)
+        }
+        Need::Area { area, level } => match viewer {
+            Some(viewer) => (Object::area(viewer.workspace, area), level),
+            None => return Ok(Err(WebError::SignIn)),
+        },
+    };
+    let has = (app.access.level)(tx, viewer, &object)?;
+    Ok(judge(has, level, viewer.is_some()))
+}
+
+/// What a level is good for: not seen is not there, and whoever has not signed in is asked to.
+pub(crate) fn judge(has: Level, need: Level, signed_in: bool) -> Result<(), WebError> {
+    if has >= need {
+        Ok(())
+    } else if !signed_in {
+        Err(WebError::SignIn)
+    } else if has >= Level::See {
+        let text = format!(
+            "You have the level “{}” here; this needs “{}”. Ask an owner for it.",
+            has.word(),
+            need.word()
+        );
+        Err(WebError::Forbidden(text))
+    } else {
+        Err(WebError::NotFound)
+    }
+}
+
+fn navigation(app: &App, tx: &mut Tx, viewer: &Viewer) -> Result<Vec<usize>, DbError> {
+    let mut open = Vec::new();
+    for (place, item) in app.nav.iter().enumerate() {
+        if allowed(app, tx, Some(viewer), &item.need, &BTreeMap::new())?.is_ok() {
+            open.push(place);
+        }
+    }
+    Ok(open)
+}
+
+async fn handle(
+    head: Arc<Head>,
+    route: &Route,
+    parts: Parts,
+    params: BTreeMap<String, String>,
+    body: Body,
+) -> Result<Response, WebError> {
+    let body: Bytes = match axum::body::to_bytes(body, route.body_limit).await {
+        Ok(bytes) => bytes,
+        Err(_) => return Err(WebError::TooLarge(route.body_limit)),
+    };
+    if route.is_mutation() {
+        csrf::check(&parts.headers, head.viewer.as_ref(), &head.csrf, &given_token(&parts, &body))?;
+    }
+    let ctx = Ctx { head, parts, body, params };
+    let answer = AssertUnwindSafe((route.handler)(ctx)).catch_unwind();
+    let limit = if route.long { Duration::from_secs(3600) } else { TIME_LIMIT };
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(WebError::Internal("a handler panicked".into())),
+        Err(_) => Err(WebError::Unavailable("This took too long and was stopped. Try again.".into())),
+    }
+}
+
+fn given_token(parts: &Parts, body: &[u8]) -> String {
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let header = text("x-csrf-token");
+    if !header.is_empty() || !text("content-type").starts_with("application/x-www-form-urlencoded") {
+        return header.to_owned();
+    }
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+    pairs.into_iter().find(|(name, _)| name == "_csrf").map(|(_, value)| value).unwrap_or_default()
+}
+
+/// A refused attempt of somebody signed in is audited, not more than a few per minute each.
+fn note_denial(head: &Head, route: &Route, params: &BTreeMap<String, String>, error: &WebError) {
+    let (Some(viewer), WebError::Forbidden(_) | WebError::NotFound) = (&head.viewer, error) else { return };
+    let now = head.app.clock.now();
+    {
+        let mut denials = head.app.denials.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        denials.retain(|_, (since, _)| now.since(*since) < Duration::from_secs(60));
+        let (_, count) = denials.entry(viewer.account).or_insert((now, 0));
+        *count += 1;
+        if *count > DENIALS_PER_MINUTE {
+            return;
+        }
+    }
+    let object = match route.need {
+        Need::Object { kind, param, .. } => Object::new(kind, params.get(param).map_or("", String::as_str)),
+        Need::Area { area, .. } => Object::area(viewer.workspace, area),
+        Need::Anyone(_) | Need::SignedIn => Object::new(Kind::ACCOUNT, viewer.account),
+    };
+    let author = Author { actor: viewer.actor(), origin: origin(head), workspace: Some(viewer.workspace) };
+    let reason = format!("{} {}: {}", route.method, route.path, route.need.words());
+    let db = head.app.db.clone();
+    tokio::spawn(async move {
+        let event = Event::new("access.denied", object).outcome(Outcome::Denied, reason);
+        let written = db.write(move |tx| -> Result<(), DbError> {
+            tx.attribute(author.clone());
+            tx.audit(event.clone());
+            Ok(())
+        });
+        if let Err(error) = written.await {
+            tracing::error!(%error, "a denied attempt was not audited");
+        }
+    });
+}
+
+fn origin(head: &Head) -> Origin {
+    Origin {
+        address: head.address.clone(),
+        session: head.viewer.as_ref().map(|viewer| viewer.session.to_string()).unwrap_or_default(),
+        request: head.request_id.clone(),
+        edge: None,
+    }
+}
+
+/// Notes that a session was used, beside the request.
+fn touch(head: &Head) {
+    let Some(viewer) = &head.viewer else { return };
+    if head.app.clock.now().since(viewer.seen) < TOUCH_EVERY {
+        return;
+    }
+    let (db, touch, session) = (head.app.db.clone(), head.app.access.touch.clone(), viewer.session);
+    tokio::spawn(async move {
+        let noted = db.write(move |tx| {
+            tx.unaudited("a session's last use");
+            touch(tx, session)
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "a session's use was not noted");
+        }
+    });
+}
+
+fn render(head: &Head, error: &WebError) -> Response {
+    if let WebError::Internal(inner) = error {
+        tracing::error!(request = head.request_id, error = inner, "a request failed");
+    }
+    let status = error.status();
+    let mut reply = if head.path.starts_with("/api/") {
+        let fields: BTreeMap<&str, &str> = match error {
+            WebError::BadInput(fields) => {
+                fields.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        let body = json!({"error": {
+            "code": error.code(), "message": error.to_string(), "fields": fields, "request_id": head.request_id,
+        }});
+        (status, axum::Json(body)).into_response()
+    } else if matches!(error, WebError::SignIn) {
+        let next = serde_urlencoded::to_string([("next", &head.path)]).unwrap_or_default();
+        crate::reply::Redirect::to(format!("/sign-in?{next}")).into_response()
+    } else {
+        (status, layout::error_page(head, error)).into_response()
+    };
+    if let WebError::TooMany(seconds) = error {
+        reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+    }
+    reply
+}
+
+/// Headers that depend on the request. What a signed-in viewer sees is never kept by a cache.
+fn finish(head: &Head, reply: &mut Response) {
+    if let Ok(id) = HeaderValue::from_str(&head.request_id) {
+        reply.headers_mut().insert("x-request-id", id);
+    }
+    if !reply.headers().contains_key(header::CACHE_CONTROL) {
+        reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if head.flash.is_some() && reply.status().is_success() {
+        let gone = HeaderValue::from_static("bo_flash=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+        reply.headers_mut().append(header::SET_COOKIE, gone);
+    }
+}

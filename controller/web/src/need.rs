@@ -1,0 +1,60 @@
+//! What a request needs: data, so that one test can walk all routes.
+
+use bo_model::{Kind, Level};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Anybody, signed in or not; says why.
+    Anyone(&'static str),
+    /// Whoever is signed in; the handler shows only their own things.
+    SignedIn,
+    /// A level on the object whose id is in the path.
+    Object {
+        /// Its kind.
+        kind: Kind,
+        /// Name of the path parameter with its id.
+        param: &'static str,
+        /// At least this.
+        level: Level,
+    },
+    /// A level on a management area of the viewer's current workspace.
+    Area {
+        /// `audit`, `users`, `edges`, `drivers`, `triggers`, `settings`, `estate`.
+        area: &'static str,
+        /// At least this.
+        level: Level,
+    },
+}
+
+impl Need {
+    /// Anybody, for a reason: the sign-in page, health.
+    pub const fn anyone(reason: &'static str) -> Need {
+        Need::Anyone(reason)
+    }
+
+    /// Whoever is signed in.
+    pub const fn signed_in() -> Need {
+        Need::SignedIn
+    }
+
+    /// A level on the object named by a path parameter.
+    pub const fn object(kind: Kind, param: &'static str, level: Level) -> Need {
+        Need::Object { kind, param, level }
+    }
+
+    /// A level on an area of the workspace.
+    pub const fn workspace_area(area: &'static str, level: Level) -> Need {
+        Need::Area { area, level }
+    }
+
+    /// In words, for the API description.
+    pub fn words(&self) -> String {
+        match self {
+            Need::Anyone(reason) => format!("Anyone: {reason}."),
+            Need::SignedIn => "Signed in.".into(),
+            Need::Object { kind, level, .. } => format!("Level `{}` on the {kind}.", level.word()),
+            Need::Area { area, level } => format!("Level `{}` on the area `{area}`.", level.word()),
+        }
+    }
+}
