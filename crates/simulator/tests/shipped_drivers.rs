@@ -11,8 +11,7 @@ fn shipped(name: &str) -> Manifest {
 
 #[test]
 fn every_profile_driver_reads_without_a_complaint() {
-    for name in
-        ["sunspec-inverter", "sdm630-meter", "modbus-fancoil", "zigbee2mqtt-sensor", "tasmota-relay"]
+    for name in ["sunspec-inverter", "sdm630-meter", "modbus-fancoil", "zigbee2mqtt-sensor", "tasmota-relay"]
     {
         let manifest = shipped(name);
         assert_eq!(manifest.driver.name, name, "the folder is the name");

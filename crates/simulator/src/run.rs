@@ -1,0 +1,5 @@
+//! tmp
+/// x
+pub struct SimulateArgs;
+/// x
+pub fn run() {}
