@@ -7,10 +7,12 @@
 mod health;
 mod ops;
 mod queue;
+mod report;
 
 pub use health::{Health, LinkState};
 pub use ops::{BytesOp, BytesReply, HttpReply, HttpRequest, ModbusOp, ModbusReply, MqttMessage, MqttOp};
 pub use queue::{Handle, Inbox, Job, Urgency, queue};
+pub use report::Reporter;
 
 use std::sync::Arc;
 

@@ -1,0 +1,501 @@
+//! The task that owns one endpoint. The only file of this crate that touches a socket or a serial port.
+
+use crate::pdu::{self, Decoded, IdentifyFrom};
+use crate::session::{Envelope, Session, Step};
+use crate::timing::LineTiming;
+use crate::units::Units;
+use bo_link::{Handle, Inbox, Job, LinkError, ModbusOp, ModbusReply, Reporter, Urgency, queue};
+use bo_model::clock::SharedClock;
+use bo_model::release::{LinkConfig, ModbusTiming, Parity, SerialLine};
+use bo_runtime::backoff::{Backoff, jitter};
+use bo_runtime::shutdown::Shutdown;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll as Ready;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_serial::{SerialPortBuilderExt, SerialStream};
+
+/// Waiting requests per lane.
+const ROOM: usize = 1024;
+/// How long making a connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// First and longest pause between two tries to connect.
+const RECONNECT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// A waiting command may cut the pause short, but tries are never closer than this.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+/// Silence after bytes that are no reply, before they are given up.
+const DOUBT: Duration = Duration::from_millis(50);
+/// Requests in a row without any reply before a new connection is made: a cut cable looks like this.
+const SILENT: u32 = 3;
+/// Pause after a broadcast, in which units act on it ("Modbus over Serial Line V1.02" §2.4.1).
+const TURNAROUND: Duration = Duration::from_millis(100);
+/// Times a command is repeated when the device says that it is busy, and the first pause before that.
+const BUSY: (u32, Duration) = (3, Duration::from_millis(50));
+/// Parts an identification may come in.
+const IDENTITY_PARTS: usize = 64;
+
+/// Why a link can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The configuration is of another kind of link.
+    #[error("this link speaks no Modbus")]
+    NotModbus,
+    /// Line settings that no serial port has.
+    #[error("serial line {path}: {what}")]
+    Line {
+        /// The port.
+        path: String,
+        /// What is wrong, in words.
+        what: String,
+    },
+}
+
+/// Starts the task of one Modbus endpoint. It ends when the last handle is gone or `shutdown` is signalled,
+/// makes and re-makes its connection by itself, and carries out one transaction at a time.
+///
+/// Unit 0 on a serial line is a broadcast: it can be written, not read.
+pub fn spawn(
+    config: &LinkConfig,
+    clock: SharedClock,
+    shutdown: &Shutdown,
+) -> Result<Handle<ModbusOp, ModbusReply>, ConfigError> {
+    let (endpoint, timing, envelope, line) = match config {
+        LinkConfig::ModbusTcp { host, port, rtu_framing, timing } => {
+            let envelope = if *rtu_framing { Envelope::Rtu } else { Envelope::Mbap };
+            (Endpoint::Tcp(host.clone(), *port), timing.clone(), envelope, None)
+        }
+        LinkConfig::ModbusRtu { line, timing } => {
+            check_line(line)?;
+            let speed = LineTiming::of(line);
+            (Endpoint::Serial(line.clone()), timing.clone(), Envelope::Rtu, Some(speed))
+        }
+        _ => return Err(ConfigError::NotModbus),
+    };
+    let (handle, inbox, health) = queue(ROOM);
+    let task = Task {
+        endpoint,
+        timing,
+        line,
+        session: Session::new(envelope),
+        envelope,
+        units: Units::default(),
+        inbox,
+        report: Reporter::new(health, clock),
+        pending: None,
+        quiet_until: Instant::now(),
+        unanswered: 0,
+    };
+    let ended = shutdown.clone();
+    shutdown.spawn(async move {
+        tokio::select! {
+            () = task.run() => {}
+            () = ended.signalled() => {}
+        }
+    });
+    Ok(handle)
+}
+
+fn check_line(line: &SerialLine) -> Result<(), ConfigError> {
+    let wrong = |what: &str| ConfigError::Line { path: line.path.display().to_string(), what: what.into() };
+    if line.baud < 50 {
+        return Err(wrong("baud must be at least 50"));
+    }
+    if line.data_bits != 8 {
+        return Err(wrong("Modbus RTU needs 8 data bits"));
+    }
+    if !(1..=2).contains(&line.stop_bits) {
+        return Err(wrong("stop_bits must be 1 or 2"));
+    }
+    Ok(())
+}
+
+enum Endpoint {
+    Tcp(String, u16),
+    Serial(SerialLine),
+}
+
+/// How a connection ended.
+enum Ended {
+    /// All handles are gone.
+    Unused,
+    /// It broke; `answered` tells whether anything was ever received over it.
+    Broken { why: Arc<str>, answered: bool },
+}
+
+struct Task {
+    endpoint: Endpoint,
+    timing: ModbusTiming,
+    line: Option<LineTiming>,
+    session: Session,
+    envelope: Envelope,
+    units: Units,
+    inbox: Inbox<ModbusOp, ModbusReply>,
+    report: Reporter,
+    /// A request to carry out first once there is a connection.
+    pending: Option<Job<ModbusOp, ModbusReply>>,
+    /// No request before this.
+    quiet_until: Instant,
+    /// Requests in a row that nobody answered.
+    unanswered: u32,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut backoff = Backoff::new(RECONNECT.0, RECONNECT.1);
+        let mut down: Option<Arc<str>> = None;
+        loop {
+            let started = Instant::now();
+            let connected = match self.connect(down.as_ref()).await {
+                Some(connected) => connected,
+                None => return,
+            };
+            let why = match connected {
+                Ok(connection) => {
+                    if down.take().is_some() {
+                        self.units.forget();
+                    }
+                    self.unanswered = 0;
+                    self.session = Session::new(self.envelope);
+                    self.quiet_until = Instant::now() + self.timing.after_connect;
+                    self.report.up();
+                    let ended = match connection {
+                        Connection::Tcp(stream) => self.serve(stream).await,
+                        Connection::Serial(port) => self.serve(port).await,
+                    };
+                    match ended {
+                        Ended::Unused => return,
+                        Ended::Broken { why, answered } => {
+                            tracing::info!(link = %self.endpoint, %why, "connection ended");
+                            if answered {
+                                // Gateways drop idle connections: that alone is no outage.
+                                backoff.succeeded();
+                                continue;
+                            }
+                            why
+                        }
+                    }
+                }
+                Err(why) => why,
+            };
+            if down.as_ref() != Some(&why) {
+                tracing::warn!(link = %self.endpoint, %why, "not connected");
+            }
+            self.report.down(&why);
+            down = Some(why.clone());
+            let pause = backoff.failed(jitter());
+            if !self.wait(&why, started, Instant::now() + pause).await {
+                return;
+            }
+        }
+    }
+
+    /// One try to connect. While the endpoint is known to be down, polls are told so meanwhile.
+    /// `None` when nobody needs the link any more.
+    async fn connect(&mut self, down: Option<&Arc<str>>) -> Option<Result<Connection, Arc<str>>> {
+        let endpoint = &self.endpoint;
+        let mut attempt = pin!(timeout(CONNECT, endpoint.connect()));
+        loop {
+            let job = tokio::select! {
+                connected = &mut attempt => {
+                    return Some(connected.unwrap_or_else(|_| Err("no answer to the connection request".into())));
+                }
+                job = self.inbox.next(), if down.is_some() => job?,
+            };
+            refuse_or_keep(&mut self.pending, job, down);
+        }
+    }
+
+    /// The pause between two tries. `false` when nobody needs the link any more.
+    async fn wait(&mut self, why: &Arc<str>, started: Instant, until: Instant) -> bool {
+        if let Some(job) = self.pending.take() {
+            job.answer(Err(LinkError::Offline(why.clone())));
+        }
+        let mut until = until;
+        loop {
+            let job = tokio::select! {
+                () = sleep_until(until) => return true,
+                job = self.inbox.next() => job,
+            };
+            let Some(job) = job else { return false };
+            if job.urgency == Urgency::Command {
+                until = until.min(started + IMPATIENCE).max(Instant::now());
+            }
+            refuse_or_keep(&mut self.pending, job, Some(why));
+        }
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut stream: S) -> Ended {
+        let mut answered = false;
+        loop {
+            let job = match self.pending.take() {
+                Some(job) => job,
+                None => {
+                    let mut stray = [0u8; 64];
+                    tokio::select! {
+                        biased;
+                        job = self.inbox.next() => match job {
+                            Some(job) => job,
+                            None => return Ended::Unused,
+                        },
+                        read = stream.read(&mut stray) => match read {
+                            Ok(0) => return broken("closed by the peer", answered),
+                            Ok(_) if self.envelope == Envelope::Rtu => continue,
+                            Ok(count) => {
+                                self.session.received().extend_from_slice(&stray[..count]);
+                                continue;
+                            }
+                            Err(error) => return broken(&error.to_string(), answered),
+                        },
+                    }
+                }
+            };
+            if job.is_abandoned() {
+                continue;
+            }
+            match self.carry_out(&mut stream, &job.op, job.urgency).await {
+                Ok(result) => {
+                    answered |= matches!(result, Ok(_) | Err(LinkError::Exception(_)));
+                    if result.is_err() {
+                        self.report.failed();
+                    }
+                    job.answer(result);
+                    if self.unanswered >= SILENT && matches!(self.endpoint, Endpoint::Tcp(..)) {
+                        return broken("several requests in a row were not answered", answered);
+                    }
+                }
+                Err(why) => {
+                    self.report.failed();
+                    // A read is asked again over the next connection, if this one ever worked.
+                    if pdu::is_read(&job.op) && answered {
+                        self.pending = Some(job);
+                    } else if pdu::is_read(&job.op) {
+                        job.answer(Err(LinkError::Offline(why.clone())));
+                    } else {
+                        job.answer(Err(LinkError::Offline(
+                            format!("{why}; whether the device took the write is not known").into(),
+                        )));
+                    }
+                    return Ended::Broken { why, answered };
+                }
+            }
+        }
+    }
+
+    /// One request with its repetitions. The outer error means that the connection is lost.
+    async fn carry_out<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        op: &ModbusOp,
+        urgency: Urgency,
+    ) -> Result<Result<ModbusReply, LinkError>, Arc<str>> {
+        if let Err(refused) = pdu::check(op) {
+            return Ok(Err(refused));
+        }
+        let unit = op.unit();
+        if let Err(left) = self.units.may_ask(unit, urgency, Instant::now()) {
+            return Ok(Err(LinkError::BackedOff(self.report.now().after(left).rfc3339().into())));
+        }
+        let mut from = IdentifyFrom::START;
+        let mut identity = Vec::new();
+        let (mut busy, mut garbled, mut parts) = (0, 0, 0);
+        loop {
+            let error = match self.transaction(stream, op, from).await? {
+                Ok(Decoded::Done(reply)) => {
+                    self.units.answered(unit);
+                    return Ok(Ok(match reply {
+                        ModbusReply::Identity(last) => {
+                            identity.extend(last);
+                            ModbusReply::Identity(identity)
+                        }
+                        other => other,
+                    }));
+                }
+                Ok(Decoded::More(objects, next)) => {
+                    identity.extend(objects);
+                    parts += 1;
+                    if parts > IDENTITY_PARTS || next <= from.object {
+                        return Ok(Err(LinkError::Protocol("the identification does not end".into())));
+                    }
+                    from.object = next;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match &error {
+                // The gateway speaks for the unit behind it: the unit is to blame, the bus is well.
+                LinkError::Exception(0x0A | 0x0B) | LinkError::Timeout => {
+                    self.units.silent(unit, Instant::now());
+                }
+                LinkError::Exception(5 | 6) if urgency == Urgency::Command && busy < BUSY.0 => {
+                    self.quiet_until = Instant::now() + BUSY.1 * (1 << busy);
+                    busy += 1;
+                    continue;
+                }
+                LinkError::Exception(_) => {
+                    self.units.answered(unit);
+                    // Devices of little conformity refuse what they should answer in part.
+                    if matches!(op, ModbusOp::Identify { .. }) && from == IdentifyFrom::START {
+                        from.level = 1;
+                        continue;
+                    }
+                }
+                LinkError::Protocol(_) if pdu::is_read(op) && garbled == 0 => {
+                    garbled += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            return Ok(Err(error));
+        }
+    }
+
+    /// One request and its reply. The outer error means that the connection is lost.
+    async fn transaction<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        op: &ModbusOp,
+        from: IdentifyFrom,
+    ) -> Result<Result<Decoded, LinkError>, Arc<str>> {
+        let broadcast = self.envelope == Envelope::Rtu && op.unit() == 0;
+        if broadcast && pdu::is_read(op) {
+            return Ok(Err(LinkError::Invalid(
+                "unit 0 on a serial line is everybody: it can be written, not read".into(),
+            )));
+        }
+        if self.quiet_until > Instant::now() {
+            sleep_until(self.quiet_until).await;
+        }
+        if self.envelope == Envelope::Rtu {
+            drain(stream).await;
+        }
+        self.report.sent();
+        let request = self.session.request(op, from);
+        let wire = self.line.map_or(Duration::ZERO, |line| {
+            line.characters(request.len() + Session::longest_reply(op)) + line.silence
+        });
+        let mut deadline = Instant::now() + self.timing.timeout + wire;
+        let sent = timeout_at(deadline, async {
+            stream.write_all(request).await?;
+            stream.flush().await
+        });
+        match sent.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(error.to_string().into()),
+            Err(_) => return Err("the peer takes no more bytes".into()),
+        }
+        if broadcast {
+            self.quiet_until = Instant::now() + TURNAROUND + self.timing.gap;
+            return Ok(Ok(Decoded::Done(ModbusReply::Written)));
+        }
+        let limit = deadline;
+        let result = loop {
+            match timeout_at(deadline, stream.read_buf(self.session.received())).await {
+                Ok(Ok(0)) => return Err("closed by the peer".into()),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(error.to_string().into()),
+                Err(_) => {
+                    self.unanswered += 1;
+                    break Err(self.session.gave_up(op));
+                }
+            }
+            match self.session.step(op) {
+                Step::Wait => deadline = limit,
+                Step::Doubtful => deadline = limit.min(Instant::now() + DOUBT),
+                Step::Lost(why) => return Err(why),
+                Step::Reply(reply) => {
+                    if !matches!(reply, Err(LinkError::Protocol(_))) {
+                        self.unanswered = 0;
+                        self.report.proved();
+                    }
+                    break reply;
+                }
+            }
+        };
+        let silence = self.line.map_or(Duration::ZERO, |line| line.silence);
+        let pause = silence + self.timing.gap;
+        if !pause.is_zero() {
+            self.quiet_until = Instant::now() + pause;
+        }
+        Ok(result)
+    }
+}
+
+/// Polls of an endpoint known to be down are told so; one command is kept for the next connection.
+fn refuse_or_keep(
+    pending: &mut Option<Job<ModbusOp, ModbusReply>>,
+    job: Job<ModbusOp, ModbusReply>,
+    down: Option<&Arc<str>>,
+) {
+    if job.urgency == Urgency::Command && pending.is_none() {
+        *pending = Some(job);
+    } else {
+        let why = down.cloned().unwrap_or_else(|| "connecting".into());
+        job.answer(Err(LinkError::Offline(why)));
+    }
+}
+
+fn broken(why: &str, answered: bool) -> Ended {
+    Ended::Broken { why: why.into(), answered }
+}
+
+/// Takes away what arrived unasked, without waiting.
+async fn drain<S: AsyncRead + Unpin>(stream: &mut S) {
+    let mut scratch = [0u8; 256];
+    for _ in 0..8 {
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let ready = std::future::poll_fn(|context| {
+            Ready::Ready(Pin::new(&mut *stream).poll_read(context, &mut buffer).is_ready())
+        });
+        if !ready.await || buffer.filled().is_empty() {
+            return;
+        }
+    }
+}
+
+enum Connection {
+    Tcp(TcpStream),
+    Serial(SerialStream),
+}
+
+impl Endpoint {
+    async fn connect(&self) -> Result<Connection, Arc<str>> {
+        match self {
+            Endpoint::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port))
+                    .await
+                    .map_err(|error| Arc::<str>::from(error.to_string()))?;
+                stream.set_nodelay(true).map_err(|error| Arc::<str>::from(error.to_string()))?;
+                Ok(Connection::Tcp(stream))
+            }
+            Endpoint::Serial(line) => {
+                let port = tokio_serial::new(line.path.to_string_lossy(), line.baud)
+                    .data_bits(tokio_serial::DataBits::Eight)
+                    .parity(match line.parity {
+                        Parity::None => tokio_serial::Parity::None,
+                        Parity::Even => tokio_serial::Parity::Even,
+                        Parity::Odd => tokio_serial::Parity::Odd,
+                    })
+                    .stop_bits(if line.stop_bits == 2 {
+                        tokio_serial::StopBits::Two
+                    } else {
+                        tokio_serial::StopBits::One
+                    })
+                    .open_native_async()
+                    .map_err(|error| Arc::<str>::from(error.to_string()))?;
+                Ok(Connection::Serial(port))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Endpoint::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Endpoint::Serial(line) => line.path.display().fmt(f),
+        }
+    }
+}
