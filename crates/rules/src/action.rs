@@ -1,6 +1,6 @@
 //! Actions as the host carries them out: templates filled in, patterns resolved to devices.
 
-use crate::compiled::{Compiled, From};
+use crate::compiled::{Compiled, Feed};
 use crate::context::matches;
 use crate::definition::{Action, Severity};
 use crate::reader::Reader;
@@ -129,7 +129,7 @@ pub(crate) fn carry_out(
     if let Some(notice) = &action.notify {
         let subject = if notice.subject.is_empty() { &definition.title } else { &notice.subject };
         acts.push(Act::Notify {
-            to: notice.to.clone(),
+            to: notice.to.iter().map(|to| fill(to, reader)).collect(),
             subject: fill(subject, reader),
             text: fill(&notice.text, reader),
         });
@@ -257,8 +257,8 @@ fn named(name: &str, reader: &Reader<'_>) -> String {
     }
     if let Some(index) = compiled.inputs.iter().position(|slot| slot.name == name) {
         let Some(data) = reader.read(index as u32) else { return "unknown".into() };
-        let field = match compiled.inputs[index].from {
-            From::One(source) => reader.field(source),
+        let field = match compiled.inputs[index].feed {
+            Feed::One(source) => reader.field(source),
             _ => None,
         };
         return field.map_or_else(|| data.to_string(), |field| field.show(&data));

@@ -32,7 +32,7 @@ pub fn load(text: &str, script: Option<&str>, params: &Values, context: &Context
     let definition = Definition::parse(text)?;
     compile(&definition, script, params, context).map_err(|error| match error {
         Error::Invalid(mut all) => {
-            locate(text, &mut all);
+            locate("trigger.toml", text, &mut all);
             Error::Invalid(all)
         }
         other => other,

@@ -96,14 +96,15 @@ impl Compiled {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub name: String,
-    pub from: From,
+    pub feed: Feed,
     pub policy: Policy,
+    pub scale: Option<f64>,
     pub default: Option<Data>,
 }
 
 /// Where an input's datum comes from.
 #[derive(Debug)]
-pub(crate) enum From {
+pub(crate) enum Feed {
     /// One source.
     One(u32),
     /// Several, made one.

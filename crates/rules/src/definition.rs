@@ -85,6 +85,9 @@ pub struct Input {
     /// How the values of several devices become one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
+    /// A number is multiplied by this: `-1` turns import into surplus, `0.001` W into kW.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
     /// Used where the device is absent or its value may not be acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Json>,

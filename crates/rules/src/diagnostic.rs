@@ -100,9 +100,9 @@ pub(crate) fn read_toml<T: DeserializeOwned>(file: &str, text: &str, limit: usiz
 }
 
 /// Fills in lines for diagnostics that know their place in `text` only by name.
-pub(crate) fn locate(text: &str, diagnostics: &mut [Diagnostic]) {
+pub(crate) fn locate(file: &str, text: &str, diagnostics: &mut [Diagnostic]) {
     let Ok(root) = DeTable::parse(text) else { return };
-    for diagnostic in diagnostics.iter_mut().filter(|d| d.file == "trigger.toml" && d.line.is_none()) {
+    for diagnostic in diagnostics.iter_mut().filter(|d| d.file == file && d.line.is_none()) {
         if let Some(offset) = offset_of(root.get_ref(), &diagnostic.place) {
             let (line, column) = line_and_column(text, offset);
             diagnostic.line = Some(line);
@@ -149,7 +149,7 @@ mod tests {
                     [[on_active]]\nemit = { event = \"e\" }\n[[on_active]]\ncommand = \"A_1.b\"\n";
         let line = |place: &str| {
             let mut all = [Diagnostic::at(place, "wrong")];
-            locate(text, &mut all);
+            locate("trigger.toml", text, &mut all);
             all[0].line
         };
         assert_eq!(line("name"), Some(1));

@@ -2,8 +2,10 @@
 //!
 //! [`load`] compiles a trigger for one system. The host keeps one [`bo_model::Value`] per
 //! [`Compiled::sources`] and one [`State`] per instance, and calls [`evaluate`] when a source changed or
-//! [`Outcome::next_due`] is reached. Nothing here waits, reads a clock or touches the world.
+//! [`Outcome::next_due`] is reached. Nothing here waits, reads a clock or touches the world; only
+//! [`cases::run_dir`] reads files.
 
+pub mod cases;
 pub mod definition;
 pub mod replay;
 pub mod sun;

@@ -1,6 +1,6 @@
 //! Reading inputs under their quality policy: a datum that may be acted on, or none.
 
-use crate::compiled::{Compiled, From, Slot, Source};
+use crate::compiled::{Compiled, Feed, Slot, Source};
 use crate::definition::{Fold, Policy, QualityTest};
 use crate::trace::{TraceInput, Truth};
 use bo_model::settings::Field;
@@ -69,10 +69,10 @@ impl<'a> Reader<'a> {
 
     /// The sources of an input.
     pub fn sources(&self, input: u32) -> &'a [u32] {
-        match &self.slot(input).from {
-            From::One(source) => std::slice::from_ref(source),
-            From::Fold(_, sources) => sources,
-            From::Absent => &[],
+        match &self.slot(input).feed {
+            Feed::One(source) => std::slice::from_ref(source),
+            Feed::Fold(_, sources) => sources,
+            Feed::Absent => &[],
         }
     }
 
@@ -96,22 +96,25 @@ impl<'a> Reader<'a> {
 
     fn own(&self, input: u32) -> Option<Cow<'a, Data>> {
         let slot = self.slot(input);
-        let datum = match &slot.from {
-            From::Absent => return None,
-            From::One(source) => {
+        let datum = match &slot.feed {
+            Feed::Absent => return None,
+            Feed::One(source) => {
                 if !self.accepts(input, self.grade(*source)) {
                     return None;
                 }
                 Cow::Borrowed(&self.value(*source).data)
             }
-            From::Fold(fold, sources) => {
+            Feed::Fold(fold, sources) => {
                 if !self.accepts(input, self.input_grade(input)) {
                     return None;
                 }
                 Cow::Owned(self.fold(*fold, sources)?)
             }
         };
-        (*datum != Data::None).then_some(datum)
+        match slot.scale {
+            Some(scale) => Some(Cow::Owned(Data::Float(datum.number()? * scale))),
+            None => (*datum != Data::None).then_some(datum),
+        }
     }
 
     fn fold(&self, fold: Fold, sources: &[u32]) -> Option<Data> {
@@ -203,8 +206,8 @@ impl<'a> Reader<'a> {
             let worst = sources.iter().copied().max_by_key(|source| self.grade(*source));
             let used = self.read(index);
             let defaulted = used.is_some() && self.own(index).is_none();
-            let of = match &slot.from {
-                From::Absent => "not in this system".to_owned(),
+            let of = match &slot.feed {
+                Feed::Absent => "not in this system".to_owned(),
                 _ => self
                     .compiled
                     .definition

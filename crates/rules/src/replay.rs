@@ -1,7 +1,7 @@
 //! What a trigger would have done: a draft run over recorded history before it is enabled.
 
 use crate::action::Act;
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, Source};
 use crate::evaluate::{Outcome, Transition, evaluate};
 use crate::state::State;
 use crate::trace::Trace;
@@ -60,6 +60,8 @@ pub(crate) struct Run<'a> {
     pub values: Vec<Value>,
     pub due: Option<Time>,
     pub happened: Vec<Happened>,
+    /// Good values count as just read at each evaluation: as if their devices were polled all the time.
+    pub fresh: bool,
     evaluations: usize,
 }
 
@@ -71,6 +73,7 @@ impl<'a> Run<'a> {
             values: vec![Value::bad(Reason::NeverRead, Time(0)); compiled.sources().len()],
             due: None,
             happened: Vec::new(),
+            fresh: false,
             evaluations: 0,
         }
     }
@@ -93,6 +96,11 @@ impl<'a> Run<'a> {
 
     pub(crate) fn evaluate(&mut self, at: Time) {
         self.evaluations += 1;
+        for (value, source) in self.values.iter_mut().zip(self.compiled.sources()) {
+            if self.fresh && value.quality.is_good() && !matches!(source, Source::Webhook { .. }) {
+                value.observed_at = at;
+            }
+        }
         let Outcome { transition, actions, next_due, trace, .. } =
             evaluate(self.compiled, &mut self.state, &self.values, at);
         // A timer that would not lie ahead would never let time pass.

@@ -48,6 +48,9 @@ impl Builder<'_> {
             if notice.to.is_empty() {
                 self.wrong(format!("{place}.notify.to"), "names nobody");
             }
+            for (index, to) in notice.to.iter().enumerate() {
+                self.template(&format!("{place}.notify.to[{index}]"), to);
+            }
             self.template(&format!("{place}.notify.subject"), &notice.subject);
             self.template(&format!("{place}.notify.text"), &notice.text);
         }

@@ -2,7 +2,7 @@
 
 use super::{Builder, MAX_NODES};
 use crate::action::whole_name;
-use crate::compiled::{From, Hold, Node, Op, Operand, Source, Test};
+use crate::compiled::{Feed, Hold, Node, Op, Operand, Source, Test};
 use crate::definition::Condition;
 use crate::schedule::{Cron, Moment, Window, parse_days};
 use crate::script::param_data;
@@ -352,7 +352,7 @@ impl Builder<'_> {
     }
 
     fn kind_of(&self, input: u32) -> Option<Described> {
-        let From::One(source) = self.inputs.get(input as usize)?.from else { return None };
+        let Feed::One(source) = self.inputs.get(input as usize)?.feed else { return None };
         let Source::Status { device, status, .. } = &self.sources[source as usize] else { return None };
         let known = self.context.devices.iter().find(|known| known.address == *device)?;
         let field = &known.manifest.as_ref()?.status.get(status)?.field;

@@ -1,27 +1,36 @@
 //! Inputs: an address or a pattern becomes sources.
 
 use super::Builder;
-use crate::compiled::{From, Slot, Source};
+use crate::compiled::{Feed, Slot, Source};
 use crate::definition::Input;
 use bo_model::Data;
 
 impl Builder<'_> {
     pub(super) fn input(&mut self, name: &str, input: &Input) {
         let place = format!("input.{name}.of");
-        let from = match input.of.split_once('.') {
+        let feed = match input.of.split_once('.') {
             Some((device, status)) if !device.is_empty() && !status.is_empty() && !status.contains('*') => {
                 self.find(&place, input, device, status)
             }
             _ => {
                 self.wrong(&place, format!("`{}` is not written like Sensor_1.people", input.of));
-                From::Absent
+                Feed::Absent
             }
         };
+        if input.scale.is_some_and(|scale| !scale.is_finite() || scale == 0.0) {
+            self.wrong(format!("input.{name}.scale"), "must be a number other than zero");
+        }
         let default = input.default.clone().map(Data::from_json);
-        self.inputs.push(Slot { name: name.to_owned(), from, policy: input.quality, default });
+        self.inputs.push(Slot {
+            name: name.to_owned(),
+            feed,
+            policy: input.quality,
+            scale: input.scale,
+            default,
+        });
     }
 
-    fn find(&mut self, place: &str, input: &Input, pattern: &str, status: &str) -> From {
+    fn find(&mut self, place: &str, input: &Input, pattern: &str, status: &str) -> Feed {
         let mut sources = Vec::new();
         let mut lacks = None;
         for (_, device) in self.context.matching(pattern) {
@@ -57,15 +66,15 @@ impl Builder<'_> {
                 });
                 self.wrong(place, why);
             }
-            return From::Absent;
+            return Feed::Absent;
         }
         if pattern.contains('*') && input.fold.is_none() {
             self.wrong(place, "a pattern needs `fold`: sum, mean, min, max, any, all or count");
         }
         let sources: Vec<u32> = sources.into_iter().map(|source| self.source(source)).collect();
         match input.fold {
-            Some(fold) => From::Fold(fold, sources.into()),
-            None => From::One(sources[0]),
+            Some(fold) => Feed::Fold(fold, sources.into()),
+            None => Feed::One(sources[0]),
         }
     }
 
