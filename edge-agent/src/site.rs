@@ -69,6 +69,13 @@ impl Desired {
     pub fn checked(mut self, place: String, mut mistakes: Vec<String>) -> Result<Desired, EdgeError> {
         mistakes.extend(self.settle());
         if mistakes.is_empty() {
+            for trigger in self.site.triggers.iter().filter(|trigger| trigger.enabled) {
+                if let Err(error) = crate::triggers::compile(&self, trigger) {
+                    mistakes.push(format!("trigger {} ({}): {error}", trigger.name, trigger.id));
+                }
+            }
+        }
+        if mistakes.is_empty() {
             return Ok(self);
         }
         mistakes.sort();

@@ -160,6 +160,20 @@ impl Board {
         slots.iter().map(|ix| inner.slots.get(ix.0 as usize).map(|slot| slot.value.clone())).collect()
     }
 
+    /// Brings the age of values a reader keeps up to date where nothing else has changed. What did change
+    /// reaches the reader through its feed.
+    pub fn rejuvenate(&self, slots: &[Option<SlotIx>], values: &mut [Value]) {
+        let inner = self.lock();
+        for (slot, value) in slots.iter().zip(values) {
+            if let Some(slot) = slot.and_then(|ix| inner.slots.get(ix.0 as usize))
+                && slot.value.quality == value.quality
+                && slot.value.data == value.data
+            {
+                value.observed_at = slot.value.observed_at;
+            }
+        }
+    }
+
     /// A variable by device and name.
     pub fn find(&self, device: DeviceId, name: &str) -> Option<Value> {
         let inner = self.lock();
@@ -248,13 +262,7 @@ impl Board {
 
     /// Says whether a device answers.
     pub fn set_online(&self, slots: &DeviceSlots, online: bool) -> bool {
-        let value = Value {
-            data: Data::Bool(online),
-            quality: Quality::Good,
-            observed_at: self.clock.now(),
-            source: Source::Agent,
-        };
-        self.set(slots.online(), value)
+        self.update().online(slots, online)
     }
 }
 
@@ -331,6 +339,12 @@ impl Update<'_> {
         }
         self.change(ix, value);
         true
+    }
+
+    /// Says whether a device answers.
+    pub fn online(&mut self, slots: &DeviceSlots, online: bool) -> bool {
+        let (data, quality) = (Data::Bool(online), Quality::Good);
+        self.set(slots.online(), Value { data, quality, observed_at: self.now, source: Source::Agent })
     }
 
     /// The instant this update is made.

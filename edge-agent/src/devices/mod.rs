@@ -3,6 +3,7 @@
 //! A device that fails is `faulted` with its reason and started again with back-off; its neighbours and its
 //! link never notice. The registry is what commands, triggers and the local page ask.
 
+pub mod modbus;
 pub mod online;
 
 use crate::board::{Board, DeviceSlots};

@@ -1,0 +1,242 @@
+//! The task that evaluates all triggers.
+
+use super::{KIND, Parts, Request, Shown, TRACES, act, bind};
+use crate::board::{Change, Feed, SlotIx};
+use crate::site::Desired;
+use bo_model::release::SiteTrigger;
+use bo_model::{Data, Reason, Time, Value};
+use bo_rules::{Compiled, Source, State, Trace};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Changes that may wait for the triggers.
+const ROOM: usize = 65_536;
+/// Timers are looked at this often at least: a wall clock that jumps moves them.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) struct Host {
+    parts: Parts,
+    instances: Vec<Instance>,
+    kept: BTreeMap<String, State>,
+    /// Slot → (instance, source).
+    readers: HashMap<SlotIx, Vec<(usize, usize)>>,
+    due: BinaryHeap<Reverse<(Time, usize)>>,
+    feed: Option<Feed>,
+}
+
+pub(super) struct Instance {
+    pub site: SiteTrigger,
+    pub compiled: Compiled,
+    pub state: State,
+    pub traces: VecDeque<Trace>,
+    values: Vec<Value>,
+    slots: Vec<Option<SlotIx>>,
+    due: Option<Time>,
+}
+
+impl Host {
+    pub fn new(parts: Parts, kept: BTreeMap<String, State>) -> Host {
+        Host {
+            parts,
+            instances: Vec::new(),
+            kept,
+            readers: HashMap::new(),
+            due: BinaryHeap::new(),
+            feed: None,
+        }
+    }
+
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let shutdown = self.parts.shutdown.clone();
+        let mut changes = Vec::new();
+        loop {
+            let pause = self.pause();
+            let feed = self.feed.as_mut();
+            tokio::select! {
+                () = shutdown.signalled() => return,
+                Some(request) = requests.recv() => self.answer(request),
+                lost = wait(feed, &mut changes) => {
+                    for change in changes.drain(..) {
+                        self.take(change);
+                    }
+                    if lost > 0 {
+                        tracing::warn!(lost, "triggers fell behind; inputs are read afresh");
+                        self.read_afresh();
+                    }
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+            self.run_due();
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Apply(desired, done) => {
+                self.apply(&desired);
+                let _ = done.send(());
+            }
+            Request::Webhook(name, reply) => drop(reply.send(self.webhook(&name))),
+            Request::Show(reply) => drop(reply.send(self.show())),
+        }
+    }
+
+    fn apply(&mut self, desired: &Desired) {
+        for instance in self.instances.drain(..) {
+            self.kept.insert(instance.site.id.to_string(), instance.state);
+        }
+        self.readers.clear();
+        self.due.clear();
+        let wanted = desired.site.triggers.iter().filter(|trigger| trigger.enabled);
+        for trigger in wanted {
+            match bind::compile(desired, trigger) {
+                Ok(compiled) => self.add(trigger, compiled),
+                // A release is checked before it gets here; a trigger that fails all the same must not stop the others.
+                Err(error) => tracing::error!(trigger = %trigger.name, %error, "trigger left out"),
+            }
+        }
+        for gone in std::mem::take(&mut self.kept).into_keys() {
+            self.parts.store.remove(KIND, gone);
+        }
+        let slots: Vec<SlotIx> = self.readers.keys().copied().collect();
+        self.feed = Some(self.parts.board.watch(&slots, ROOM));
+        self.read_afresh();
+        for ix in 0..self.instances.len() {
+            self.evaluate(ix);
+        }
+    }
+
+    fn add(&mut self, trigger: &SiteTrigger, compiled: Compiled) {
+        let ix = self.instances.len();
+        let now = self.parts.clock.now();
+        let slots: Vec<_> = compiled
+            .sources()
+            .iter()
+            .map(|source| bind::slot(&self.parts.devices, trigger.system, source))
+            .collect();
+        for (source, slot) in slots.iter().enumerate() {
+            if let Some(slot) = slot {
+                self.readers.entry(*slot).or_default().push((ix, source));
+            }
+        }
+        let values = vec![Value::bad(Reason::NeverRead, now); slots.len()];
+        let state = self.kept.remove(&trigger.id.to_string()).unwrap_or_default();
+        let traces = VecDeque::new();
+        self.instances.push(Instance {
+            site: trigger.clone(),
+            compiled,
+            state,
+            traces,
+            values,
+            slots,
+            due: None,
+        });
+    }
+
+    /// Takes all inputs from the board as they are now.
+    fn read_afresh(&mut self) {
+        for instance in &mut self.instances {
+            for (value, slot) in instance.values.iter_mut().zip(&instance.slots) {
+                if let Some(fresh) = slot.and_then(|slot| self.parts.board.get(slot)) {
+                    *value = fresh;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        let Some(readers) = self.readers.get(&change.slot).map(Vec::len) else { return };
+        for reader in 0..readers {
+            let (ix, source) = self.readers[&change.slot][reader];
+            self.instances[ix].values[source] = change.value.clone();
+            self.evaluate(ix);
+        }
+    }
+
+    fn webhook(&mut self, name: &str) -> usize {
+        let now = self.parts.clock.now();
+        let mut heard = 0;
+        for ix in 0..self.instances.len() {
+            let instance = &mut self.instances[ix];
+            let mut listens = false;
+            for (value, source) in instance.values.iter_mut().zip(instance.compiled.sources()) {
+                if matches!(source, Source::Webhook { name: known } if known == name) {
+                    *value = Value::good(Data::Bool(true), now);
+                    listens = true;
+                }
+            }
+            if listens {
+                heard += 1;
+                self.evaluate(ix);
+            }
+        }
+        heard
+    }
+
+    fn run_due(&mut self) {
+        let now = self.parts.clock.now();
+        while let Some(Reverse((at, ix))) = self.due.peek().copied() {
+            if at > now {
+                return;
+            }
+            self.due.pop();
+            // Only the newest entry of an instance counts; older ones were overtaken.
+            if self.instances.get(ix).is_some_and(|instance| instance.due == Some(at)) {
+                self.evaluate(ix);
+            }
+        }
+    }
+
+    fn evaluate(&mut self, ix: usize) {
+        let now = self.parts.clock.now();
+        let instance = &mut self.instances[ix];
+        self.parts.board.rejuvenate(&instance.slots, &mut instance.values);
+        let outcome = bo_rules::evaluate(&instance.compiled, &mut instance.state, &instance.values, now);
+        if outcome.next_due != instance.due {
+            instance.due = outcome.next_due;
+            if let Some(at) = outcome.next_due {
+                self.due.push(Reverse((at, ix)));
+            }
+        }
+        if outcome.changed {
+            self.parts.store.put(KIND, instance.site.id.to_string(), &instance.state);
+        }
+        if let Some(trace) = &outcome.trace {
+            instance.traces.push_front((**trace).clone());
+            instance.traces.truncate(TRACES);
+        }
+        if outcome.trace.is_some() || !outcome.actions.is_empty() {
+            act::carry_out(&self.parts, instance, outcome, now);
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let now = self.parts.clock.now();
+        self.due.peek().map_or(LOOK_EVERY, |Reverse((at, _))| at.since(now).min(LOOK_EVERY))
+    }
+
+    fn show(&self) -> Vec<Shown> {
+        let now = self.parts.clock.now();
+        let all = self.instances.iter().map(|instance| Shown {
+            id: instance.site.id,
+            system: instance.site.system,
+            name: instance.site.name.clone(),
+            title: instance.compiled.definition().title.clone(),
+            active: instance.state.active,
+            since: instance.state.since,
+            held_back: instance.state.held_back,
+            now: bo_rules::explain(&instance.compiled, &instance.state, &instance.values, now),
+            traces: instance.traces.iter().cloned().collect(),
+        });
+        all.collect()
+    }
+}
+
+async fn wait(feed: Option<&mut Feed>, changes: &mut Vec<Change>) -> u64 {
+    match feed {
+        Some(feed) => feed.recv(changes).await,
+        None => std::future::pending().await,
+    }
+}
