@@ -104,14 +104,6 @@ impl Codec {
         self.bit.is_some()
     }
 
-    /// A coil or discrete input.
-    pub fn decode_bit(&self, on: bool) -> Result<Data, Reason> {
-        Ok(match self.encoding {
-            Encoding::Bool => Data::Bool(on),
-            _ => Data::Int(i64::from(on)),
-        })
-    }
-
     /// The datum in `words`, exactly [`Codec::width`] of them; `exponent` is the power of ten its scale point holds.
     pub fn decode(&self, words: &[u16], exponent: Option<i32>) -> Result<Data, Reason> {
         if words.len() != usize::from(self.width) {

@@ -5,7 +5,7 @@
 //! - [`Poll`] drives one profile device: which reads are due, and which values a reply means. Behind it stand
 //!   [`points`] (a profile checked and flattened), [`plan`] (points into reads), [`codec`] (registers into data)
 //!   and [`Learned`] (what a model refused to read).
-//! - [`sunspec`] finds a device's models, [`write()`] carries out one write with its proof, [`WearLedger`] counts
+//! - [`sunspec`] finds a device's models, [`Writer`] carries out one write with its proof, [`WearLedger`] counts
 //!   writes to flash, and [`bus`] predicts what a serial line will carry.
 
 pub mod bus;
@@ -29,4 +29,4 @@ pub use points::Points;
 pub use poller::{Poll, ReadRequest, Reading};
 pub use task::{ConfigError, spawn};
 pub use wear::{Refused, WearLedger};
-pub use writer::{Proof, WriteOptions, Written, write};
+pub use writer::{Proof, WriteOptions, Writer, Written};

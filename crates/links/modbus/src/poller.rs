@@ -1,22 +1,20 @@
 //! Drives the reading of one profile device: which reads are due, what a reply means for its status
 //! variables, and what a refusal teaches. Pure; the caller brings time, sends the requests and keeps the values.
 
+mod live;
 mod search;
 
 use crate::plan::{Block, Learned, plan};
 use crate::points::Points;
 use bo_link::{LinkError, ModbusOp, ModbusReply};
 use bo_model::{Data, Reason, Time, Value};
+use live::{Live, phase};
 use search::Splits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Pause before a point that is read once and could not be is tried again.
-const ONCE_RETRY: Duration = Duration::from_secs(10);
-/// Longest interval of a block the device refuses for reasons that may pass.
-const SLOWEST: Duration = Duration::from_secs(300);
 /// Refused addresses are asked again after this long: firmware is updated now and then.
 const RECHECK: Duration = Duration::from_secs(3600);
 
@@ -36,24 +34,6 @@ pub struct Reading {
     pub status: usize,
     /// The value; bad with its reason when it could not be read.
     pub value: Value,
-}
-
-/// A block with its timetable.
-#[derive(Clone, Debug)]
-struct Live {
-    block: Block,
-    /// `None` = once.
-    every: Option<Duration>,
-    /// `None` = never again.
-    due: Option<Instant>,
-    in_flight: bool,
-    /// Refusals in a row.
-    trouble: u32,
-    /// Half of a block that was refused: the node of the search it belongs to.
-    split: Option<usize>,
-    /// Asks whether a refused address is still refused; its failure is no news.
-    recheck: bool,
-    spread: bool,
 }
 
 /// The reading of one device.
@@ -188,7 +168,7 @@ impl Poll {
                     _ => 0,
                 };
                 self.all_bad(index, &Reason::from(error), observed_at, out);
-                self.schedule(index, false, now);
+                self.blocks[index].schedule(false, phase(self.seed, index), now);
             }
         }
         if self.replan && self.splits.settled() && self.blocks.iter().all(|live| !live.in_flight) {
@@ -215,7 +195,7 @@ impl Poll {
         if !complete {
             let reason = Reason::Decode(format!("not the {expected} registers that were asked for").into());
             self.all_bad(index, &reason, observed_at, out);
-            self.schedule(index, false, now);
+            self.blocks[index].schedule(false, phase(self.seed, index), now);
             return;
         }
         for item in 0..live.block.items.len() {
@@ -224,7 +204,7 @@ impl Poll {
             let Some(status) = point.status else { continue };
             let at = usize::from(item.at);
             let datum = match reply {
-                ModbusReply::Bits(bits) => point.codec.decode_bit(bits[at]),
+                ModbusReply::Bits(bits) => Ok(Data::Bool(bits[at])),
                 ModbusReply::Registers(words) => {
                     let exponent = match (item.scale_at, point.scale_point) {
                         (Some(at), Some(scale)) => {
@@ -253,7 +233,7 @@ impl Poll {
             }
             self.replan = true;
         }
-        self.schedule(index, true, now);
+        self.blocks[index].schedule(true, phase(self.seed, index), now);
     }
 
     /// Exception 2 or 3: the block holds an address the device does not have. Halve it until it is found.
@@ -292,7 +272,7 @@ impl Poll {
             }
             self.replan = true;
         }
-        self.schedule(index, false, now);
+        self.blocks[index].schedule(false, phase(self.seed, index), now);
     }
 
     /// A device that refuses all it is asked for is not ready, or the wrong one: that teaches nothing.
@@ -348,25 +328,6 @@ impl Poll {
         out.push(Reading { status, value });
     }
 
-    fn schedule(&mut self, index: usize, good: bool, now: Instant) {
-        let phase = phase(self.seed, index as u64);
-        let live = &mut self.blocks[index];
-        let Some(every) = live.every else {
-            live.due = if good { None } else { Some(now + ONCE_RETRY) };
-            return;
-        };
-        let slow = SLOWEST.max(every);
-        let interval = every.saturating_mul(1u32.checked_shl(live.trouble).unwrap_or(u32::MAX)).min(slow);
-        if !live.spread {
-            live.spread = true;
-            live.due = Some(now + interval.mul_f64(0.5 + 0.5 * phase));
-            return;
-        }
-        // From the timetable, not from the reply, so that reads do not drift; missed ones are skipped.
-        let next = live.due.unwrap_or(now) + interval;
-        live.due = Some(if next > now { next } else { now + interval.mul_f64(phase.max(0.1)) });
-    }
-
     /// Plans all blocks anew from what was learned, keeping the timetable of each interval.
     fn lay_out(&mut self, now: Instant) {
         let mut groups: BTreeMap<Option<Duration>, Vec<usize>> = BTreeMap::new();
@@ -385,16 +346,7 @@ impl Poll {
             let due = known.get(&every).copied().unwrap_or(Some(now));
             let spread = known.contains_key(&every);
             for block in plan(&self.points, &members, &self.learned).0 {
-                blocks.push(Live {
-                    block,
-                    every,
-                    due,
-                    in_flight: false,
-                    trouble: 0,
-                    split: None,
-                    recheck: false,
-                    spread,
-                });
+                blocks.push(Live { spread, ..Live::new(block, every, due) });
             }
         }
         self.blocks = blocks;
@@ -409,27 +361,11 @@ impl Poll {
         for (index, point) in self.points.points.iter().enumerate() {
             let (low, high) = self.points.span(index);
             if point.status.is_some() && self.learned.refuses(point.table, low, high) {
-                self.blocks.push(Live {
-                    block: Block::of(&self.points, &[index]),
-                    every: None,
-                    due: Some(now),
-                    in_flight: false,
-                    trouble: 0,
-                    split: None,
-                    recheck: true,
-                    spread: true,
-                });
+                let block = Block::of(&self.points, &[index]);
+                self.blocks.push(Live { recheck: true, spread: true, ..Live::new(block, None, Some(now)) });
             }
         }
     }
-}
-
-/// A number in 0–1 that differs per device and block (SplitMix64 finaliser, Steele et al. 2014).
-fn phase(seed: u64, block: u64) -> f64 {
-    let mut mixed = seed.wrapping_add(block.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

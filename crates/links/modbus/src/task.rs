@@ -1,4 +1,6 @@
-//! The task that owns one endpoint. The only file of this crate that touches a socket or a serial port.
+//! The task that owns one endpoint. Only this file and `endpoint` touch a socket or a serial port.
+
+mod endpoint;
 
 use crate::pdu::{self, Decoded, IdentifyFrom};
 use crate::session::{Envelope, Session, Step};
@@ -6,17 +8,17 @@ use crate::timing::LineTiming;
 use crate::units::Units;
 use bo_link::{Handle, Inbox, Job, LinkError, ModbusOp, ModbusReply, Reporter, Urgency, queue};
 use bo_model::clock::SharedClock;
-use bo_model::release::{LinkConfig, ModbusTiming, Parity, SerialLine};
+use bo_model::release::{LinkConfig, ModbusTiming};
 use bo_runtime::backoff::{Backoff, jitter};
 use bo_runtime::shutdown::Shutdown;
+pub use endpoint::ConfigError;
+use endpoint::{Connection, Endpoint, check_line};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll as Ready;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 /// Waiting requests per lane.
 const ROOM: usize = 1024;
@@ -36,22 +38,6 @@ const TURNAROUND: Duration = Duration::from_millis(100);
 const BUSY: (u32, Duration) = (3, Duration::from_millis(50));
 /// Parts an identification may come in.
 const IDENTITY_PARTS: usize = 64;
-
-/// Why a link can't be started.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The configuration is of another kind of link.
-    #[error("this link speaks no Modbus")]
-    NotModbus,
-    /// Line settings that no serial port has.
-    #[error("serial line {path}: {what}")]
-    Line {
-        /// The port.
-        path: String,
-        /// What is wrong, in words.
-        what: String,
-    },
-}
 
 /// Starts the task of one Modbus endpoint. It ends when the last handle is gone or `shutdown` is signalled,
 /// makes and re-makes its connection by itself, and carries out one transaction at a time.
@@ -96,25 +82,6 @@ pub fn spawn(
         }
     });
     Ok(handle)
-}
-
-fn check_line(line: &SerialLine) -> Result<(), ConfigError> {
-    let wrong = |what: &str| ConfigError::Line { path: line.path.display().to_string(), what: what.into() };
-    if line.baud < 50 {
-        return Err(wrong("baud must be at least 50"));
-    }
-    if line.data_bits != 8 {
-        return Err(wrong("Modbus RTU needs 8 data bits"));
-    }
-    if !(1..=2).contains(&line.stop_bits) {
-        return Err(wrong("stop_bits must be 1 or 2"));
-    }
-    Ok(())
-}
-
-enum Endpoint {
-    Tcp(String, u16),
-    Serial(SerialLine),
 }
 
 /// How a connection ended.
@@ -451,51 +418,6 @@ async fn drain<S: AsyncRead + Unpin>(stream: &mut S) {
         });
         if !ready.await || buffer.filled().is_empty() {
             return;
-        }
-    }
-}
-
-enum Connection {
-    Tcp(TcpStream),
-    Serial(SerialStream),
-}
-
-impl Endpoint {
-    async fn connect(&self) -> Result<Connection, Arc<str>> {
-        match self {
-            Endpoint::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port))
-                    .await
-                    .map_err(|error| Arc::<str>::from(error.to_string()))?;
-                stream.set_nodelay(true).map_err(|error| Arc::<str>::from(error.to_string()))?;
-                Ok(Connection::Tcp(stream))
-            }
-            Endpoint::Serial(line) => {
-                let port = tokio_serial::new(line.path.to_string_lossy(), line.baud)
-                    .data_bits(tokio_serial::DataBits::Eight)
-                    .parity(match line.parity {
-                        Parity::None => tokio_serial::Parity::None,
-                        Parity::Even => tokio_serial::Parity::Even,
-                        Parity::Odd => tokio_serial::Parity::Odd,
-                    })
-                    .stop_bits(if line.stop_bits == 2 {
-                        tokio_serial::StopBits::Two
-                    } else {
-                        tokio_serial::StopBits::One
-                    })
-                    .open_native_async()
-                    .map_err(|error| Arc::<str>::from(error.to_string()))?;
-                Ok(Connection::Serial(port))
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Endpoint::Tcp(host, port) => write!(f, "{host}:{port}"),
-            Endpoint::Serial(line) => line.path.display().fmt(f),
         }
     }
 }

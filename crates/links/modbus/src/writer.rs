@@ -53,63 +53,75 @@ pub struct Written {
     pub worn: bool,
 }
 
-/// Link, unit and points of the device to write.
-struct Target<'a> {
-    handle: &'a Handle<ModbusOp, ModbusReply>,
-    unit: u8,
-    points: &'a Points,
-    index: usize,
-    deadline: Instant,
+/// Writes the points of one device.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// The device's link.
+    pub handle: &'a Handle<ModbusOp, ModbusReply>,
+    /// Its unit address.
+    pub unit: u8,
+    /// Its points.
+    pub points: &'a Points,
+    /// Its ledger of writes to flash.
+    pub wear: &'a Mutex<WearLedger>,
 }
 
-/// Writes `data` to point `name`. The value is refused, not clamped, when it is outside the point's limits or
-/// does not fit its registers. `now` is for the wear budget.
-pub async fn write(
-    handle: &Handle<ModbusOp, ModbusReply>,
-    unit: u8,
-    points: &Points,
-    name: &str,
-    data: &Data,
-    options: WriteOptions,
-    wear: &Mutex<WearLedger>,
-    now: Time,
-) -> Result<Written, WriteError> {
-    let Some((index, point)) = points.get(name) else { return Err(WriteError::NoPoint(name.to_owned())) };
-    if !point.write {
-        return Err(WriteError::ReadOnly(name.to_owned()));
-    }
-    let target = Target { handle, unit, points, index, deadline: Instant::now() + options.within };
-    let value_error = |what: String| WriteError::Value { point: name.to_owned(), what };
-    let compare = options.compare || point.budget.is_some();
-    let must_know = point.scale_point.is_some() || point.codec.shares_register();
-    let mut exponent = None;
-    let mut current = None;
-    if compare || must_know {
-        match target.read().await {
-            Ok(seen) => {
-                exponent = seen.exponent;
-                current = seen.words.first().copied();
-                let already = seen.data.filter(|already| same(&point.codec, already, data, exponent));
-                if let (true, Some(already)) = (compare, already) {
-                    return Ok(Written { proof: Proof::Unchanged(already), worn: false });
+impl Writer<'_> {
+    /// Writes `data` to point `name`. The value is refused, not clamped, when it is outside the point's limits
+    /// or does not fit its registers. `now` is for the wear budget.
+    pub async fn write(
+        &self,
+        name: &str,
+        data: &Data,
+        options: WriteOptions,
+        now: Time,
+    ) -> Result<Written, WriteError> {
+        let Some((index, point)) = self.points.get(name) else {
+            return Err(WriteError::NoPoint(name.to_owned()));
+        };
+        if !point.write {
+            return Err(WriteError::ReadOnly(name.to_owned()));
+        }
+        let target = Target { writer: self, index, deadline: Instant::now() + options.within };
+        let value_error = |what: String| WriteError::Value { point: name.to_owned(), what };
+        let compare = options.compare || point.budget.is_some();
+        let must_know = point.scale_point.is_some() || point.codec.shares_register();
+        let mut exponent = None;
+        let mut current = None;
+        if compare || must_know {
+            match target.read().await {
+                Ok(seen) => {
+                    exponent = seen.exponent;
+                    current = seen.words.first().copied();
+                    let already = seen.data.filter(|already| same(&point.codec, already, data, exponent));
+                    if let (true, Some(already)) = (compare, already) {
+                        return Ok(Written { proof: Proof::Unchanged(already), worn: false });
+                    }
                 }
+                // A point that can't be read can still be written, unless its scale or its neighbours matter.
+                Err(LinkError::Exception(1..=3)) if !must_know => {}
+                Err(source) => return Err(WriteError::ReadBefore { point: name.to_owned(), source }),
             }
-            // A point that can't be read can still be written, unless its scale or its neighbours matter.
-            Err(LinkError::Exception(1..=3)) if !must_know => {}
-            Err(source) => return Err(WriteError::ReadBefore { point: name.to_owned(), source }),
+            if point.scale_point.is_some() && exponent.is_none() {
+                return Err(value_error("the device does not say how it is scaled".into()));
+            }
         }
-        if point.scale_point.is_some() && exponent.is_none() {
-            return Err(value_error("the device does not say how it is scaled".into()));
+        let op = encode(self.unit, point, data, exponent, current).map_err(value_error)?;
+        if let Some(budget) = point.budget {
+            self.wear.lock().unwrap_or_else(PoisonError::into_inner).take(name, budget, now)?;
         }
+        let worn = point.budget.is_some();
+        target.call(op).await.map_err(|source| WriteError::Write { point: name.to_owned(), source })?;
+        let proof = target.prove(data).await?;
+        Ok(Written { proof, worn })
     }
-    let op = encode(unit, point, data, exponent, current).map_err(value_error)?;
-    if let Some(budget) = point.budget {
-        wear.lock().unwrap_or_else(PoisonError::into_inner).take(name, budget, now)?;
-    }
-    let worn = point.budget.is_some();
-    target.call(op).await.map_err(|source| WriteError::Write { point: name.to_owned(), source })?;
-    let proof = target.prove(data).await?;
-    Ok(Written { proof, worn })
+}
+
+/// One point during one write.
+struct Target<'a> {
+    writer: &'a Writer<'a>,
+    index: usize,
+    deadline: Instant,
 }
 
 /// The request that writes `data`; the error is a sentence.
@@ -151,14 +163,14 @@ struct Seen {
 impl Target<'_> {
     async fn call(&self, op: ModbusOp) -> Result<ModbusReply, LinkError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        self.handle.call(op, Urgency::Command, left).await
+        self.writer.handle.call(op, Urgency::Command, left).await
     }
 
     async fn read(&self) -> Result<Seen, LinkError> {
-        let point = &self.points.points[self.index];
-        let block = Block::of(self.points, &[self.index]);
+        let point = &self.writer.points.points[self.index];
+        let block = Block::of(self.writer.points, &[self.index]);
         let item = block.items[0];
-        match self.call(block.op(self.unit)).await? {
+        match self.call(block.op(self.writer.unit)).await? {
             ModbusReply::Bits(bits) => {
                 Ok(Seen { words: Vec::new(), exponent: None, data: bits.first().map(|on| Data::Bool(*on)) })
             }
@@ -167,7 +179,7 @@ impl Target<'_> {
                 let exponent = match (item.scale_at, point.scale_point) {
                     (Some(at), Some(scale)) => {
                         let word = words.get(usize::from(at)).ok_or_else(short)?;
-                        self.points.points[scale].codec.exponent(std::slice::from_ref(word)).ok()
+                        self.writer.points.points[scale].codec.exponent(std::slice::from_ref(word)).ok()
                     }
                     _ => None,
                 };
@@ -181,7 +193,7 @@ impl Target<'_> {
     }
 
     async fn prove(&self, wanted: &Data) -> Result<Proof, WriteError> {
-        let point = &self.points.points[self.index];
+        let point = &self.writer.points.points[self.index];
         let name = || point.name.to_string();
         let mut seen = None;
         for pause in READ_BACKS {

@@ -1,7 +1,9 @@
 //! The poller against a register bank that refuses what it does not have.
 
+use super::live::ONCE_RETRY;
 use super::*;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A device: 1000 registers that hold their own address, some of which it refuses.
 struct Device {
