@@ -106,7 +106,8 @@ pub enum Policy {
     Any,
 }
 
-/// How the values of several devices become one. The quality is the worst of them.
+/// How the values of several devices become one. Each has to be one that may be acted on, except that for
+/// `any` a single true one, and for `all` a single false one, is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fold {

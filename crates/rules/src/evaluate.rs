@@ -81,6 +81,24 @@ pub fn explain(compiled: &Compiled, state: &State, values: &[Value], now: Time) 
     trace(&reader, &state, verdict, Vec::new())
 }
 
+/// What ends with a trigger that is disabled, removed or replaced while it is active: its alarms. Its
+/// `on_clear` is not carried out, because its condition did not end.
+pub fn retire(compiled: &Compiled, state: &State) -> Vec<Act> {
+    let mut acts = Vec::new();
+    if state.active {
+        clear_alarms(compiled, &mut acts);
+    }
+    acts
+}
+
+fn clear_alarms(compiled: &Compiled, acts: &mut Vec<Act>) {
+    for (index, action) in compiled.definition.on_active.iter().enumerate() {
+        if let Some(alarm) = &action.alarm {
+            acts.push(Act::ClearAlarm { key: index.to_string(), severity: alarm.severity });
+        }
+    }
+}
+
 /// One pass over the conditions.
 struct Pass<'a> {
     reader: &'a Reader<'a>,
@@ -311,15 +329,11 @@ fn act(reader: &Reader<'_>, active: bool, acts: &mut Vec<Act>, withheld: &mut Ve
     let compiled = reader.compiled;
     let definition = &compiled.definition;
     if !active {
-        for (index, action) in definition.on_active.iter().enumerate() {
-            if let Some(alarm) = &action.alarm {
-                acts.push(Act::ClearAlarm { key: format!("{index}"), severity: alarm.severity });
-            }
-        }
+        clear_alarms(compiled, acts);
     }
     let list = if active { &definition.on_active } else { &definition.on_clear };
     for (index, action) in list.iter().enumerate() {
-        carry_out(action, &format!("{index}"), reader, acts, withheld);
+        carry_out(action, &index.to_string(), reader, acts, withheld);
     }
     let Some(script) = compiled.script.as_ref().filter(|script| script.actions) else { return };
     let inputs = script_inputs(reader, false).unwrap_or_default();

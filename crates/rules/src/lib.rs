@@ -30,6 +30,6 @@ pub use compiled::{Compiled, Source};
 pub use context::{Context, ContextDevice};
 pub use definition::{Definition, Severity};
 pub use diagnostic::{Diagnostic, Error};
-pub use evaluate::{Outcome, Transition, evaluate, explain};
+pub use evaluate::{Outcome, Transition, evaluate, explain, retire};
 pub use state::State;
 pub use trace::{Trace, TraceInput, TraceNode, Truth, Verdict};

@@ -104,11 +104,14 @@ impl<'a> Reader<'a> {
                 }
                 Cow::Borrowed(&self.value(*source).data)
             }
+            Feed::Fold(fold @ (Fold::Any | Fold::All), sources) => {
+                Cow::Owned(Data::Bool(self.fold_truth(input, *fold == Fold::Any, sources)?))
+            }
             Feed::Fold(fold, sources) => {
                 if !self.accepts(input, self.input_grade(input)) {
                     return None;
                 }
-                Cow::Owned(self.fold(*fold, sources)?)
+                Cow::Owned(self.fold_number(*fold, sources)?)
             }
         };
         match slot.scale {
@@ -117,24 +120,34 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fold(&self, fold: Fold, sources: &[u32]) -> Option<Data> {
-        let data = || sources.iter().map(|source| &self.value(*source).data);
-        if matches!(fold, Fold::Any | Fold::All | Fold::Count) {
-            let truths: Option<Vec<bool>> = data().map(Data::truth).collect();
-            let truths = truths?;
-            return Some(match fold {
-                Fold::Any => Data::Bool(truths.contains(&true)),
-                Fold::All => Data::Bool(!truths.contains(&false)),
-                _ => Data::Int(truths.iter().filter(|truth| **truth).count() as i64),
-            });
+    /// `any` (`decides` = true) and `all` (`decides` = false): one that decides is enough, whatever the others
+    /// are; otherwise each has to be known.
+    fn fold_truth(&self, input: u32, decides: bool, sources: &[u32]) -> Option<bool> {
+        let known = |source: &u32| {
+            self.accepts(input, self.grade(*source)).then(|| self.value(*source).data.truth()).flatten()
+        };
+        if sources.iter().any(|source| known(source) == Some(decides)) {
+            return Some(decides);
         }
-        let numbers: Option<Vec<f64>> = data().map(Data::number).collect();
-        let numbers = numbers.filter(|all| !all.is_empty())?;
+        sources.iter().all(|source| known(source).is_some()).then_some(!decides)
+    }
+
+    fn fold_number(&self, fold: Fold, sources: &[u32]) -> Option<Data> {
+        let data = || sources.iter().map(|source| &self.value(*source).data);
+        if fold == Fold::Count {
+            let count = data().try_fold(0, |count, data| Some(count + i64::from(data.truth()?)))?;
+            return Some(Data::Int(count));
+        }
+        let join = |fold: fn(f64, f64) -> f64| {
+            let mut numbers = data().map(Data::number);
+            let first = numbers.next()?;
+            numbers.fold(first, |all, next| Some(fold(all?, next?)))
+        };
         Some(Data::Float(match fold {
-            Fold::Min => numbers.iter().copied().fold(f64::INFINITY, f64::min),
-            Fold::Max => numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            Fold::Mean => numbers.iter().sum::<f64>() / numbers.len() as f64,
-            _ => numbers.iter().sum(),
+            Fold::Min => join(f64::min)?,
+            Fold::Max => join(f64::max)?,
+            Fold::Mean => join(|a, b| a + b)? / sources.len() as f64,
+            _ => join(|a, b| a + b)?,
         }))
     }
 
