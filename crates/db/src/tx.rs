@@ -58,6 +58,11 @@ impl<'c> Tx<'c> {
         self.now
     }
 
+    /// Whether this transaction can only read.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     /// Whether this runs on PostgreSQL: for the few places (full text) where one statement can't serve both.
     pub fn is_postgres(&self) -> bool {
         matches!(self.conn, Conn::Postgres(_))

@@ -1,0 +1,321 @@
+//! Accounts: people who can sign in, and the workspaces they are members of.
+
+use crate::error::IdentityError;
+use bo_db::{DbError, Event, Row, Tx, params};
+use bo_model::{AccountId, Kind, Object, Time, WorkspaceId};
+use bo_web::{FieldErrors, ListQuery, Paged, list::Key};
+use serde::Serialize;
+use serde_json::json;
+
+/// Whether somebody can sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Has no password yet.
+    Invited,
+    /// Can sign in.
+    Active,
+    /// Can't, and has no session.
+    Disabled,
+}
+
+impl State {
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Invited => "invited",
+            State::Active => "active",
+            State::Disabled => "disabled",
+        }
+    }
+
+    fn from_word(word: &str) -> State {
+        match word {
+            "active" => State::Active,
+            "invited" => State::Invited,
+            _ => State::Disabled,
+        }
+    }
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// To sign in with; case-folded.
+    pub email: String,
+    /// For people.
+    pub name: String,
+    /// Position.
+    pub job: String,
+    /// Telephone.
+    pub phone: String,
+    /// Whether they can sign in.
+    pub state: State,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was last changed.
+    pub updated_at: Time,
+    /// When they last signed in.
+    pub signed_in_at: Option<Time>,
+}
+
+/// What is needed for a new account.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Its id.
+    pub id: AccountId,
+    /// Mail address, any case.
+    pub email: String,
+    /// Name.
+    pub name: String,
+    /// Position.
+    pub job: String,
+    /// Telephone.
+    pub phone: String,
+    /// Empty: they are invited and choose a password by a link.
+    pub password_hash: String,
+}
+
+/// The address as it is stored and compared.
+pub fn fold_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// Wrong fields of a name and address.
+pub fn check(name: &str, email: &str) -> FieldErrors {
+    let mut errors = FieldErrors::new();
+    if name.trim().is_empty() {
+        errors.push(("name".into(), "is required".into()));
+    }
+    let email = email.trim();
+    let (user, host) = email.rsplit_once('@').unwrap_or(("", ""));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c);
+    if email.is_empty() {
+        errors.push(("email".into(), "is required".into()));
+    } else if user.is_empty()
+        || host.is_empty()
+        || email.len() > 254
+        || email.contains(odd)
+        || host.starts_with('.')
+        || host.ends_with('.')
+    {
+        errors.push(("email".into(), "must be a mail address like name@example.org".into()));
+    }
+    errors
+}
+
+/// Makes an account and its membership.
+///
+/// # Errors
+/// [`IdentityError::BadInput`], or [`IdentityError::BadInput`] on `email` when the address is taken.
+pub fn create(tx: &mut Tx, workspace: WorkspaceId, new: &NewAccount) -> Result<(), IdentityError> {
+    let errors = check(&new.name, &new.email);
+    if !errors.is_empty() {
+        return Err(IdentityError::BadInput(errors));
+    }
+    let email = fold_email(&new.email);
+    let taken = tx.query_opt("SELECT 1 FROM account WHERE email = ?1", params![&email], |_| Ok(()))?;
+    if taken.is_some() {
+        return Err(IdentityError::BadInput(vec![("email".into(), "belongs to an account already".into())]));
+    }
+    let state = if new.password_hash.is_empty() { State::Invited } else { State::Active };
+    let (now, name) = (tx.now(), new.name.trim());
+    tx.execute(
+        "INSERT INTO account (id, email, name, job, phone, state, password_hash, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        params![
+            new.id,
+            &email,
+            name,
+            new.job.trim(),
+            new.phone.trim(),
+            state.word(),
+            &new.password_hash,
+            now
+        ],
+    )?;
+    tx.execute(
+        "INSERT INTO member (workspace, account, joined_at) VALUES (?1, ?2, ?3)",
+        params![workspace, new.id, now],
+    )?;
+    tx.audit(
+        Event::new("account.create", Object::new(Kind::ACCOUNT, new.id))
+            .name(name)
+            .workspace(workspace)
+            .after(json!({"name": name, "email": email, "job": new.job, "phone": new.phone, "state": state})),
+    );
+    Ok(())
+}
+
+/// Changes name, position and telephone. The mail address stays: it is what one signs in with.
+///
+/// # Errors
+/// [`IdentityError::BadInput`], [`IdentityError::NotFound`].
+pub fn update(tx: &mut Tx, id: AccountId, name: &str, job: &str, phone: &str) -> Result<(), IdentityError> {
+    let before = find(tx, id)?.ok_or(IdentityError::NotFound)?;
+    let errors = check(name, &before.email);
+    if !errors.is_empty() {
+        return Err(IdentityError::BadInput(errors));
+    }
+    let (now, name, job, phone) = (tx.now(), name.trim(), job.trim(), phone.trim());
+    tx.execute(
+        "UPDATE account SET name = ?2, job = ?3, phone = ?4, updated_at = ?5 WHERE id = ?1",
+        params![id, name, job, phone, now],
+    )?;
+    let describe = |name: &str, job: &str, phone: &str| json!({"name": name, "job": job, "phone": phone});
+    tx.audit(
+        Event::new("account.update", Object::new(Kind::ACCOUNT, id))
+            .name(name)
+            .change(describe(&before.name, &before.job, &before.phone), describe(name, job, phone)),
+    );
+    Ok(())
+}
+
+/// Disables or enables an account. Disabling ends every session and token at once.
+///
+/// # Errors
+/// [`IdentityError::NotFound`].
+pub fn set_enabled(tx: &mut Tx, id: AccountId, enabled: bool, reason: &str) -> Result<(), IdentityError> {
+    let before = find(tx, id)?.ok_or(IdentityError::NotFound)?;
+    let has_password =
+        tx.query_one("SELECT password_hash FROM account WHERE id = ?1", params![id], |row| {
+            Ok(!row.str(0)?.is_empty())
+        })?;
+    let state = match (enabled, has_password) {
+        (false, _) => State::Disabled,
+        (true, true) => State::Active,
+        (true, false) => State::Invited,
+    };
+    let now = tx.now();
+    tx.execute(
+        "UPDATE account SET state = ?2, updated_at = ?3 WHERE id = ?1",
+        params![id, state.word(), now],
+    )?;
+    if !enabled {
+        end_access(tx, id)?;
+    }
+    tx.audit(
+        Event::new(
+            if enabled { "account.enable" } else { "account.disable" },
+            Object::new(Kind::ACCOUNT, id),
+        )
+        .name(&before.name)
+        .change(json!({"state": before.state}), json!({"state": state}))
+        .reason(reason),
+    );
+    Ok(())
+}
+
+/// Sets a new password hash and ends all sessions but one.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_password(
+    tx: &mut Tx,
+    id: AccountId,
+    hash: &str,
+    keep: Option<bo_model::SessionId>,
+) -> Result<(), IdentityError> {
+    let before = find(tx, id)?.ok_or(IdentityError::NotFound)?;
+    let now = tx.now();
+    tx.execute(
+        "UPDATE account SET password_hash = ?2, state = 'active', updated_at = ?3 WHERE id = ?1",
+        params![id, hash, now],
+    )?;
+    let keep = keep.map(|id| id.to_string()).unwrap_or_default();
+    tx.execute("DELETE FROM session WHERE account = ?1 AND id <> ?2", params![id, &keep])?;
+    tx.execute("DELETE FROM activation WHERE account = ?1", params![id])?;
+    tx.audit(Event::new("account.password", Object::new(Kind::ACCOUNT, id)).name(&before.name));
+    Ok(())
+}
+
+fn end_access(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
+    tx.execute("DELETE FROM session WHERE account = ?1", params![id])?;
+    tx.execute("DELETE FROM api_token WHERE account = ?1", params![id])?;
+    tx.execute("DELETE FROM activation WHERE account = ?1", params![id])?;
+    Ok(())
+}
+
+const COLUMNS: &str =
+    "a.id, a.email, a.name, a.job, a.phone, a.state, a.created_at, a.updated_at, a.signed_in_at";
+
+fn read(row: &Row<'_>) -> Result<Account, DbError> {
+    Ok(Account {
+        id: row.get(0)?,
+        email: row.get(1)?,
+        name: row.get(2)?,
+        job: row.get(3)?,
+        phone: row.get(4)?,
+        state: State::from_word(row.str(5)?),
+        created_at: row.get(6)?,
+        updated_at: row.get(7)?,
+        signed_in_at: row.get(8)?,
+    })
+}
+
+/// An account by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, DbError> {
+    tx.query_opt(&format!("SELECT {COLUMNS} FROM account a WHERE a.id = ?1"), params![id], read)
+}
+
+/// An account by id, if it is a member of that workspace.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_member(tx: &mut Tx, workspace: WorkspaceId, id: AccountId) -> Result<Option<Account>, DbError> {
+    tx.query_opt(
+        &format!("SELECT {COLUMNS} FROM member m JOIN account a ON a.id = m.account WHERE m.workspace = ?1 AND a.id = ?2"),
+        params![workspace, id],
+        read,
+    )
+}
+
+/// An account by mail address, with its password hash.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_email(tx: &mut Tx, email: &str) -> Result<Option<(Account, String)>, DbError> {
+    tx.query_opt(
+        &format!("SELECT {COLUMNS}, a.password_hash FROM account a WHERE a.email = ?1"),
+        params![fold_email(email)],
+        |row| Ok((read(row)?, row.get(9)?)),
+    )
+}
+
+/// A page of a workspace's members.
+///
+/// # Errors
+/// When the database fails.
+pub fn members(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<Paged<Account>, DbError> {
+    let by = match list.sort {
+        "email" => "a.email",
+        "created" => "a.created_at",
+        "updated" => "a.updated_at",
+        _ => "lower(a.name)",
+    };
+    let keyset = list.keyset(by, "a.id", 4);
+    let state = list.filter("state").unwrap_or("%");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM member m JOIN account a ON a.id = m.account
+         WHERE m.workspace = ?1 AND (lower(a.name) LIKE ?2 ESCAPE '!' OR a.email LIKE ?2 ESCAPE '!') AND a.state LIKE ?3
+         AND {} {}",
+        keyset.condition, keyset.order
+    );
+    let values = [params![workspace, list.like(), state], &keyset.params].concat();
+    let rows = tx.query(&sql, &values, read)?;
+    Ok(list.paged(rows, |account| {
+        let key = match list.sort {
+            "email" => Key::from(account.email.as_str()),
+            "created" => Key::from(account.created_at),
+            "updated" => Key::from(account.updated_at),
+            // ASCII only, as `lower` of the database does it.
+            _ => Key::from(account.name.to_ascii_lowercase()),
+        };
+        (key, account.id.to_string())
+    }))
+}

@@ -1,0 +1,116 @@
+//! The one permission check and the one list, both over the relation graph.
+//!
+//! `level` walks up from the object, `list` walks down from the viewer; that both agree is a property test.
+
+use crate::relation::{self, Relation};
+use bo_db::{DbError, Tx, params};
+use bo_model::{Kind, Level, Object, Time};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+
+/// Walks up from the object, carrying what a level must be (`floor`) and can be at most (`cap`) to get down again.
+/// Rows that start at an account are only looked at for the one account that asks.
+const UP: &str = "
+WITH RECURSIVE up (node, floor, cap) AS (
+  SELECT CAST(?1 AS TEXT), CAST(0 AS BIGINT), CAST(4 AS BIGINT)
+  UNION
+  SELECT r.subject, CASE WHEN r.floor > u.floor THEN r.floor ELSE u.floor END, CASE WHEN r.cap < u.cap THEN r.cap ELSE u.cap END
+  FROM up u JOIN relation r ON r.object = u.node AND r.leaf = 0
+  WHERE r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
+)
+SELECT MAX(level) FROM (
+  SELECT CASE WHEN r.cap < u.cap THEN r.cap ELSE u.cap END AS level
+  FROM up u JOIN relation r ON r.object = u.node AND r.leaf = 1 AND r.subject = ?2
+  WHERE r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
+  UNION ALL
+  SELECT cap AS level FROM up WHERE node IN (?2, 'everyone:') AND node <> ?1
+) AS found";
+
+/// The widest level a subject (account or group) has on an object at that time; the public's counts for everyone.
+///
+/// # Errors
+/// When the database fails.
+pub fn level(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Result<Level, DbError> {
+    let level = tx.query_opt(UP, params![object, subject, now], |row| row.get::<Option<Level>>(0))?;
+    Ok(level.flatten().unwrap_or(Level::None))
+}
+
+const DOWN: &str = "
+WITH RECURSIVE down (node, level) AS (
+  SELECT object, cap FROM relation
+  WHERE subject IN (?1, 'everyone:') AND cap > 0 AND valid_from <= ?2 AND valid_to > ?2
+  UNION
+  SELECT r.object, CASE WHEN r.cap < d.level THEN r.cap ELSE d.level END
+  FROM down d JOIN relation r ON r.subject = d.node
+  WHERE d.level >= r.floor AND r.cap > 0 AND r.valid_from <= ?2 AND r.valid_to > ?2
+)
+SELECT node, MAX(level) FROM down WHERE node LIKE ?3 GROUP BY node HAVING MAX(level) >= ?4 ORDER BY node";
+
+/// Every object of a kind on which a subject has at least that level, with the level.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    tx: &mut Tx,
+    subject: &Object,
+    kind: Kind,
+    at_least: Level,
+    now: Time,
+) -> Result<Vec<(Object, Level)>, DbError> {
+    let at_least = at_least.max(Level::See);
+    tx.query(DOWN, params![subject, now, format!("{kind}:%"), at_least], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// One step of an explanation: this row, and the level that is left behind it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    /// The row.
+    pub relation: Relation,
+    /// The level after walking along it.
+    pub level: Level,
+}
+
+/// Why a subject has its level on an object: the widest path, from the subject to the object. Empty when there is none.
+/// Of two paths that are equally wide, the shorter.
+///
+/// # Errors
+/// When the database fails.
+pub fn why(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Result<Vec<Step>, DbError> {
+    // All rows that can lead to the object, found by walking up; then levels are carried down until nothing grows.
+    let mut rows: Vec<Relation> = Vec::new();
+    let mut seen: BTreeMap<Object, ()> = BTreeMap::new();
+    let mut open = vec![object.clone()];
+    while let Some(node) = open.pop() {
+        if seen.insert(node.clone(), ()).is_some() {
+            continue;
+        }
+        for row in relation::leading_to(tx, &node, subject, now)? {
+            open.push(row.subject.clone());
+            rows.push(row);
+        }
+    }
+    let start = [subject.clone(), Object::everyone()];
+    let mut best: HashMap<Object, (Level, Vec<Step>)> =
+        start.into_iter().map(|node| (node, (Level::Own, Vec::new()))).collect();
+    let mut grew = true;
+    while grew {
+        grew = false;
+        for row in &rows {
+            let Some((level, path)) = best.get(&row.subject).cloned() else { continue };
+            let next = level.min(row.cap);
+            if level < row.floor || next == Level::None {
+                continue;
+            }
+            let better = best
+                .get(&row.object)
+                .is_none_or(|(had, steps)| next > *had || (next == *had && path.len() + 1 < steps.len()));
+            if better {
+                let mut path = path;
+                path.push(Step { relation: row.clone(), level: next });
+                best.insert(row.object.clone(), (next, path));
+                grew = true;
+            }
+        }
+    }
+    Ok(best.remove(object).map(|(_, path)| path).unwrap_or_default())
+}

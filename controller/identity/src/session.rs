@@ -1,0 +1,325 @@
+//! Sessions, API tokens and activation links: secrets of 256 random bits, stored as their SHA-256.
+
+use crate::account::State;
+use crate::error::IdentityError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bo_db::{DbError, Event, Tx, params};
+use bo_model::{AccountId, Kind, Level, Object, SessionId, Time, WorkspaceId};
+use bo_web::{Credential, Via, Viewer};
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// How long people stay signed in.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// A session unused for this long ends.
+    pub idle: Duration,
+    /// A session ends after this whatever happens.
+    pub absolute: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Lifetimes {
+        Lifetimes { idle: Duration::from_secs(12 * 3600), absolute: Duration::from_secs(7 * 86_400) }
+    }
+}
+
+/// How long an activation link works.
+pub const ACTIVATION: Duration = Duration::from_secs(72 * 3600);
+/// What an API token starts with, so that scanners find a leaked one.
+pub const TOKEN_PREFIX: &str = "bo_";
+
+/// A fresh secret.
+pub fn secret() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+/// As it is stored.
+pub fn digest(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// When they signed in.
+    pub created_at: Time,
+    /// When it was last used, within a minute.
+    pub seen_at: Time,
+    /// When it ends.
+    pub expires_at: Time,
+    /// From where.
+    pub address: String,
+    /// With which browser.
+    pub agent: String,
+}
+
+/// What a new session is made of.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub account: AccountId,
+    /// In which workspace it starts.
+    pub workspace: WorkspaceId,
+    /// [`digest`] of its secret.
+    pub secret_hash: String,
+    /// From where.
+    pub address: String,
+    /// With which browser.
+    pub agent: String,
+}
+
+/// Stores a new session. The record of signing in is the caller's.
+///
+/// # Errors
+/// When the database fails.
+pub fn open(tx: &mut Tx, new: &NewSession, lifetimes: Lifetimes) -> Result<(), DbError> {
+    let now = tx.now();
+    let agent: String = new.agent.chars().take(200).collect();
+    tx.execute(
+        "INSERT INTO session (id, account, workspace, secret_hash, created_at, seen_at, expires_at, address, agent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)",
+        params![new.id, new.account, new.workspace, &new.secret_hash, now, now.after(lifetimes.absolute), &new.address, agent],
+    )?;
+    // What is over is of no use to anybody.
+    tx.execute("DELETE FROM session WHERE expires_at < ?1", params![now])?;
+    Ok(())
+}
+
+/// Ends a session. True when there was one of that account.
+///
+/// # Errors
+/// When the database fails.
+pub fn close(tx: &mut Tx, id: SessionId, account: AccountId) -> Result<bool, DbError> {
+    let gone = tx.execute("DELETE FROM session WHERE id = ?1 AND account = ?2", params![id, account])?;
+    if gone > 0 {
+        tx.audit(Event::new("session.close", Object::new(Kind::SESSION, id)));
+    }
+    Ok(gone > 0)
+}
+
+/// Who shows this credential, if it is still good.
+///
+/// # Errors
+/// When the database fails.
+pub fn authenticate(
+    tx: &mut Tx,
+    credential: Credential<'_>,
+    lifetimes: Lifetimes,
+) -> Result<Option<Viewer>, DbError> {
+    let now = tx.now();
+    let (table, cap, hash, via) = match credential {
+        Credential::Cookie(secret) => ("session", "4", digest(secret), Via::Session),
+        Credential::Bearer(token) => ("api_token", "s.cap", digest(token), Via::Token),
+    };
+    let sql = format!(
+        "SELECT s.id, s.account, a.name, a.email, s.workspace, w.name, {cap}, s.seen_at FROM {table} s
+         JOIN account a ON a.id = s.account JOIN workspace w ON w.id = s.workspace
+         JOIN member m ON m.workspace = s.workspace AND m.account = s.account
+         WHERE s.secret_hash = ?1 AND s.expires_at > ?2 AND a.state = ?3"
+    );
+    let viewer = tx.query_opt(&sql, params![&hash, now, State::Active.word()], |row| {
+        Ok(Viewer {
+            session: row.get(0)?,
+            account: row.get(1)?,
+            name: row.get(2)?,
+            email: row.get(3)?,
+            workspace: row.get(4)?,
+            workspace_name: row.get(5)?,
+            cap: row.get(6)?,
+            seen: row.get(7)?,
+            via,
+        })
+    })?;
+    Ok(viewer.filter(|viewer| via == Via::Token || now.since(viewer.seen) < lifetimes.idle))
+}
+
+/// Notes that a session or token was used.
+///
+/// # Errors
+/// When the database fails.
+pub fn touch(tx: &mut Tx, id: SessionId) -> Result<(), DbError> {
+    let now = tx.now();
+    if tx.execute("UPDATE session SET seen_at = ?2 WHERE id = ?1", params![id, now])? == 0 {
+        tx.execute("UPDATE api_token SET seen_at = ?2 WHERE id = ?1", params![id, now])?;
+    }
+    Ok(())
+}
+
+/// Somebody's sessions, last used first.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<Session>, DbError> {
+    let now = tx.now();
+    tx.query(
+        "SELECT id, created_at, seen_at, expires_at, address, agent FROM session
+         WHERE account = ?1 AND expires_at > ?2 ORDER BY seen_at DESC, id LIMIT 100",
+        params![account, now],
+        |row| {
+            Ok(Session {
+                id: row.get(0)?,
+                created_at: row.get(1)?,
+                seen_at: row.get(2)?,
+                expires_at: row.get(3)?,
+                address: row.get(4)?,
+                agent: row.get(5)?,
+            })
+        },
+    )
+}
+
+/// Looks at another of one's workspaces.
+///
+/// # Errors
+/// [`IdentityError::NotFound`] when one is no member of it.
+pub fn switch(
+    tx: &mut Tx,
+    session: SessionId,
+    account: AccountId,
+    workspace: WorkspaceId,
+) -> Result<(), IdentityError> {
+    let sql = "UPDATE session SET workspace = ?3 WHERE id = ?1 AND account = ?2
+               AND EXISTS (SELECT 1 FROM member WHERE workspace = ?3 AND account = ?2)";
+    if tx.execute(sql, params![session, account, workspace])? == 0 {
+        return Err(IdentityError::NotFound);
+    }
+    tx.audit(Event::new("session.switch", Object::new(Kind::WORKSPACE, workspace)));
+    Ok(())
+}
+
+/// An API token as its owner sees it; its secret is shown once, when it is made.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Token {
+    /// Its id.
+    pub id: SessionId,
+    /// What it is for.
+    pub name: String,
+    /// At most this level, whatever its owner has.
+    pub cap: Level,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was last used, within a minute.
+    pub seen_at: Time,
+    /// When it ends.
+    pub expires_at: Time,
+}
+
+/// What a new token is made of.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub account: AccountId,
+    /// In which workspace.
+    pub workspace: WorkspaceId,
+    /// What it is for.
+    pub name: String,
+    /// [`digest`] of its secret.
+    pub secret_hash: String,
+    /// At most this level.
+    pub cap: Level,
+    /// When it ends.
+    pub expires_at: Time,
+}
+
+/// Stores a token.
+///
+/// # Errors
+/// [`IdentityError::BadInput`].
+pub fn add_token(tx: &mut Tx, new: &NewToken) -> Result<(), IdentityError> {
+    let (now, mut errors) = (tx.now(), Vec::new());
+    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
+        errors.push(("name".to_owned(), "is required, at most 100 characters".to_owned()));
+    }
+    if new.cap < Level::View {
+        errors.push(("level".to_owned(), "must be view, edit or own".to_owned()));
+    }
+    if new.expires_at <= now || new.expires_at > now.after(Duration::from_secs(366 * 86_400)) {
+        errors.push(("days".to_owned(), "must be from 1 to 366".to_owned()));
+    }
+    if !errors.is_empty() {
+        return Err(IdentityError::BadInput(errors));
+    }
+    tx.execute(
+        "INSERT INTO api_token (id, account, workspace, name, secret_hash, cap, created_at, seen_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+        params![new.id, new.account, new.workspace, new.name.trim(), &new.secret_hash, new.cap, now, new.expires_at],
+    )?;
+    tx.audit(
+        Event::new("token.create", Object::new(Kind::TOKEN, new.id))
+            .name(new.name.trim())
+            .after(json!({"level": new.cap, "expires_at": new.expires_at.rfc3339()})),
+    );
+    Ok(())
+}
+
+/// Ends a token of that account.
+///
+/// # Errors
+/// [`IdentityError::NotFound`].
+pub fn remove_token(tx: &mut Tx, id: SessionId, account: AccountId) -> Result<(), IdentityError> {
+    if tx.execute("DELETE FROM api_token WHERE id = ?1 AND account = ?2", params![id, account])? == 0 {
+        return Err(IdentityError::NotFound);
+    }
+    tx.audit(Event::new("token.revoke", Object::new(Kind::TOKEN, id)));
+    Ok(())
+}
+
+/// Somebody's tokens, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn tokens(tx: &mut Tx, account: AccountId) -> Result<Vec<Token>, DbError> {
+    tx.query(
+        "SELECT id, name, cap, created_at, seen_at, expires_at FROM api_token WHERE account = ?1 ORDER BY created_at DESC, id LIMIT 100",
+        params![account],
+        |row| {
+            Ok(Token {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                cap: row.get(2)?,
+                created_at: row.get(3)?,
+                seen_at: row.get(4)?,
+                expires_at: row.get(5)?,
+            })
+        },
+    )
+}
+
+/// Makes a link that lets somebody choose their password; earlier ones end.
+///
+/// # Errors
+/// When the database fails.
+pub fn add_activation(tx: &mut Tx, account: AccountId, secret_hash: &str) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute("DELETE FROM activation WHERE account = ?1 OR expires_at < ?2", params![account, now])?;
+    tx.execute(
+        "INSERT INTO activation (secret_hash, account, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+        params![secret_hash, account, now, now.after(ACTIVATION)],
+    )?;
+    tx.audit(Event::new("account.invite", Object::new(Kind::ACCOUNT, account)));
+    Ok(())
+}
+
+/// Whose link this is, while it works.
+///
+/// # Errors
+/// When the database fails.
+pub fn activation(tx: &mut Tx, secret: &str) -> Result<Option<AccountId>, DbError> {
+    let now = tx.now();
+    tx.query_opt(
+        "SELECT v.account FROM activation v JOIN account a ON a.id = v.account
+         WHERE v.secret_hash = ?1 AND v.expires_at > ?2 AND a.state <> 'disabled'",
+        params![digest(secret), now],
+        |row| row.get(0),
+    )
+}

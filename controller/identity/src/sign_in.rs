@@ -1,0 +1,251 @@
+//! Signing in with a password, by browser or by API; choosing a password by link; setting up the installation.
+
+use crate::Identity;
+use crate::account::{self, State};
+use crate::error::IdentityError;
+use crate::password;
+use crate::session::{self, NewSession};
+use crate::throttle::{self, Key};
+use crate::workspace::{self, First, NewWorkspace};
+use bo_db::audit::Outcome;
+use bo_db::{Event, Tx};
+use bo_model::command::Actor;
+use bo_model::{AccountId, Kind, Object, SessionId};
+use bo_web::{Ctx, WebError};
+use std::sync::Arc;
+
+/// Somebody who has just signed in: the secret goes into the cookie and nowhere else.
+pub struct SignedIn {
+    /// The cookie's value.
+    pub secret: String,
+    /// Who.
+    pub account: AccountId,
+    /// Their name.
+    pub name: String,
+}
+
+/// Signs in. Any session the request came with is closed, and the new one has a new secret.
+///
+/// # Errors
+/// [`IdentityError::WrongPassword`] and [`IdentityError::TooMany`], the same for accounts that exist and that don't.
+pub async fn sign_in(
+    identity: &Arc<Identity>,
+    ctx: &Ctx,
+    email: &str,
+    password: &str,
+) -> Result<SignedIn, IdentityError> {
+    let email_key = Key::Email(account::fold_email(email));
+    let keys = vec![email_key.clone(), Key::Address(ctx.address().to_owned())];
+    let (wait, found) = ctx.read(|tx| -> Result<_, IdentityError> {
+        Ok((throttle::wait(tx, &keys)?, account::by_email(tx, email)?))
+    })?;
+    if let Some(seconds) = wait {
+        return Err(IdentityError::TooMany(seconds));
+    }
+    let stored = found.as_ref().map(|(_, hash)| hash.clone());
+    let fits = identity.verify(password.to_owned(), stored).await?;
+    let account = found.map(|(account, _)| account);
+    match account.filter(|account| fits && account.state == State::Active) {
+        Some(account) => open(identity, ctx, account, email_key).await,
+        None => {
+            refuse(ctx, email, keys).await?;
+            Err(IdentityError::WrongPassword)
+        }
+    }
+}
+
+async fn refuse(ctx: &Ctx, email: &str, keys: Vec<Key>) -> Result<(), IdentityError> {
+    let email = email.to_owned();
+    ctx.write(move |tx| {
+        throttle::fail(tx, &keys)?;
+        // The typed text is not kept when it is nobody's address: it may be a password in the wrong field.
+        let known = account::by_email(tx, &email)?;
+        let (object, name) = match &known {
+            Some((account, _)) => (Object::new(Kind::ACCOUNT, account.id), account.name.as_str()),
+            None => (Object::new(Kind::ACCOUNT, "unknown"), ""),
+        };
+        let event = Event::new("session.open", object).name(name).by(Actor::Anonymous);
+        tx.audit(event.outcome(Outcome::Denied, "wrong mail address or password"));
+        Ok(())
+    })
+    .await
+}
+
+/// Opens a session for somebody whose password was right.
+async fn open(
+    identity: &Arc<Identity>,
+    ctx: &Ctx,
+    account: account::Account,
+    email: Key,
+) -> Result<SignedIn, IdentityError> {
+    let secret = session::secret();
+    let id: SessionId = ctx.make_id();
+    let previous = ctx.viewer().map(|viewer| (viewer.session, viewer.account));
+    let (hash, address, agent) =
+        (session::digest(&secret), ctx.address().to_owned(), ctx.header("user-agent").to_owned());
+    let lifetimes = identity.settings.lifetimes;
+    let (who, name) = (account.id, account.name.clone());
+    ctx.write(move |tx| -> Result<(), IdentityError> {
+        let spaces = workspace::of_account(tx, account.id)?;
+        let Some((space, _)) = spaces.first() else {
+            return Err(IdentityError::NotAllowed(
+                "You are a member of no workspace. Ask an administrator to add you.".into(),
+            ));
+        };
+        if let Some((previous, owner)) = previous {
+            session::close(tx, previous, owner)?;
+        }
+        let new = NewSession {
+            id,
+            account: account.id,
+            workspace: *space,
+            secret_hash: hash.clone(),
+            address: address.clone(),
+            agent: agent.clone(),
+        };
+        session::open(tx, &new, lifetimes)?;
+        throttle::clear(tx, &email)?;
+        let now = tx.now();
+        tx.execute("UPDATE account SET signed_in_at = ?2 WHERE id = ?1", bo_db::params![account.id, now])?;
+        let actor = Actor::Account { id: account.id, name: account.name.clone() };
+        tx.audit(Event::new("session.open", Object::new(Kind::SESSION, id)).by(actor).workspace(*space));
+        Ok(())
+    })
+    .await?;
+    Ok(SignedIn { secret, account: who, name })
+}
+
+/// Sets the password of whoever holds an activation link; the link works once.
+///
+/// # Errors
+/// [`IdentityError::NotFound`] for a link that does not work, [`IdentityError::BadInput`] for a weak password.
+pub async fn activate(
+    identity: &Arc<Identity>,
+    ctx: &Ctx,
+    code: &str,
+    new: &str,
+) -> Result<(), IdentityError> {
+    let found = ctx.read(|tx| -> Result<_, IdentityError> {
+        let Some(id) = session::activation(tx, code)? else { return Ok(None) };
+        Ok(account::find(tx, id)?)
+    })?;
+    let account = found.ok_or(IdentityError::NotFound)?;
+    password::check(new, &account.email, &account.name)
+        .map_err(|sentence| IdentityError::BadInput(vec![("new_password".into(), sentence)]))?;
+    let hash = identity.hash(new.to_owned()).await?;
+    let code = code.to_owned();
+    ctx.write(move |tx| {
+        // Asked again inside the transaction: of two that use the link at once, one finds it gone.
+        let id = session::activation(tx, &code)?.ok_or(IdentityError::NotFound)?;
+        tx.act_as(Actor::Account { id, name: account.name.clone() });
+        account::set_password(tx, id, &hash, None)
+    })
+    .await
+}
+
+const SETUP: &str = "setup_code_sha256";
+
+/// The one-time code for setting up a fresh installation: printed by `serve`, asked for by `/setup`. `None` when there is
+/// an account already. Each call makes a new code; the one before ends.
+///
+/// # Errors
+/// When the database fails.
+pub fn setup_code(tx: &mut Tx, code: &str) -> Result<bool, IdentityError> {
+    if !workspace::is_empty(tx)? {
+        return Ok(false);
+    }
+    tx.unaudited("the set-up code of an installation nobody uses yet");
+    tx.set_kv(SETUP, session::digest(code).as_bytes())?;
+    Ok(true)
+}
+
+/// What the set-up page sends.
+pub struct Setup {
+    /// The code.
+    pub code: String,
+    /// Name of the organisation.
+    pub organisation: String,
+    /// The owner's name.
+    pub name: String,
+    /// The owner's mail address.
+    pub email: String,
+    /// The owner's password.
+    pub password: String,
+}
+
+/// Makes the first workspace and owner.
+///
+/// # Errors
+/// [`IdentityError::BadInput`] with every wrong field, the code among them.
+pub async fn set_up(identity: &Arc<Identity>, ctx: &Ctx, setup: Setup) -> Result<(), IdentityError> {
+    let key = Key::Address(ctx.address().to_owned());
+    if let Some(seconds) = ctx.read(|tx| throttle::wait(tx, std::slice::from_ref(&key)))? {
+        return Err(IdentityError::TooMany(seconds));
+    }
+    let mut errors = account::check(&setup.name, &setup.email);
+    if setup.organisation.trim().is_empty() {
+        errors.push(("organisation".into(), "is required".into()));
+    }
+    if let Err(sentence) = password::check(&setup.password, &setup.email, &setup.name) {
+        errors.push(("new_password".into(), sentence));
+    }
+    if !errors.is_empty() {
+        return Err(IdentityError::BadInput(errors));
+    }
+    let first = First {
+        workspace: NewWorkspace::ids(&ctx.app().ids),
+        owner: ctx.make_id(),
+        name: setup.organisation.trim().to_owned(),
+        owner_name: setup.name.trim().to_owned(),
+        owner_email: setup.email,
+        password_hash: identity.hash(setup.password).await?,
+    };
+    let code = session::digest(setup.code.trim());
+    let right = ctx
+        .write(move |tx| -> Result<bool, IdentityError> {
+            if tx.kv(SETUP)?.is_none_or(|stored| stored != code.as_bytes()) {
+                throttle::fail(tx, std::slice::from_ref(&key))?;
+                let event = Event::new("workspace.create", Object::new(Kind::WORKSPACE, "first"))
+                    .by(Actor::Anonymous);
+                tx.audit(event.outcome(Outcome::Denied, "wrong set-up code"));
+                return Ok(false);
+            }
+            tx.act_as(Actor::Account { id: first.owner, name: first.owner_name.clone() });
+            workspace::bootstrap(tx, &first)?;
+            tx.set_kv(SETUP, b"used")?;
+            Ok(true)
+        })
+        .await?;
+    match right {
+        true => Ok(()),
+        false => Err(IdentityError::BadInput(vec![(
+            "code".into(),
+            "is not the code that the server printed".into(),
+        )])),
+    }
+}
+
+/// Checks the password of whoever is signed in, before something that matters: counted like a sign-in.
+///
+/// # Errors
+/// [`IdentityError::BadInput`] on `field`.
+pub async fn confirm(
+    identity: &Arc<Identity>,
+    ctx: &Ctx,
+    password: &str,
+    field: &str,
+) -> Result<(), WebError> {
+    let email = ctx.who()?.email.clone();
+    let key = vec![Key::Email(email.clone())];
+    let (wait, found) = ctx.read(|tx| -> Result<_, IdentityError> {
+        Ok((throttle::wait(tx, &key)?, account::by_email(tx, &email)?))
+    })?;
+    if let Some(seconds) = wait {
+        return Err(WebError::TooMany(seconds));
+    }
+    if identity.verify(password.to_owned(), found.map(|(_, hash)| hash)).await? {
+        return Ok(());
+    }
+    refuse(ctx, &email, key).await?;
+    Err(WebError::field(field, "is not your password"))
+}

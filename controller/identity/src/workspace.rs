@@ -1,0 +1,274 @@
+//! Workspaces: their management areas, their built-in groups, and how the first one comes to be.
+
+use crate::account;
+use crate::error::IdentityError;
+use crate::relation::{Containment, Validity, contain, grant, join};
+use bo_db::{DbError, Event, Tx, params};
+use bo_model::{AccountId, GroupId, IdGen, Kind, Level, Object, WorkspaceId};
+use serde_json::json;
+
+/// A management area: what hangs gated below a workspace, so that a level elsewhere never reaches it by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// In paths and in the graph.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// One sentence: what its levels open.
+    pub about: &'static str,
+}
+
+/// All areas of a workspace. Zones hang in `estate`.
+pub const AREAS: [Area; 8] = [
+    Area {
+        name: "estate",
+        title: "Buildings",
+        about: "View sees buildings, rooms and devices; edit operates them; own configures them.",
+    },
+    Area {
+        name: "alarms",
+        title: "Alarms",
+        about: "View sees alarms; edit acknowledges them; own configures who is told.",
+    },
+    Area {
+        name: "triggers",
+        title: "Triggers",
+        about: "View sees triggers and their traces; edit changes and enables them.",
+    },
+    Area {
+        name: "edges",
+        title: "Gateways",
+        about: "View sees gateways and their state; edit releases configurations; own enrols and revokes them.",
+    },
+    Area { name: "drivers", title: "Drivers", about: "View sees drivers; edit adds and rolls out versions." },
+    Area { name: "audit", title: "Audit", about: "View reads the audit log and exports it." },
+    Area {
+        name: "users",
+        title: "Users",
+        about: "View sees users and groups; edit changes them; own creates and disables them.",
+    },
+    Area {
+        name: "settings",
+        title: "Settings",
+        about: "View sees the installation's settings and numbers; own changes them.",
+    },
+];
+
+/// A built-in group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builtin {
+    /// The general public, signed in or not.
+    Everyone,
+    /// Trusted access to most of the workspace.
+    Team,
+    /// Manages the access of others.
+    Admin,
+    /// Configures the installation.
+    Webmaster,
+}
+
+impl Builtin {
+    /// All of them.
+    pub const ALL: [Builtin; 4] = [Builtin::Everyone, Builtin::Team, Builtin::Admin, Builtin::Webmaster];
+
+    /// The stored word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Builtin::Everyone => "everyone",
+            Builtin::Team => "team",
+            Builtin::Admin => "admin",
+            Builtin::Webmaster => "webmaster",
+        }
+    }
+
+    fn title_and_about(self) -> (&'static str, &'static str) {
+        match self {
+            Builtin::Everyone => ("Everyone", "The general public, signed in or not."),
+            Builtin::Team => {
+                ("Team", "Trusted access to most features: operates buildings, sees gateways and triggers.")
+            }
+            Builtin::Admin => ("Admin", "Manages access for other groups."),
+            Builtin::Webmaster => {
+                ("Webmaster", "Configures the installation, buildings, gateways and drivers.")
+            }
+        }
+    }
+
+    /// What the group may do in a fresh workspace.
+    fn grants(self) -> &'static [(&'static str, Level)] {
+        match self {
+            Builtin::Everyone => &[],
+            Builtin::Team => &[
+                ("estate", Level::Edit),
+                ("alarms", Level::Edit),
+                ("triggers", Level::View),
+                ("edges", Level::View),
+                ("drivers", Level::View),
+            ],
+            Builtin::Admin => &[("users", Level::Own), ("audit", Level::View)],
+            Builtin::Webmaster => &[
+                ("settings", Level::Own),
+                ("estate", Level::Own),
+                ("alarms", Level::Own),
+                ("triggers", Level::Own),
+                ("edges", Level::Own),
+                ("drivers", Level::Own),
+                ("audit", Level::View),
+            ],
+        }
+    }
+}
+
+/// A workspace and its built-in groups.
+#[derive(Clone, Copy, Debug)]
+pub struct NewWorkspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Its groups, in the order of [`Builtin::ALL`].
+    pub groups: [GroupId; 4],
+}
+
+impl NewWorkspace {
+    /// Fresh ids: made before the transaction, so that it can run again.
+    pub fn ids(ids: &IdGen) -> NewWorkspace {
+        NewWorkspace { id: ids.make(), groups: [ids.make(), ids.make(), ids.make(), ids.make()] }
+    }
+
+    /// The id of a built-in group.
+    pub fn group(&self, builtin: Builtin) -> GroupId {
+        self.groups[builtin as usize]
+    }
+}
+
+/// Makes an organisation: workspace, areas, built-in groups and their grants.
+///
+/// # Errors
+/// When the name is taken or the database fails.
+pub fn create(tx: &mut Tx, new: NewWorkspace, name: &str) -> Result<(), IdentityError> {
+    let now = tx.now();
+    let slug = slug(name);
+    let taken =
+        tx.query_opt("SELECT 1 FROM workspace WHERE slug = ?1", params![&slug], |_| Ok(()))?.is_some();
+    if taken {
+        return Err(IdentityError::Exists(format!("There is a workspace named like “{name}” already.")));
+    }
+    tx.execute(
+        "INSERT INTO workspace (id, kind, name, slug, created_at) VALUES (?1, 'organisation', ?2, ?3, ?4)",
+        params![new.id, name, &slug, now],
+    )?;
+    let workspace = Object::new(Kind::WORKSPACE, new.id);
+    for area in AREAS {
+        contain(tx, &workspace, &Object::area(new.id, area.name), Containment::Gated)?;
+    }
+    for builtin in Builtin::ALL {
+        let (title, about) = builtin.title_and_about();
+        tx.execute(
+            "INSERT INTO grp (id, workspace, name, builtin, about, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![new.group(builtin), new.id, title, builtin.word(), about, now],
+        )?;
+        let group = Object::new(Kind::GROUP, new.group(builtin));
+        for (area, level) in builtin.grants() {
+            grant(tx, &group, &Object::area(new.id, area), *level, Validity::ALWAYS, "built in")?;
+        }
+    }
+    let group = |builtin| Object::new(Kind::GROUP, new.group(builtin));
+    join(tx, &Object::everyone(), &group(Builtin::Everyone), Validity::ALWAYS, "built in")?;
+    // Whoever manages access, or configures, is part of the team as well.
+    join(tx, &group(Builtin::Admin), &group(Builtin::Team), Validity::ALWAYS, "built in")?;
+    join(tx, &group(Builtin::Webmaster), &group(Builtin::Team), Validity::ALWAYS, "built in")?;
+    tx.audit(
+        Event::new("workspace.create", workspace).name(name).workspace(new.id).after(json!({"name": name})),
+    );
+    Ok(())
+}
+
+/// The first workspace and its owner.
+#[derive(Clone, Debug)]
+pub struct First {
+    /// Ids of the workspace.
+    pub workspace: NewWorkspace,
+    /// Id of the owner.
+    pub owner: AccountId,
+    /// Name of the organisation.
+    pub name: String,
+    /// The owner's name.
+    pub owner_name: String,
+    /// The owner's mail address, to sign in with.
+    pub owner_email: String,
+    /// From [`crate::password::hash`].
+    pub password_hash: String,
+}
+
+/// Makes the first workspace and its owner. Refused when there is an account already.
+///
+/// # Errors
+/// When it was done before, or a field is wrong.
+pub fn bootstrap(tx: &mut Tx, first: &First) -> Result<(), IdentityError> {
+    if !is_empty(tx)? {
+        return Err(IdentityError::Exists("This installation was set up already.".into()));
+    }
+    create(tx, first.workspace, &first.name)?;
+    let owner = account::NewAccount {
+        id: first.owner,
+        email: first.owner_email.clone(),
+        name: first.owner_name.clone(),
+        job: String::new(),
+        phone: String::new(),
+        password_hash: first.password_hash.clone(),
+    };
+    account::create(tx, first.workspace.id, &owner)?;
+    let subject = Object::new(Kind::ACCOUNT, first.owner);
+    let workspace = Object::new(Kind::WORKSPACE, first.workspace.id);
+    grant(tx, &subject, &workspace, Level::Own, Validity::ALWAYS, "first owner")?;
+    tx.audit(
+        Event::new("relation.grant", workspace)
+            .name(&first.name)
+            .workspace(first.workspace.id)
+            .after(json!({"subject": subject.as_str(), "level": "own"}))
+            .reason("first owner"),
+    );
+    Ok(())
+}
+
+/// Whether nobody can sign in yet.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_empty(tx: &mut Tx) -> Result<bool, DbError> {
+    Ok(tx.query_opt("SELECT 1 FROM account LIMIT 1", &[], |_| Ok(()))?.is_none())
+}
+
+/// The workspaces somebody belongs to, by name.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<(WorkspaceId, String)>, DbError> {
+    tx.query(
+        "SELECT w.id, w.name FROM member m JOIN workspace w ON w.id = m.workspace WHERE m.account = ?1 ORDER BY lower(w.name), w.id",
+        params![account],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// A built-in group of a workspace.
+///
+/// # Errors
+/// When the database fails.
+pub fn builtin_group(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    builtin: Builtin,
+) -> Result<Option<GroupId>, DbError> {
+    tx.query_opt(
+        "SELECT id FROM grp WHERE workspace = ?1 AND builtin = ?2",
+        params![workspace, builtin.word()],
+        |row| row.get(0),
+    )
+}
+
+fn slug(name: &str) -> String {
+    let words: String =
+        name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    let slug = words.split_whitespace().collect::<Vec<_>>().join("-");
+    if slug.is_empty() { "workspace".into() } else { slug }
+}
