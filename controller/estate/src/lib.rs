@@ -1,1 +1,38 @@
-//! (see ARCHITECTURE.md)
+//! The estate: places, devices and what happens in them. Configuration in the database and, as one snapshot, in
+//! memory ([`registry`]); what edges report comes in through [`ingest`], is true now in [`live`], was true in
+//! [`history`]. One folder per noun: types in `mod`, SQL in `queries`, use cases in `actions`, API in `routes`.
+
+pub mod alarms;
+pub mod commands;
+pub mod devices;
+pub mod drivers;
+pub mod edges;
+mod error;
+pub mod fleet;
+pub mod history;
+pub mod import;
+pub mod ingest;
+pub mod live;
+pub mod maps;
+pub mod registry;
+pub mod releases;
+mod state;
+pub mod systems;
+pub mod triggers;
+pub mod zones;
+
+pub use error::EstateError;
+pub use state::{Estate, Setup};
+
+use bo_db::{Migration, migration};
+
+/// The estate's tables.
+pub const MIGRATIONS: [Migration; 2] = [
+    migration!("estate", 1, "places", "../migrations/0001_places.sql"),
+    migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
+];
+
+/// JSON for a column or a message. Our own types always serialise.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

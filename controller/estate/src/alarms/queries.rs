@@ -1,0 +1,121 @@
+//! SQL of alarms.
+
+use super::Alarm;
+use bo_db::{DbError, Row, Tx, params};
+use bo_model::{AlarmId, WorkspaceId};
+use bo_web::ListQuery;
+
+const COLUMNS: &str =
+    "id, workspace, key, edge, system, device, severity, text, active, acknowledged, raised_at,
+    cleared_at, acknowledged_at, acknowledged_by, comment";
+
+fn row(row: &Row<'_>) -> Result<Alarm, DbError> {
+    Ok(Alarm {
+        id: row.get(0)?,
+        workspace: row.get(1)?,
+        key: row.get(2)?,
+        edge: row.get(3)?,
+        system: row.get(4)?,
+        device: row.get(5)?,
+        severity: row.get(6)?,
+        text: row.get(7)?,
+        active: row.get(8)?,
+        acknowledged: row.get(9)?,
+        raised_at: row.get(10)?,
+        cleared_at: row.get(11)?,
+        acknowledged_at: row.get(12)?,
+        acknowledged_by: row.get(13)?,
+        comment: row.get(14)?,
+    })
+}
+
+/// One alarm.
+pub fn find(tx: &mut Tx, id: AlarmId) -> Result<Option<Alarm>, DbError> {
+    tx.query_opt(&format!("SELECT {COLUMNS} FROM alarm WHERE id = ?1"), params![id], row)
+}
+
+/// The active alarm of a condition.
+pub fn active(tx: &mut Tx, workspace: WorkspaceId, key: &str) -> Result<Option<Alarm>, DbError> {
+    tx.query_opt(
+        &format!("SELECT {COLUMNS} FROM alarm WHERE workspace = ?1 AND key = ?2 AND active = 1"),
+        params![workspace, key],
+        row,
+    )
+}
+
+/// All that need somebody, in all workspaces, oldest first: the board at start.
+pub fn open(tx: &mut Tx, limit: usize) -> Result<Vec<Alarm>, DbError> {
+    tx.query(
+        &format!(
+            "SELECT {COLUMNS} FROM alarm WHERE active = 1 OR acknowledged = 0 ORDER BY raised_at DESC LIMIT ?1"
+        ),
+        params![limit],
+        row,
+    )
+    .map(|mut alarms| {
+        alarms.reverse();
+        alarms
+    })
+}
+
+/// A page of alarms of a workspace: `state` is `open` (default), `active`, `closed` or `all`.
+pub fn list(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<Vec<Alarm>, DbError> {
+    let state = match list.filter("state").unwrap_or("open") {
+        "active" => "active = 1",
+        "closed" => "active = 0 AND acknowledged = 1",
+        "all" => "1 = 1",
+        _ => "(active = 1 OR acknowledged = 0)",
+    };
+    let by = match list.sort {
+        "severity" => "CASE severity WHEN 'critical' THEN 3 WHEN 'warning' THEN 2 ELSE 1 END",
+        _ => "raised_at",
+    };
+    let keyset = list.keyset(by, "id", 6);
+    let text = |name: &str| list.filter(name).unwrap_or("").to_owned();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alarm WHERE workspace = ?1 AND {state} AND lower(text) LIKE ?2 ESCAPE '!'
+         AND (?3 = '' OR severity = ?3) AND (?4 = '' OR system = ?4) AND (?5 = '' OR device = ?5)
+         AND {} {}",
+        keyset.condition, keyset.order
+    );
+    let mut values = vec![
+        bo_db::Param::from(workspace),
+        list.like().into(),
+        text("severity").into(),
+        text("system").into(),
+        text("device").into(),
+    ];
+    values.extend(keyset.params);
+    tx.query(&sql, &values, row)
+}
+
+/// Writes an alarm, new or changed.
+pub fn save(tx: &mut Tx, alarm: &Alarm) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO alarm (id, workspace, key, edge, system, device, severity, text, active, acknowledged, raised_at,
+           cleared_at, acknowledged_at, acknowledged_by, comment)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, text = excluded.text, active = excluded.active,
+           acknowledged = excluded.acknowledged, cleared_at = excluded.cleared_at,
+           acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by,
+           comment = excluded.comment",
+        params![
+            alarm.id,
+            alarm.workspace,
+            &alarm.key,
+            alarm.edge,
+            alarm.system,
+            alarm.device,
+            &alarm.severity,
+            &alarm.text,
+            alarm.active,
+            alarm.acknowledged,
+            alarm.raised_at,
+            alarm.cleared_at,
+            alarm.acknowledged_at,
+            alarm.acknowledged_by.as_ref(),
+            &alarm.comment
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! SQL of devices.
+
+use super::Device;
+use bo_db::{DbError, Row, Tx, params};
+
+const COLUMNS: &str = "id, workspace, system, address, name, driver, link, settings, enabled";
+
+fn row(row: &Row<'_>) -> Result<Device, DbError> {
+    Ok(Device {
+        id: row.get(0)?,
+        workspace: row.get(1)?,
+        system: row.get(2)?,
+        address: row.get(3)?,
+        name: row.get(4)?,
+        driver: row.get(5)?,
+        link: row.get(6)?,
+        settings: row.json(7)?,
+        enabled: row.get(8)?,
+    })
+}
+
+/// All devices of all workspaces: for the registry.
+pub fn all(tx: &mut Tx) -> Result<Vec<Device>, DbError> {
+    tx.query(&format!("SELECT {COLUMNS} FROM device"), params![], row)
+}
+
+/// Writes a device, new or changed, found by its id.
+pub fn save(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO device (id, workspace, system, address, name, driver, link, settings, enabled, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (id) DO UPDATE SET system = excluded.system, address = excluded.address, name = excluded.name,
+           driver = excluded.driver, link = excluded.link, settings = excluded.settings, enabled = excluded.enabled,
+           changed_at = excluded.changed_at",
+        params![
+            device.id,
+            device.workspace,
+            device.system,
+            &device.address,
+            &device.name,
+            &device.driver,
+            device.link.as_ref(),
+            crate::json(&device.settings),
+            device.enabled,
+            now
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Drivers as the controller keeps them: manifest and packed bytes by hash. Device code is never run here.
+
+pub mod package;
+pub mod queries;
+
+use bo_model::WorkspaceId;
+use bo_model::driver::Manifest;
+
+/// The version of a driver in use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Driver {
+    /// Whose.
+    pub workspace: WorkspaceId,
+    /// `driver.toml`, read.
+    pub manifest: Manifest,
+    /// Its text.
+    pub text: String,
+    /// Hex SHA-256 of the packed driver.
+    pub hash: String,
+}
+
+impl Driver {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.manifest.driver.name
+    }
+}

@@ -1,0 +1,215 @@
+//! Presence: what was last proved, since when something is away, how far an edge lags behind. A heartbeat proves;
+//! a connection alone does not.
+
+pub mod queries;
+
+use bo_model::{DeviceId, EdgeId, Time};
+use bo_wire::{Cursor, Heartbeat, Hello};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// No heartbeat for this long: the edge is offline. They come every few seconds.
+pub const OFFLINE_AFTER: Duration = Duration::from_secs(20);
+/// An edge whose clock is this far from ours says so.
+pub const CLOCK_LIMIT: Duration = Duration::from_secs(30);
+
+/// What is known of an edge's presence.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct EdgePresence {
+    /// Heartbeats arrive.
+    pub online: bool,
+    /// Last heartbeat, by the controller's clock.
+    pub proved_at: Option<Time>,
+    /// Since when it is as it is: online or offline.
+    pub since: Option<Time>,
+    /// Version of the agent.
+    pub agent: String,
+    /// Hash of the release it runs.
+    pub running: String,
+    /// Records it has not been acknowledged for.
+    pub backlog: u64,
+    /// Bytes its journal takes.
+    pub journal_bytes: u64,
+    /// Resident memory in bytes.
+    pub memory: u64,
+    /// Its clock minus ours, in microseconds.
+    pub clock_offset: i64,
+    /// Links: state word, and when they were last proved.
+    pub links: BTreeMap<String, LinkPresence>,
+    /// Devices that are not well, and why.
+    #[serde(skip)]
+    pub unwell: BTreeMap<DeviceId, Unwell>,
+    /// Journal positions it told in its last hello.
+    #[serde(skip)]
+    pub cursors: Vec<Cursor>,
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LinkPresence {
+    /// `up`, `connecting`, `down: why`.
+    pub state: String,
+    /// Last time the other side answered, by the edge's clock.
+    pub proved_at: Option<Time>,
+    /// Since when it has this state, by the controller's clock.
+    pub since: Time,
+}
+
+/// Why a device is not well, and since when the controller knows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Unwell {
+    /// In words.
+    pub why: String,
+    /// Since when.
+    pub since: Time,
+}
+
+/// What a heartbeat or its absence changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// The edge came back.
+    pub came: bool,
+    /// The edge went away; when it was last proved.
+    pub went: Option<Option<Time>>,
+    /// Devices that fell ill, and why.
+    pub fell_ill: Vec<(DeviceId, String)>,
+    /// Devices that recovered.
+    pub recovered: Vec<DeviceId>,
+}
+
+/// Presence of all edges.
+#[derive(Default)]
+pub struct Presence(Mutex<HashMap<EdgeId, EdgePresence>>);
+
+impl Presence {
+    fn lock(&self) -> MutexGuard<'_, HashMap<EdgeId, EdgePresence>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of an edge.
+    pub fn of(&self, edge: EdgeId) -> EdgePresence {
+        self.lock().get(&edge).cloned().unwrap_or_default()
+    }
+
+    /// Why a device is not well, if it is not.
+    pub fn unwell(&self, edge: EdgeId, device: DeviceId) -> Option<Unwell> {
+        self.lock().get(&edge)?.unwell.get(&device).cloned()
+    }
+
+    /// From the last checkpoint: offline until a heartbeat says otherwise.
+    pub fn restore(&self, edge: EdgeId, proved_at: Option<Time>, agent: String, running: String) {
+        let known = EdgePresence { proved_at, since: proved_at, agent, running, ..EdgePresence::default() };
+        self.lock().insert(edge, known);
+    }
+
+    /// The first message of a connection.
+    pub fn hello(&self, edge: EdgeId, hello: &Hello) {
+        let mut edges = self.lock();
+        let known = edges.entry(edge).or_default();
+        known.agent.clone_from(&hello.agent);
+        known.running.clone_from(&hello.release);
+        known.cursors.clone_from(&hello.cursors);
+    }
+
+    /// A proof of life at `now`.
+    pub fn heartbeat(&self, edge: EdgeId, beat: &Heartbeat, now: Time) -> Changes {
+        let mut edges = self.lock();
+        let known = edges.entry(edge).or_default();
+        let mut changes = Changes { came: !known.online, ..Changes::default() };
+        if changes.came {
+            known.since = Some(now);
+        }
+        known.online = true;
+        known.proved_at = Some(now);
+        known.running.clone_from(&beat.release);
+        known.backlog = beat.backlog;
+        known.journal_bytes = beat.journal_bytes;
+        known.memory = beat.memory;
+        known.clock_offset = beat.at.0.saturating_sub(now.0);
+        known.links = beat
+            .links
+            .iter()
+            .map(|(name, state, proved_at)| {
+                let held = known.links.get(name).filter(|held| held.state == *state);
+                let since = held.map_or(now, |held| held.since);
+                (name.clone(), LinkPresence { state: state.clone(), proved_at: *proved_at, since })
+            })
+            .collect();
+        let mut unwell = BTreeMap::new();
+        for (device, why) in &beat.unwell {
+            let held = known.unwell.get(device);
+            if held.is_none() {
+                changes.fell_ill.push((*device, why.clone()));
+            }
+            let since = held.map_or(now, |held| held.since);
+            unwell.insert(*device, Unwell { why: why.clone(), since });
+        }
+        changes.recovered =
+            known.unwell.keys().filter(|device| !unwell.contains_key(device)).copied().collect();
+        known.unwell = unwell;
+        changes
+    }
+
+    /// Edges that went silent: called every few seconds.
+    pub fn sweep(&self, now: Time) -> Vec<(EdgeId, Changes)> {
+        let mut gone = Vec::new();
+        for (edge, known) in self.lock().iter_mut() {
+            let silent = known.proved_at.is_none_or(|proved| now.since(proved) > OFFLINE_AFTER);
+            if known.online && silent {
+                known.online = false;
+                known.since = known.proved_at;
+                gone.push((*edge, Changes { went: Some(known.proved_at), ..Changes::default() }));
+            }
+        }
+        gone
+    }
+
+    /// When each edge was last proved, its agent and release: for the checkpoint.
+    pub fn all(&self) -> Vec<(EdgeId, EdgePresence)> {
+        self.lock().iter().map(|(edge, known)| (*edge, known.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beat(unwell: &[(DeviceId, &str)]) -> Heartbeat {
+        Heartbeat {
+            at: Time(0),
+            count: 1,
+            release: String::new(),
+            backlog: 0,
+            journal_bytes: 0,
+            links: vec![("bus".into(), "up".into(), None)],
+            unwell: unwell.iter().map(|(id, why)| (*id, (*why).to_owned())).collect(),
+            memory: 0,
+        }
+    }
+
+    #[test]
+    fn an_edge_is_online_while_it_proves_it_and_keeps_since_when() {
+        let (presence, edge) = (Presence::default(), "0198c0de-0000-7000-8000-000000000001".parse().unwrap());
+        assert!(presence.heartbeat(edge, &beat(&[]), Time::from_seconds(100)).came);
+        assert!(!presence.heartbeat(edge, &beat(&[]), Time::from_seconds(105)).came);
+        assert!(presence.sweep(Time::from_seconds(110)).is_empty());
+        let gone = presence.sweep(Time::from_seconds(130));
+        assert_eq!(gone[0].1.went, Some(Some(Time::from_seconds(105))));
+        assert!(presence.sweep(Time::from_seconds(140)).is_empty(), "said once");
+        let known = presence.of(edge);
+        assert_eq!((known.online, known.since), (false, Some(Time::from_seconds(105))));
+    }
+
+    #[test]
+    fn a_device_falls_ill_and_recovers_once_each() {
+        let (presence, edge) = (Presence::default(), "0198c0de-0000-7000-8000-000000000001".parse().unwrap());
+        let device: DeviceId = "0198c0de-0000-7000-8000-000000000002".parse().unwrap();
+        let ill = [(device, "no reply in time")];
+        assert_eq!(presence.heartbeat(edge, &beat(&ill), Time(1)).fell_ill.len(), 1);
+        assert!(presence.heartbeat(edge, &beat(&ill), Time(2)).fell_ill.is_empty());
+        assert_eq!(presence.unwell(edge, device).unwrap().since, Time(1));
+        assert_eq!(presence.heartbeat(edge, &beat(&[]), Time(3)).recovered, [device]);
+    }
+}

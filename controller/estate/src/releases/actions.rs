@@ -1,0 +1,72 @@
+//! Compiling, signing and keeping a release.
+
+use super::compile::{Compiled, compile};
+use super::diff::Diff;
+use super::queries::{self, Summary};
+use crate::error::EstateError;
+use crate::registry::Registry;
+use bo_db::{DbError, Event, Tx};
+use bo_model::release::Site;
+use bo_model::{EdgeId, Kind, Object};
+use bo_wire::SignedRelease;
+use ed25519_dalek::SigningKey;
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+/// What publishing now would change on an edge.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Number of the release in force; absent when there is none.
+    pub current: Option<u64>,
+    /// What would change.
+    pub diff: Diff,
+    /// What would be left out, and why.
+    pub faults: Vec<String>,
+}
+
+/// Compares the configuration with the newest release of an edge.
+pub fn plan(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Plan, EstateError> {
+    if !registry.edges.contains_key(&edge) {
+        return Err(EstateError::missing("gateway", edge));
+    }
+    let Compiled { site, faults } = compile(registry, edge);
+    let latest = queries::latest(tx, edge)?;
+    let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
+    Ok(Plan { current: latest.map(|release| release.number), diff: Diff::between(&before, &site), faults })
+}
+
+/// Compiles and keeps a new release, if anything changed. The caller announces it after the commit.
+pub fn publish(
+    tx: &mut Tx,
+    registry: &Registry,
+    edge: EdgeId,
+    key: &SigningKey,
+) -> Result<Option<SignedRelease>, EstateError> {
+    let entry = registry.edges.get(&edge).ok_or_else(|| EstateError::missing("gateway", edge))?;
+    let Compiled { site, faults } = compile(registry, edge);
+    let latest = queries::latest(tx, edge)?;
+    let text = crate::json(&site);
+    if latest.as_ref().is_some_and(|latest| latest.site == text) {
+        return Ok(None);
+    }
+    let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
+    let summary = Summary { diff: Diff::between(&before, &site), faults };
+    let number = latest.map_or(1, |latest| latest.number + 1);
+    let release = SignedRelease::sign(number, tx.now(), &site, key)
+        .map_err(|source| DbError::Json { what: "a release", source })?;
+    let content = hex::encode(Sha256::digest(text.as_bytes()));
+    queries::insert(tx, entry.workspace, edge, &release, &content, &summary)?;
+    tx.audit(
+        Event::new("release.publish", Object::new(Kind::EDGE, edge))
+            .name(&entry.name)
+            .workspace(entry.workspace)
+            .after(json!({ "number": number, "hash": release.hash, "changes": summary.diff.summary() })),
+    );
+    Ok(Some(release))
+}
+
+fn read_site(release: &SignedRelease) -> Result<Site, EstateError> {
+    Ok(serde_json::from_str(&release.site)
+        .map_err(|source| DbError::Json { what: "a stored release", source })?)
+}

@@ -1,0 +1,31 @@
+//! Systems: devices, rules and metadata that work as one space. Contained in their zone.
+
+pub mod queries;
+
+use bo_model::settings::Values;
+use bo_model::{EdgeId, SystemId, WorkspaceId, ZoneId};
+use serde::Serialize;
+
+/// A system.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct System {
+    /// Its id.
+    pub id: SystemId,
+    /// Whose.
+    #[serde(skip)]
+    pub workspace: WorkspaceId,
+    /// Stable name in estate files and map bindings.
+    pub key: String,
+    /// For people.
+    pub name: String,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// The edge it runs on.
+    pub edge: EdgeId,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// Settings for its devices.
+    pub settings: Values,
+    /// Named JSON.
+    pub metadata: Values,
+}

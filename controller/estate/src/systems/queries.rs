@@ -1,0 +1,50 @@
+//! SQL of systems.
+
+use super::System;
+use bo_db::{DbError, Row, Tx, params};
+
+const COLUMNS: &str = "id, workspace, key, name, zone, edge, tags, settings, metadata";
+
+fn row(row: &Row<'_>) -> Result<System, DbError> {
+    Ok(System {
+        id: row.get(0)?,
+        workspace: row.get(1)?,
+        key: row.get(2)?,
+        name: row.get(3)?,
+        zone: row.get(4)?,
+        edge: row.get(5)?,
+        tags: row.json(6)?,
+        settings: row.json(7)?,
+        metadata: row.json(8)?,
+    })
+}
+
+/// All systems of all workspaces: for the registry.
+pub fn all(tx: &mut Tx) -> Result<Vec<System>, DbError> {
+    tx.query(&format!("SELECT {COLUMNS} FROM system"), params![], row)
+}
+
+/// Writes a system, new or changed, found by its id.
+pub fn save(tx: &mut Tx, system: &System) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO system (id, workspace, key, name, zone, edge, tags, settings, metadata, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, zone = excluded.zone, edge = excluded.edge,
+           tags = excluded.tags, settings = excluded.settings, metadata = excluded.metadata,
+           changed_at = excluded.changed_at",
+        params![
+            system.id,
+            system.workspace,
+            &system.key,
+            &system.name,
+            system.zone,
+            system.edge,
+            crate::json(&system.tags),
+            crate::json(&system.settings),
+            crate::json(&system.metadata),
+            now
+        ],
+    )?;
+    Ok(())
+}

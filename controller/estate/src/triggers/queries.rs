@@ -1,0 +1,78 @@
+//! SQL of triggers.
+
+use super::{TriggerDefinition, TriggerInstance};
+use bo_db::{DbError, Tx, params};
+
+/// All definitions of all workspaces: for the registry.
+pub fn definitions(tx: &mut Tx) -> Result<Vec<TriggerDefinition>, DbError> {
+    tx.query(
+        "SELECT workspace, name, title, about, definition, script FROM trigger_definition",
+        params![],
+        |row| {
+            Ok(TriggerDefinition {
+                workspace: row.get(0)?,
+                name: row.get(1)?,
+                title: row.get(2)?,
+                about: row.get(3)?,
+                definition: row.get(4)?,
+                script: row.get(5)?,
+            })
+        },
+    )
+}
+
+/// All instances of all workspaces: for the registry.
+pub fn instances(tx: &mut Tx) -> Result<Vec<TriggerInstance>, DbError> {
+    tx.query("SELECT id, workspace, system, name, params, enabled FROM trigger_instance", params![], |row| {
+        Ok(TriggerInstance {
+            id: row.get(0)?,
+            workspace: row.get(1)?,
+            system: row.get(2)?,
+            name: row.get(3)?,
+            params: row.json(4)?,
+            enabled: row.get(5)?,
+        })
+    })
+}
+
+/// Writes a definition, new or changed.
+pub fn save_definition(tx: &mut Tx, definition: &TriggerDefinition) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO trigger_definition (workspace, name, title, about, definition, script, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (workspace, name) DO UPDATE SET title = excluded.title, about = excluded.about,
+           definition = excluded.definition, script = excluded.script, changed_at = excluded.changed_at",
+        params![
+            definition.workspace,
+            &definition.name,
+            &definition.title,
+            &definition.about,
+            &definition.definition,
+            definition.script.as_ref(),
+            now
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes an instance, new or changed, found by its id.
+pub fn save_instance(tx: &mut Tx, instance: &TriggerInstance) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO trigger_instance (id, workspace, system, name, params, enabled, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET params = excluded.params, enabled = excluded.enabled,
+           changed_at = excluded.changed_at",
+        params![
+            instance.id,
+            instance.workspace,
+            instance.system,
+            &instance.name,
+            crate::json(&instance.params),
+            instance.enabled,
+            now
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Zones: the tree of places. Every zone is an object of the permission graph, contained in its parent.
+
+pub mod queries;
+
+use bo_model::estate::ZoneKind;
+use bo_model::settings::Values;
+use bo_model::{WorkspaceId, ZoneId};
+use serde::Serialize;
+
+/// A place in the tree.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Zone {
+    /// Its id.
+    pub id: ZoneId,
+    /// Whose.
+    #[serde(skip)]
+    pub workspace: WorkspaceId,
+    /// Stable name in estate files.
+    pub key: String,
+    /// The zone it lies in; absent for the root.
+    pub parent: Option<ZoneId>,
+    /// What it is.
+    pub kind: ZoneKind,
+    /// For people.
+    pub name: String,
+    /// Place among its siblings.
+    pub rank: i64,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// IANA time zone; the parent's when absent.
+    pub time_zone: Option<String>,
+    /// Latitude and longitude in degrees; the parent's when absent.
+    pub position: Option<(f64, f64)>,
+    /// Name of its map.
+    pub map: Option<String>,
+    /// Settings for every device below.
+    pub settings: Values,
+    /// Named JSON.
+    pub metadata: Values,
+}

@@ -1,0 +1,69 @@
+//! SQL of zones.
+
+use super::Zone;
+use bo_db::{DbError, Row, Tx, params};
+use bo_model::WorkspaceId;
+use bo_model::estate::ZoneKind;
+
+const COLUMNS: &str = "id, workspace, key, parent, kind, name, rank, tags, time_zone, latitude, longitude, map, settings, metadata";
+
+fn row(row: &Row<'_>) -> Result<Zone, DbError> {
+    let (latitude, longitude) = (row.get::<Option<f64>>(9)?, row.get::<Option<f64>>(10)?);
+    Ok(Zone {
+        id: row.get(0)?,
+        workspace: row.get(1)?,
+        key: row.get(2)?,
+        parent: row.get(3)?,
+        kind: ZoneKind::parse(row.str(4)?).unwrap_or_default(),
+        name: row.get(5)?,
+        rank: row.get(6)?,
+        tags: row.json(7)?,
+        time_zone: row.get(8)?,
+        position: latitude.zip(longitude),
+        map: row.get(11)?,
+        settings: row.json(12)?,
+        metadata: row.json(13)?,
+    })
+}
+
+/// All zones of all workspaces: for the registry.
+pub fn all(tx: &mut Tx) -> Result<Vec<Zone>, DbError> {
+    tx.query(&format!("SELECT {COLUMNS} FROM zone"), params![], row)
+}
+
+/// All zones of a workspace.
+pub fn of_workspace(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Zone>, DbError> {
+    tx.query(&format!("SELECT {COLUMNS} FROM zone WHERE workspace = ?1"), params![workspace], row)
+}
+
+/// Writes a zone, new or changed, found by its id.
+pub fn save(tx: &mut Tx, zone: &Zone) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO zone (id, workspace, key, parent, kind, name, rank, tags, time_zone, latitude, longitude, map,
+           settings, metadata, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, kind = excluded.kind, name = excluded.name,
+           rank = excluded.rank, tags = excluded.tags, time_zone = excluded.time_zone, latitude = excluded.latitude,
+           longitude = excluded.longitude, map = excluded.map, settings = excluded.settings,
+           metadata = excluded.metadata, changed_at = excluded.changed_at",
+        params![
+            zone.id,
+            zone.workspace,
+            &zone.key,
+            zone.parent,
+            zone.kind.word(),
+            &zone.name,
+            zone.rank,
+            crate::json(&zone.tags),
+            zone.time_zone.as_ref(),
+            zone.position.map(|p| p.0),
+            zone.position.map(|p| p.1),
+            zone.map.as_ref(),
+            crate::json(&zone.settings),
+            crate::json(&zone.metadata),
+            now
+        ],
+    )?;
+    Ok(())
+}
