@@ -1,7 +1,6 @@
 // `<bo-chart src="/api/v1/…/history?…" unit="W" title="AC power">`: a line chart of one point with gaps where
 // nothing was known. Loaded as it scrolls into view; the range buttons reload it.
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 
 interface Row {
   at: number; // microseconds

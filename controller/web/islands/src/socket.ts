@@ -95,7 +95,7 @@ function request(body: Record<string, unknown>): Promise<Answer> {
 }
 
 function subscribeNow(want: Wanted): void {
-  // Changes may overtake the answer, so they are kept until the number is known.
+  // The answer comes before the first change on the same socket, so the number is known in time.
   void request({ do: "subscribe", to: want.to, ...(want.token ? { resume: want.token } : {}) }).then((answer) => {
     const number = answer.ok?.["subscription"];
     if (typeof number === "number") active.set(number, want);
