@@ -1,1 +1,20 @@
-//! (see ARCHITECTURE.md)
+//! MQTT towards devices on site: a link to any broker, a broker of our own for sites that have none, and the profile
+//! codec that turns topics and payloads into values.
+//!
+//! [`topic`] and [`codec`] are pure. [`task`] alone touches the socket to a broker, [`broker`] embeds one
+//! (`docs/decisions/0002-on-site-broker.md` says why that one).
+
+pub mod broker;
+pub mod codec;
+mod config;
+mod error;
+mod listeners;
+pub mod task;
+pub mod topic;
+
+pub use broker::{BrokerConfig, Credentials, EmbeddedBroker};
+pub use codec::{Decoded, Profile};
+pub use config::{MqttConfig, client_tls};
+pub use error::MqttError;
+pub use listeners::Listener;
+pub use task::{MqttLink, spawn};

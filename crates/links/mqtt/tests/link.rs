@@ -1,0 +1,261 @@
+//! The link against Mosquitto and against our own broker, and our own broker against Mosquitto's clients.
+//! Without Mosquitto installed the tests fail and say so: an independent peer is what they are for.
+
+use bo_link::{LinkError, LinkState, MqttMessage, MqttOp, Urgency};
+use bo_link_mqtt::broker::{Credentials, DeviceLogin};
+use bo_link_mqtt::{BrokerConfig, EmbeddedBroker, MqttConfig, MqttLink, spawn};
+use bo_model::SystemClock;
+use bo_runtime::Shutdown;
+use bytes::Bytes;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+async fn embedded(credentials: Credentials, shutdown: &Shutdown) -> EmbeddedBroker {
+    let config =
+        BrokerConfig { listen: loopback(0), anonymous: credentials.0.is_empty(), credentials, storage: None };
+    EmbeddedBroker::start(config, shutdown).await.unwrap()
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A Mosquitto of our own, killed when dropped.
+async fn mosquitto(port: u16) -> Child {
+    let child = Command::new("mosquitto")
+        .args(["-p", &port.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("mosquitto is installed");
+    tokio::time::timeout(PATIENCE, async {
+        while tokio::net::TcpStream::connect(loopback(port)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("mosquitto starts");
+    child
+}
+
+async fn client(name: &str, port: u16, args: &[&str]) -> std::process::Output {
+    let run = Command::new(name).args(["-h", "127.0.0.1", "-p", &port.to_string()]).args(args).output();
+    tokio::time::timeout(PATIENCE, run).await.expect("a client ends").expect("mosquitto-clients is installed")
+}
+
+async fn up(link: &MqttLink) {
+    let mut health = link.health();
+    let ready = health.wait_for(|health| health.state == LinkState::Up);
+    tokio::time::timeout(PATIENCE, ready).await.expect("the link comes up").unwrap();
+}
+
+fn link(config: MqttConfig, shutdown: &Shutdown) -> MqttLink {
+    spawn(config, Arc::new(SystemClock), shutdown)
+}
+
+fn publish(topic: &str, payload: &str, qos: u8, retain: bool) -> MqttOp {
+    let payload = Bytes::copy_from_slice(payload.as_bytes());
+    MqttOp::Publish(MqttMessage { topic: topic.into(), payload, qos, retain })
+}
+
+async fn next(listener: &mut bo_link_mqtt::Listener) -> MqttMessage {
+    tokio::time::timeout(PATIENCE, listener.recv()).await.expect("a message comes").expect("the link lives")
+}
+
+/// What every broker has to do for a link, with clients of another make at the other end.
+async fn converse(config: MqttConfig, shutdown: &Shutdown) {
+    let port = config.port;
+    client("mosquitto_pub", port, &["-t", "site/kept", "-m", "old", "-r"]).await;
+    let link = link(config, shutdown);
+    up(&link).await;
+    let (handle, mut listener) = link.user(&["site/#".to_owned()], 16).unwrap();
+    let kept = next(&mut listener).await;
+    assert_eq!((kept.topic.as_str(), &kept.payload[..], kept.retain), ("site/kept", &b"old"[..], true));
+
+    client("mosquitto_pub", port, &["-t", "site/kept", "-m", "new", "-q", "1"]).await;
+    let live = next(&mut listener).await;
+    assert_eq!((&live.payload[..], live.retain), (&b"new"[..], false));
+
+    let other =
+        tokio::spawn(async move { client("mosquitto_sub", port, &["-t", "cmnd/#", "-C", "2", "-v"]).await });
+    let mut done = false;
+    while !done {
+        // Until the other side has subscribed.
+        for qos in [0, 1] {
+            handle.call(publish("cmnd/plug", "ON", qos, false), Urgency::Command, PATIENCE).await.unwrap();
+        }
+        tokio::task::yield_now().await;
+        done = other.is_finished();
+    }
+    let heard = String::from_utf8(other.await.unwrap().stdout).unwrap();
+    assert_eq!(heard, "cmnd/plug ON\ncmnd/plug ON\n");
+
+    handle.call(MqttOp::Subscribe("more/+".into()), Urgency::Poll, PATIENCE).await.unwrap();
+    handle.call(publish("more/1", "x", 1, false), Urgency::Poll, PATIENCE).await.unwrap();
+    assert_eq!(next(&mut listener).await.topic, "more/1");
+
+    let wrong = handle.call(publish("a/+", "x", 0, false), Urgency::Command, PATIENCE).await;
+    assert!(matches!(wrong, Err(LinkError::Invalid(_))), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn the_link_works_with_mosquitto() {
+    let shutdown = Shutdown::new();
+    let port = free_port();
+    let _broker = mosquitto(port).await;
+    converse(MqttConfig::new("127.0.0.1", port, "edge"), &shutdown).await;
+    assert!(shutdown.drain(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn the_link_works_with_the_brokers_of_our_own() {
+    let shutdown = Shutdown::new();
+    let broker = embedded(Credentials::default(), &shutdown).await;
+    converse(broker.agent(), &shutdown).await;
+    assert!(shutdown.drain(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn a_link_comes_back_by_itself_subscribes_again_and_replays_no_command() {
+    let shutdown = Shutdown::new();
+    let port = free_port();
+    let mut broker = mosquitto(port).await;
+    let link = link(MqttConfig::new("127.0.0.1", port, "edge"), &shutdown);
+    up(&link).await;
+    let (handle, mut listener) = link.user(&["a/#".to_owned()], 16).unwrap();
+    broker.kill().await.unwrap();
+    let mut health = link.health();
+    let down = health.wait_for(|health| matches!(health.state, LinkState::Down(_)));
+    tokio::time::timeout(PATIENCE, down).await.unwrap().unwrap();
+    let refused = handle.call(publish("a/late", "x", 1, false), Urgency::Command, PATIENCE).await;
+    assert!(matches!(refused, Err(LinkError::Offline(_))), "{refused:?}");
+
+    let _broker = mosquitto(port).await;
+    up(&link).await;
+    loop {
+        // The subscription is in place when the broker has answered; a publish behind it proves that.
+        let sent = handle.call(publish("a/now", "y", 1, false), Urgency::Command, PATIENCE).await;
+        if sent.is_ok() {
+            break;
+        }
+    }
+    assert_eq!(next(&mut listener).await.topic, "a/now", "and never a/late");
+    shutdown.drain(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn our_broker_delivers_all_of_a_thousand_retained_topics() {
+    let shutdown = Shutdown::new();
+    let broker = embedded(Credentials::default(), &shutdown).await;
+    let writer = link(broker.agent(), &shutdown);
+    up(&writer).await;
+    let (handle, _) = writer.user(&[], 1).unwrap();
+    for n in 0..1_000 {
+        handle.call(publish(&format!("many/{n}"), "1", 1, true), Urgency::Poll, PATIENCE).await.unwrap();
+    }
+    // An empty message that is not retained is no deletion.
+    handle.call(publish("many/7", "", 1, false), Urgency::Poll, PATIENCE).await.unwrap();
+    let port = broker.address().port();
+    for qos in ["0", "1"] {
+        let heard =
+            client("mosquitto_sub", port, &["-t", "many/#", "-q", qos, "-C", "1000", "-W", "15"]).await;
+        assert_eq!(heard.stdout.iter().filter(|byte| **byte == b'\n').count(), 1_000, "QoS {qos}");
+    }
+    shutdown.drain(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn our_broker_keeps_messages_for_a_session_that_is_away() {
+    let shutdown = Shutdown::new();
+    let broker = embedded(Credentials::default(), &shutdown).await;
+    let port = broker.address().port();
+    let session = ["-i", "sleeper", "-c", "-q", "1", "-t", "mail/#"];
+    let (first, then) =
+        ([&session[..], &["-E"]].concat(), [&session[..], &["-C", "50", "-W", "15"]].concat());
+    client("mosquitto_sub", port, &first).await;
+    let writer = link(broker.agent(), &shutdown);
+    up(&writer).await;
+    let (handle, _) = writer.user(&[], 1).unwrap();
+    for n in 0..50 {
+        handle.call(publish("mail/x", &n.to_string(), 1, false), Urgency::Poll, PATIENCE).await.unwrap();
+    }
+    let heard = String::from_utf8(client("mosquitto_sub", port, &then).await.stdout).unwrap();
+    let expected: String = (0..50).map(|n| format!("{n}\n")).collect();
+    assert_eq!(heard, expected);
+    shutdown.drain(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn our_broker_publishes_the_will_of_a_device_that_vanishes_and_lets_the_newer_of_two_ids_win() {
+    let shutdown = Shutdown::new();
+    let broker = embedded(Credentials::default(), &shutdown).await;
+    let watcher = link(broker.agent(), &shutdown);
+    up(&watcher).await;
+    let (_handle, mut listener) = watcher.user(&["#".to_owned()], 64).unwrap();
+    let device = || {
+        Command::new("mosquitto_sub")
+            .args(["-h", "127.0.0.1", "-p", &broker.address().port().to_string()])
+            .args(["-i", "twin", "-t", "x", "--will-topic", "gone", "--will-payload", "bye"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    };
+    let first = device();
+    let (probe, mut seen) = watcher.user(&[], 1).unwrap();
+    let _ = (&probe, seen.try_recv());
+    // Its session exists once the broker routes to it; killing earlier would kill before CONNECT.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(first);
+    let will = next(&mut listener).await;
+    assert_eq!((will.topic.as_str(), &will.payload[..]), ("gone", &b"bye"[..]));
+    shutdown.drain(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a_device_is_held_to_its_password_and_topics() {
+    let shutdown = Shutdown::new();
+    let login = |password: &str| DeviceLogin { password: password.into(), topics: None };
+    let devices = [("plug1".to_owned(), login("right")), ("plug2".to_owned(), login("other"))].into();
+    let broker = embedded(Credentials(devices), &shutdown).await;
+    let port = broker.address().port();
+    let agent = link(broker.agent(), &shutdown);
+    up(&agent).await;
+    let (_handle, mut listener) = agent.user(&["tele/#".to_owned()], 16).unwrap();
+
+    let wrong =
+        client("mosquitto_pub", port, &["-u", "plug1", "-P", "guess", "-t", "tele/plug1/x", "-m", "0"]).await;
+    assert!(!wrong.status.success());
+    let nobody = client("mosquitto_pub", port, &["-t", "tele/plug1/x", "-m", "0"]).await;
+    assert!(!nobody.status.success());
+    let foreign = ["-u", "plug2", "-P", "other", "-q", "1", "-t", "tele/plug1/x", "-m", "1"];
+    client("mosquitto_pub", port, &foreign).await;
+    let own = ["-u", "plug1", "-P", "right", "-q", "1", "-t", "tele/plug1/x", "-m", "2"];
+    assert!(client("mosquitto_pub", port, &own).await.status.success());
+    assert_eq!(&next(&mut listener).await.payload[..], b"2", "only the device's own message came through");
+
+    let spy = ["-u", "plug2", "-P", "other", "-t", "#", "-C", "1", "-W", "1"];
+    assert!(client("mosquitto_sub", port, &spy).await.stdout.is_empty());
+    shutdown.drain(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a_broker_open_to_the_network_without_credentials_does_not_start() {
+    let shutdown = Shutdown::new();
+    let listen = (Ipv4Addr::UNSPECIFIED, 0).into();
+    let config =
+        BrokerConfig { listen, anonymous: false, credentials: Credentials::default(), storage: None };
+    let error = EmbeddedBroker::start(config, &shutdown).await.err().unwrap().to_string();
+    assert!(error.contains("open to the network"), "{error}");
+}
