@@ -1,0 +1,291 @@
+//! Steps that say what the device must do or show, and the comparison.
+
+use super::{Failure, MOMENT, Runner, SOON};
+use crate::error::CommandError;
+use crate::sink::DeviceState;
+use crate::transcript::{Answer, Expected, Shown, Step, escape};
+use bo_link::{BytesOp, BytesReply, HttpReply, Inbox, Job, LinkError, ModbusOp, ModbusReply};
+use bo_model::points::Table;
+use bo_model::settings::Values;
+use bo_model::{Data, Reason};
+use bytes::Bytes;
+use serde_json::Value as Json;
+
+/// The next request on a link, if it comes within `within`.
+async fn next<Op, Reply>(
+    inbox: &mut Inbox<Op, Reply>,
+    within: std::time::Duration,
+) -> Option<Job<Op, Reply>> {
+    tokio::time::timeout(within, inbox.next()).await.ok().flatten()
+}
+
+fn shown(op: &BytesOp) -> String {
+    match op {
+        BytesOp::Send(frame) | BytesOp::Exchange(frame) => format!("send {}", escape(frame)),
+        BytesOp::Reconnect => "reconnect".into(),
+    }
+}
+
+impl Runner {
+    /// Nothing may be waiting on a link that the transcript does not expect.
+    pub(super) async fn quiet(&mut self) -> Result<(), Failure> {
+        let surprise = if let Some(job) = next(&mut self.ends.bytes, MOMENT / 4).await {
+            shown(&job.op)
+        } else if let Some(job) = next(&mut self.ends.modbus, MOMENT / 4).await {
+            spelled(&job.op)
+        } else if let Some(job) = next(&mut self.ends.http, MOMENT / 4).await {
+            format!("request {} {} {}", job.op.method, job.op.path, escape(&job.op.body))
+        } else if let Some(message) = self.published.pop_front() {
+            format!("publish {} {}", message.topic, escape(&message.payload))
+        } else if let Ok(call) = self.ends.calls.try_recv() {
+            format!("calls {}.{} {}", call.device, call.name, json(&call.params))
+        } else {
+            return Ok(());
+        };
+        Err(self.failure(format!("before this line the driver does what no line expects:\n  {surprise}")))
+    }
+
+    pub(super) fn starts(&mut self, expected: &Expected) -> Result<(), Failure> {
+        let state = self.ends.heard.said().state.clone();
+        match (expected, state) {
+            (Expected::Ok, Some(DeviceState::Running)) => Ok(()),
+            (Expected::Ok, _) => Err(self.failure("the driver did not start")),
+            (Expected::Failed(part) | Expected::Refused(part), Some(DeviceState::Faulted { fault, .. })) => {
+                self.may_fault = true;
+                let text = fault.to_string();
+                if text.contains(part) {
+                    return Ok(());
+                }
+                Err(self.failure(format!("expected an error with `{part}`, got `{text}`")))
+            }
+            (_, state) => Err(self.failure(format!("expected an error at start, the state is {state:?}"))),
+        }
+    }
+
+    pub(super) async fn send(&mut self, frame: &Bytes) -> Result<(), Failure> {
+        let wanted = format!("send {}", escape(frame));
+        let Some(job) = next(&mut self.ends.bytes, SOON).await else {
+            return Err(self.failure(format!("expected `{wanted}`, but the driver sends nothing")));
+        };
+        match &job.op {
+            BytesOp::Exchange(sent) if sent == frame => self.asked = Some(job),
+            BytesOp::Send(sent) if sent == frame => job.answer(Ok(BytesReply::Sent)),
+            other => {
+                return Err(
+                    self.failure(format!("expected `{wanted}`\n  the driver does `{}`", shown(other)))
+                );
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn reply(&mut self, frame: &Bytes) -> Result<(), Failure> {
+        match self.asked.take() {
+            Some(job) => job.answer(Ok(BytesReply::Frame(frame.clone()))),
+            None => {
+                let text = "nothing waits for a reply: the last `send` expects none, or there was none; write `recv` \
+                            for a frame that comes unasked";
+                return Err(self.failure(text));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn reconnect(&mut self) -> Result<(), Failure> {
+        match next(&mut self.ends.bytes, SOON).await {
+            Some(job) if job.op == BytesOp::Reconnect => job.answer(Ok(BytesReply::Sent)),
+            Some(job) => {
+                return Err(
+                    self.failure(format!("expected `reconnect`, the driver does `{}`", shown(&job.op)))
+                );
+            }
+            None => return Err(self.failure("expected `reconnect`, but the driver asks for nothing")),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn modbus(&mut self, step: &Step) -> Result<(), Failure> {
+        let Some(job) = next(&mut self.ends.modbus, SOON).await else {
+            return Err(self.failure("the driver asks for nothing"));
+        };
+        let fits = match (step, &job.op) {
+            (
+                Step::Read(table, address, count, _),
+                ModbusOp::Read { table: asked, address: from, count: many, .. },
+            ) => (table, address, count) == (asked, from, many),
+            (
+                Step::Write(Table::Holding, address, values, _),
+                ModbusOp::WriteRegisters { address: at, values: sent, .. },
+            ) => (address, values) == (at, sent),
+            (
+                Step::Write(Table::Coil, address, values, _),
+                ModbusOp::WriteCoils { address: at, values: sent, .. },
+            ) => address == at && values.iter().map(|value| *value != 0).eq(sent.iter().copied()),
+            _ => false,
+        };
+        if !fits {
+            return Err(self.failure(format!("the driver does `{}`", spelled(&job.op))));
+        }
+        let (Step::Read(_, _, _, answer) | Step::Write(_, _, _, answer)) = step else { return Ok(()) };
+        let is_bits = matches!(&job.op, ModbusOp::Read { table: Table::Coil | Table::Discrete, .. });
+        match answer {
+            Answer::Values(values) if is_bits => {
+                job.answer(Ok(ModbusReply::Bits(values.iter().map(|value| *value != 0).collect())));
+            }
+            Answer::Values(values) => job.answer(Ok(ModbusReply::Registers(values.clone()))),
+            Answer::Ok => job.answer(Ok(ModbusReply::Written)),
+            Answer::Exception(code) => job.answer(Err(LinkError::Exception(*code))),
+            Answer::Timeout => job.answer(Err(LinkError::Timeout)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn subscribes(&mut self, filter: &str) -> Result<(), Failure> {
+        if self.subscribed.iter().any(|known| known == filter) {
+            return Ok(());
+        }
+        Err(self.failure(format!("the driver subscribed to {:?}", self.subscribed)))
+    }
+
+    pub(super) async fn publishes(&mut self, topic: &str, payload: &Bytes) -> Result<(), Failure> {
+        let wanted = format!("publish {topic} {}", escape(payload));
+        if self.published.is_empty() {
+            self.settle(SOON).await;
+        }
+        match self.published.pop_front() {
+            Some(message) if message.topic == topic && message.payload == *payload => Ok(()),
+            Some(other) => Err(self.failure(format!(
+                "expected `{wanted}`\n  the driver does `publish {} {}`",
+                other.topic,
+                escape(&other.payload)
+            ))),
+            None => Err(self.failure(format!("expected `{wanted}`, but the driver publishes nothing"))),
+        }
+    }
+
+    pub(super) async fn request(&mut self, step: &Step) -> Result<(), Failure> {
+        let Step::Request { method, path, body, answer } = step else { return Ok(()) };
+        let Some(job) = next(&mut self.ends.http, SOON).await else {
+            return Err(
+                self.failure(format!("expected `request {method} {path}`, but the driver sends nothing"))
+            );
+        };
+        let sent = &job.op;
+        if sent.method != *method || sent.path != *path || (!body.is_empty() && sent.body != *body) {
+            let text = format!("request {} {} {}", sent.method, sent.path, escape(&sent.body));
+            return Err(self.failure(format!("the driver does `{text}`")));
+        }
+        match answer {
+            Some((status, body)) => {
+                job.answer(Ok(HttpReply { status: *status, headers: Vec::new(), body: body.clone() }));
+            }
+            None => self.silent.push(Box::new(job)),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn calls(
+        &mut self,
+        device: &str,
+        name: &str,
+        params: &Values,
+        expected: &Expected,
+    ) -> Result<(), Failure> {
+        let wanted = format!("calls {device}.{name} {}", json(params));
+        let Ok(Some(call)) = tokio::time::timeout(SOON, self.ends.calls.recv()).await else {
+            return Err(self.failure(format!("expected `{wanted}`, but the driver commands nothing")));
+        };
+        if call.device != device || call.name != name || call.params != *params {
+            let text = format!("calls {}.{} {}", call.device, call.name, json(&call.params));
+            return Err(self.failure(format!("expected `{wanted}`\n  the driver does `{text}`")));
+        }
+        let answer = match expected {
+            Expected::Ok => Ok(()),
+            Expected::Refused(why) => Err(CommandError::Refused(why.clone())),
+            Expected::Failed(why) => Err(CommandError::Failed(why.clone())),
+            Expected::Timeout => Err(CommandError::TimedOut("the device".into())),
+        };
+        let _ = call.reply.send(answer);
+        Ok(())
+    }
+
+    pub(super) fn shows(&mut self, name: &str, wanted: &Shown) -> Result<(), Failure> {
+        let value = self.ends.heard.said().statuses.get(name).cloned();
+        let reason = match &value {
+            Some(value) => value.quality.reason().map(ToString::to_string),
+            None => Some(Reason::NeverRead.to_string()),
+        };
+        match (wanted, value, reason) {
+            (Shown::Good(json), Some(value), None) if same(json, &value.data) => Ok(()),
+            (Shown::Bad(part), _, Some(why)) if why.contains(part) => Ok(()),
+            (_, Some(value), None) => Err(self.failure(format!("status {name} = {}", value.data.to_json()))),
+            (_, _, Some(why)) => Err(self.failure(format!("status {name} is not good: {why}"))),
+            (_, None, None) => Err(self.failure(format!("status {name} was never published"))),
+        }
+    }
+
+    pub(super) fn logged(&mut self, part: &str) -> Result<(), Failure> {
+        if self.ends.heard.said().log.iter().any(|(_, line)| line.contains(part)) {
+            return Ok(());
+        }
+        Err(self.failure(format!("no line of the log contains `{part}`")))
+    }
+
+    pub(super) fn compare(
+        &self,
+        what: &str,
+        expected: &Expected,
+        outcome: &Result<(), CommandError>,
+    ) -> Result<(), Failure> {
+        let fits = match (expected, outcome) {
+            (Expected::Ok, Ok(())) => true,
+            (Expected::Refused(part), Err(CommandError::Refused(why)))
+            | (Expected::Failed(part), Err(CommandError::Failed(why))) => why.contains(part.as_str()),
+            (Expected::Timeout, Err(CommandError::TimedOut(_))) => true,
+            _ => false,
+        };
+        let outcome = match outcome {
+            Ok(()) => "ok".to_owned(),
+            Err(CommandError::Refused(why)) => format!("refused {why}"),
+            Err(CommandError::Failed(why)) => format!("failed {why}"),
+            Err(CommandError::TimedOut(_)) => "timeout".to_owned(),
+        };
+        if fits { Ok(()) } else { Err(self.failure(format!("{what} -> {outcome}"))) }
+    }
+}
+
+fn spelled(op: &ModbusOp) -> String {
+    let word = |table: &Table| match table {
+        Table::Coil => "coil",
+        Table::Discrete => "discrete",
+        Table::Input => "input",
+        Table::Holding => "holding",
+    };
+    match op {
+        ModbusOp::Read { table, address, count, .. } => format!("read {} {address} {count}", word(table)),
+        ModbusOp::WriteRegisters { address, values, .. } => {
+            let values: Vec<String> = values.iter().map(|value| format!("{value:04x}")).collect();
+            format!("write holding {address} {}", values.join(" "))
+        }
+        ModbusOp::WriteCoils { address, values, .. } => {
+            let values: Vec<String> = values.iter().map(|on| u8::from(*on).to_string()).collect();
+            format!("write coil {address} {}", values.join(" "))
+        }
+        ModbusOp::Identify { .. } => "identify".into(),
+    }
+}
+
+fn json(params: &Values) -> String {
+    serde_json::to_string(params).unwrap_or_default()
+}
+
+/// Numbers are the same when they differ by no more than rounding.
+fn same(json: &Json, data: &Data) -> bool {
+    match (json.as_f64(), data) {
+        (Some(wanted), Data::Int(_) | Data::Float(_)) => {
+            let shown = data.number().unwrap_or(f64::NAN);
+            (wanted - shown).abs() <= 1e-9 * wanted.abs().max(1.0)
+        }
+        _ => *json == data.to_json(),
+    }
+}
