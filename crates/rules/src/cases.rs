@@ -19,6 +19,7 @@ use bo_model::value::Source as Origin;
 use bo_model::{Data, Quality, Reason, Time, Value};
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,25 +35,48 @@ pub fn run_dir(dir: &Path, drivers: Option<&Path>) -> Result<Report, Error> {
         Err(Error::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let manifest = |name: &str| {
-        let text = std::fs::read_to_string(drivers?.join(name).join("driver.toml")).ok()?;
-        Manifest::parse(&text).ok().map(Arc::new)
-    };
-    run(&read("trigger.toml")?, script.as_deref(), &read("cases.toml")?, &manifest)
+    let mut manifests = BTreeMap::new();
+    let cases = read("cases.toml")?;
+    for driver in Cases::parse(&cases)?.devices.values() {
+        if let Some(manifest) = drivers.map(|drivers| manifest(&drivers.join(driver))).transpose()?.flatten()
+        {
+            manifests.insert(driver.clone(), manifest);
+        }
+    }
+    run(&read("trigger.toml")?, script.as_deref(), &cases, &manifests)
 }
 
-/// Runs cases given as text. `manifest` finds a driver by name.
+/// The manifest in a driver's folder; none where there is no such folder.
+fn manifest(dir: &Path) -> Result<Option<Arc<Manifest>>, Error> {
+    let path = dir.join("driver.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Read { path, source }),
+    };
+    let manifest = Manifest::parse(&text);
+    manifest.map(|manifest| Some(Arc::new(manifest))).map_err(|message| {
+        let file = path.display().to_string();
+        Error::Invalid(vec![Diagnostic { file, ..wrong(message) }])
+    })
+}
+
+/// Runs cases given as text. `manifests` are drivers by name.
 pub fn run(
     definition: &str,
     script: Option<&str>,
     cases: &str,
-    manifest: &dyn Fn(&str) -> Option<Arc<Manifest>>,
+    manifests: &BTreeMap<String, Arc<Manifest>>,
 ) -> Result<Report, Error> {
     let parsed = Definition::parse(definition)?;
     let cases = Cases::parse(cases)?;
-    let mut report = Report { trigger: parsed.name.clone(), cases: Vec::new() };
+    let mut unchecked: Vec<_> =
+        cases.devices.values().filter(|driver| !manifests.contains_key(*driver)).cloned().collect();
+    unchecked.sort();
+    unchecked.dedup();
+    let mut report = Report { trigger: parsed.name.clone(), cases: Vec::new(), unchecked };
     for case in &cases.cases {
-        let context = context(&parsed, &cases, case, manifest);
+        let context = context(&parsed, &cases, case, manifests);
         let failures = match load(definition, script, &case.params, &context) {
             Ok(compiled) => play(&compiled, &cases, case),
             // The trigger itself is wrong, whatever the case: say it once.
@@ -69,11 +93,11 @@ fn context(
     definition: &Definition,
     cases: &Cases,
     case: &Case,
-    manifest: &dyn Fn(&str) -> Option<Arc<Manifest>>,
+    manifests: &BTreeMap<String, Arc<Manifest>>,
 ) -> Context {
     let mut devices: Vec<ContextDevice> = Vec::new();
     for (address, driver) in &cases.devices {
-        let manifest = manifest(driver);
+        let manifest = manifests.get(driver).cloned();
         devices.push(ContextDevice { address: address.clone(), name: String::new(), manifest });
     }
     let actions = definition.on_active.iter().chain(&definition.on_clear);

@@ -116,7 +116,7 @@ impl Script {
             errors.into_iter().map(|message| wrong(Position::NONE, message.to_owned())).collect();
         errors.extend(unknown_names(&script.ast, inputs, params));
         for (name, value) in params {
-            script.params.insert(name.as_str().into(), dynamic(&param_data(value)));
+            script.params.insert(name.as_str().into(), dynamic(&Data::from_json(value.clone())));
         }
         if errors.is_empty() { Ok(script) } else { Err(errors) }
     }
@@ -238,11 +238,6 @@ fn unknown_names(ast: &AST, inputs: &[&str], params: &Values) -> Vec<Diagnostic>
         true
     });
     found.into_iter().collect()
-}
-
-/// A parameter as rules see it: a length of time is its number of seconds only where a schedule asks; here text.
-pub(crate) fn param_data(value: &serde_json::Value) -> Data {
-    Data::from_json(value.clone())
 }
 
 /// A datum as a script sees it.

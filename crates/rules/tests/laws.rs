@@ -191,6 +191,8 @@ proptest! {
     #[test]
     fn replaying_recorded_history_finds_what_happened(when in tree(), arrivals in arrivals()) {
         let compiled = compiled(when, None, [0, 0, 0]);
+        // What arrives at one instant is one evaluation in a replay, so nothing does here.
+        let arrivals: Vec<_> = arrivals.into_iter().map(|(gap, input, data)| (gap + 1, input, data)).collect();
         let host = Host::new(&compiled);
         let mut now = START;
         let mut history = Vec::new();
@@ -199,11 +201,8 @@ proptest! {
             let at = Time::from_seconds(now);
             // An arrival of an input that no condition reads still passes time.
             let source = host.source(*input).unwrap_or(usize::MAX);
-            history.retain(|old: &Sample| old.at != at || old.source != source);
             history.push(Sample { at, source, value: value(*data, at) });
         }
-        // What arrives at one instant is one evaluation in a replay.
-        prop_assume!(history.windows(2).all(|pair| pair[0].at < pair[1].at));
         let live = host.play(&arrivals);
         let replayed: Vec<_> = replay(&compiled, history, Time::from_seconds(now + 300))
             .into_iter()

@@ -12,6 +12,9 @@ pub struct Report {
     pub trigger: String,
     /// In the file's order.
     pub cases: Vec<CaseResult>,
+    /// Drivers that were named but not there: nothing was checked against them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
 }
 
 /// What came of one case.
@@ -40,6 +43,9 @@ impl fmt::Display for Report {
             for failure in &case.failures {
                 writeln!(f, "          {failure}")?;
             }
+        }
+        if !self.unchecked.is_empty() {
+            writeln!(f, "  not checked against, because it was not found: {}", self.unchecked.join(", "))?;
         }
         let failed = self.cases.iter().filter(|case| !case.failures.is_empty()).count();
         write!(f, "  {} passed, {failed} failed", self.cases.len() - failed)

@@ -5,7 +5,6 @@ use crate::action::whole_name;
 use crate::compiled::{Feed, Hold, Node, Op, Operand, Source, Test};
 use crate::definition::Condition;
 use crate::schedule::{Cron, Moment, Window, parse_days};
-use crate::script::param_data;
 use bo_model::Data;
 use bo_model::settings::FieldKind;
 use jiff::tz::TimeZone;
@@ -317,7 +316,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let data = param_data(&value);
+        let data = Data::from_json(value);
         if let Err(why) = self.fits(input, op, &data) {
             self.wrong(place, why);
         }
