@@ -4,13 +4,17 @@
 //! `board` holds every value; `devices` and `links` feed it; `triggers` and `commands` act on it; `journal`
 //! and `uplink` carry it up; `release` decides what all of them run. `src/main.rs` is the command line.
 
+pub mod agent;
 pub mod alarms;
 pub mod board;
+pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod devices;
 pub mod error;
 pub mod journal;
+pub mod links;
+pub mod presence;
 pub mod site;
 pub mod store;
 pub mod triggers;

@@ -1,2 +1,7 @@
-//! (see ARCHITECTURE.md)
-fn main() {}
+//! `backoffice-edge`: see `backoffice_edge::cli`.
+
+use clap::Parser;
+
+fn main() -> anyhow::Result<()> {
+    backoffice_edge::cli::Cli::parse().run()
+}

@@ -10,7 +10,7 @@ use crate::commands::effect::substitute;
 use bo_link::{Handle, LinkError, ModbusOp, ModbusReply, Urgency};
 use bo_link_modbus::sunspec::{Found, Next, Walk};
 use bo_link_modbus::{
-    Learned, Points, Poll, Proof, ReadRequest, Reading, WearLedger, WriteError, WriteOptions,
+    Learned, Points, Poll, Proof, ReadRequest, Reading, WearLedger, WriteError, WriteOptions, Writer,
 };
 use bo_model::points::ModbusProfile;
 use bo_model::{Data, DeviceId, Reason, Value};
@@ -268,18 +268,8 @@ impl Device {
             let within = command.deadline.saturating_duration_since(Instant::now());
             let options = WriteOptions { within, ..WriteOptions::default() };
             let data = Data::from_json(value);
-            let now = self.context.clock.now();
-            let written = bo_link_modbus::write(
-                &self.handle,
-                self.unit,
-                points,
-                &step.point,
-                &data,
-                options,
-                &self.wear,
-                now,
-            )
-            .await;
+            let writer = Writer { handle: &self.handle, unit: self.unit, points, wear: &self.wear };
+            let written = writer.write(&step.point, &data, options, self.context.clock.now()).await;
             match written {
                 Ok(written) => {
                     if written.worn {

@@ -1,0 +1,23 @@
+//! `check-config`: everything that is wrong, before it matters.
+
+use super::Where;
+use crate::site::Desired;
+
+pub fn run(place: &Where) -> anyhow::Result<()> {
+    let config = place.config()?;
+    match (&config.site, &config.drivers) {
+        (Some(site), Some(drivers)) => {
+            let desired = Desired::from_file(site, drivers, config.triggers.as_deref())?;
+            println!(
+                "{}: {} devices on {} links, {} triggers: all fits",
+                site.display(),
+                desired.site.devices.len(),
+                desired.site.links.len(),
+                desired.site.triggers.len()
+            );
+        }
+        (Some(_), None) => anyhow::bail!("--site needs --drivers, the folder its drivers are in"),
+        (None, _) => println!("the configuration is in order; the controller's releases decide what runs"),
+    }
+    Ok(())
+}

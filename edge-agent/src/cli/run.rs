@@ -1,0 +1,38 @@
+//! `run`: the agent as a process.
+
+use super::Where;
+use crate::agent::{Agent, lock_data};
+use crate::site::Desired;
+use anyhow::Context;
+use bo_model::SystemClock;
+use bo_runtime::Shutdown;
+use std::sync::Arc;
+
+pub fn run(place: &Where) -> anyhow::Result<()> {
+    let config = place.config()?;
+    bo_runtime::logging::init(&config.log);
+    let desired = match (&config.site, &config.drivers) {
+        (Some(site), Some(drivers)) => Some(Desired::from_file(site, drivers, config.triggers.as_deref())?),
+        (Some(_), None) => anyhow::bail!("--site needs --drivers, the folder its drivers are in"),
+        (None, _) => None,
+    };
+    let _lock = lock_data(&config.data)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async move {
+        let shutdown = Shutdown::new();
+        let agent = Agent::start(config, Arc::new(SystemClock), shutdown.clone()).await?;
+        if let Some(desired) = desired {
+            let switched = agent.apply(desired).await?;
+            tracing::info!(devices = switched.started, "running a site file");
+        }
+        shutdown.wait_for_signal().await.context("cannot wait for signals")?;
+        tracing::info!("stopping");
+        if !agent.stop().await {
+            tracing::warn!("some parts did not stop in time and were aborted");
+        }
+        Ok(())
+    })
+}
