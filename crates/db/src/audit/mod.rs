@@ -18,6 +18,6 @@ pub mod merkle;
 pub mod redact;
 pub mod verify;
 
-//pub use checkpoint::{Checkpoint, PublicKey, SigningKey};
+pub use checkpoint::{Checkpoint, PublicKey, SigningKey};
 pub use event::{Author, Event, FromEdge, Origin, Outcome, Record};
 pub use redact::{changes, redact};
