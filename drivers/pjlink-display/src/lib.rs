@@ -111,7 +111,7 @@ impl Display {
             publish_bad(status, why);
         }
         set_timer(GREETING, 60_000, false);
-        Err(Error::Refused(why.into()))
+        Err(Error::Failed(why.into()))
     }
 
     /// What it is: asked once per connection.

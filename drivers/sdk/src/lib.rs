@@ -29,7 +29,7 @@ pub use bindings::backoffice::driver::types::{Data, Error, Level};
 pub use bindings::backoffice::driver::{bytes, host, http, modbus, mqtt, system};
 pub use bindings::exports::backoffice::driver::device::{Event, Input, Message};
 pub use data::sentence;
-pub use serde_json::json;
+pub use serde_json::{Value as Json, json};
 pub use values::Values;
 
 /// What every call of a driver returns.

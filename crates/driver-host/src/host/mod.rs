@@ -105,7 +105,7 @@ impl HostState {
             tail,
             memory_limit,
             log_budget: Budget::new(LOG_RATE.0, LOG_RATE.1, 20_000),
-            publish_budget: Budget::new(PUBLISH_RATE, PUBLISH_RATE * 5, 100_000),
+            publish_budget: Budget::new(PUBLISH_RATE, PUBLISH_RATE * 5, 20_000),
             waited: false,
             ticks: 0,
             commanding: false,

@@ -7,7 +7,7 @@ use super::{Expected, Step, Transcript};
 use crate::device::{Device, Event};
 use crate::error::CommandError;
 use crate::sink::DeviceState;
-use bo_link::{BytesOp, BytesReply, Job, MqttMessage, MqttOp};
+use bo_link::{BytesOp, BytesReply, HttpReply, HttpRequest, Job, LinkError, MqttMessage, MqttOp};
 use bo_model::driver::Manifest;
 use bo_model::settings::Values;
 use std::collections::VecDeque;
@@ -79,6 +79,7 @@ pub fn replay(
                 subject,
                 asked: None,
                 silent: Vec::new(),
+                unanswered: Vec::new(),
                 command: None,
                 subscribed: Vec::new(),
                 published: VecDeque::new(),
@@ -97,8 +98,10 @@ struct Runner {
     subject: Arc<dyn Subject>,
     /// What the driver sent last and waits to be answered.
     asked: Option<Job<BytesOp, BytesReply>>,
-    /// Requests that are never answered; kept, so that their askers see silence and not an error.
-    silent: Vec<Box<dyn std::any::Any + Send>>,
+    /// Frames that are never answered; kept, so that the driver sees silence until the link goes down.
+    silent: Vec<Job<BytesOp, BytesReply>>,
+    /// HTTP requests that are never answered.
+    unanswered: Vec<Job<HttpRequest, HttpReply>>,
     command: Option<Running>,
     subscribed: Vec<String>,
     published: VecDeque<MqttMessage>,
@@ -150,7 +153,7 @@ impl Runner {
                 | Step::Wait(_)
         );
         if !matches!(step, Step::Reply(_)) {
-            self.silent.extend(self.asked.take().map(|job| Box::new(job) as Box<dyn std::any::Any + Send>));
+            self.silent.extend(self.asked.take());
         }
         if !is_conversation {
             self.quiet().await?;
@@ -160,7 +163,12 @@ impl Runner {
         match step {
             Step::Starts(expected) => self.starts(expected),
             Step::Connect => self.tell(Event::Connected),
-            Step::Disconnect => self.tell(Event::Disconnected),
+            Step::Disconnect => {
+                for job in self.silent.drain(..) {
+                    job.answer(Err(LinkError::Offline("the connection was cut".into())));
+                }
+                self.tell(Event::Disconnected)
+            }
             Step::Recv(frame) => self.tell(Event::Frame(frame.clone())),
             Step::Message { topic, payload, retained } => self.tell(Event::Message(MqttMessage {
                 topic: topic.clone(),

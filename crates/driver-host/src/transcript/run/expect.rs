@@ -179,7 +179,7 @@ impl Runner {
             Some((status, body)) => {
                 job.answer(Ok(HttpReply { status: *status, headers: Vec::new(), body: body.clone() }));
             }
-            None => self.silent.push(Box::new(job)),
+            None => self.unanswered.push(job),
         }
         Ok(())
     }

@@ -1,0 +1,158 @@
+//! Drivers that misbehave in every way there is. Each costs one device, with a reason a person can read, and its
+//! neighbour in the same process keeps working.
+
+mod common;
+
+use bo_driver_host::{CommandError, DeviceState, Error, Fault};
+use common::{Guest, Host};
+use std::time::Duration;
+
+/// A driver that behaves: each command publishes `count`.
+const NEIGHBOUR: Guest = Guest {
+    start: "(i32.const 0)",
+    command: "(call $publish_count) (i32.const 0)",
+    handle: "(i32.const 0)",
+    link: "none",
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trap_costs_one_device_one_restart() {
+    let host = Host::new();
+    let (neighbour, heard_next_door) = host.spawn(&NEIGHBOUR).await;
+    let (device, heard) = host.spawn(&Guest { command: "unreachable", ..NEIGHBOUR }).await;
+    let outcome = device.command("go", &Default::default(), Duration::from_secs(20)).await;
+    assert!(matches!(&outcome, Err(CommandError::Failed(why)) if why.contains("crashed")), "{outcome:?}");
+    let fault = heard.fault().await;
+    assert!(matches!(&fault, Fault::Trap(why) if why.contains("unreachable")), "{fault}");
+    heard.state(|state| *state == DeviceState::Running).await;
+    neighbour.command("go", &Default::default(), Duration::from_secs(20)).await.unwrap();
+    assert!(heard_next_door.shows("count"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_endless_loop_is_stopped_while_its_neighbour_on_the_same_thread_keeps_working() {
+    let host = Host::new();
+    let (neighbour, heard_next_door) = host.spawn(&NEIGHBOUR).await;
+    let (device, heard) = host.spawn(&Guest { command: "(loop (br 0)) (i32.const 0)", ..NEIGHBOUR }).await;
+    let looping =
+        tokio::spawn(async move { device.command("go", &Default::default(), Duration::from_secs(60)).await });
+    neighbour.command("go", &Default::default(), Duration::from_secs(60)).await.unwrap();
+    assert!(heard_next_door.shows("count"));
+    let outcome = looping.await.unwrap();
+    assert!(
+        matches!(&outcome, Err(CommandError::Failed(why)) if why.contains("processor time")),
+        "{outcome:?}"
+    );
+    assert!(matches!(heard.fault().await, Fault::Loop(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_memory_bomb_is_stopped_at_its_limit() {
+    let host = Host::new();
+    let bomb = "(loop (drop (memory.grow (i32.const 16))) (br 0)) (i32.const 0)";
+    let (device, heard) = host.spawn(&Guest { command: bomb, ..NEIGHBOUR }).await;
+    let _ = device.command("go", &Default::default(), Duration::from_secs(60)).await;
+    assert_eq!(heard.fault().await, Fault::Memory(4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flooded_log_ends_the_driver_and_not_the_disk() {
+    let host = Host::new();
+    let flood = "(loop (call $log_line) (br 0)) (i32.const 0)";
+    let (device, heard) = host.spawn(&Guest { command: flood, ..NEIGHBOUR }).await;
+    let _ = device.command("go", &Default::default(), Duration::from_secs(60)).await;
+    assert_eq!(heard.fault().await, Fault::LogFlood);
+    assert!(heard.lines() < 1_000, "{} lines were passed on", heard.lines());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_values_ends_the_driver() {
+    let host = Host::new();
+    let flood = "(loop (call $publish_count) (br 0)) (i32.const 0)";
+    let (device, heard) = host.spawn(&Guest { command: flood, ..NEIGHBOUR }).await;
+    let _ = device.command("go", &Default::default(), Duration::from_secs(60)).await;
+    assert!(matches!(heard.fault().await, Fault::PublishFlood(_)));
+}
+
+#[tokio::test]
+async fn a_call_of_what_was_not_granted_does_not_even_load_and_says_what_to_write() {
+    let host = Host::new();
+    let error =
+        host.load(&Guest { command: "(call $mqtt_subscribe) (i32.const 0)", ..NEIGHBOUR }).err().unwrap();
+    assert!(matches!(&error, Error::NotGranted { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("`mqtt`") && text.contains("[link] kind = \"mqtt\""), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_without_the_link_its_driver_needs_is_told_so_and_not_tried_for_ever() {
+    let host = Host::new();
+    let (_device, heard) = host.spawn_unchecked(&Guest {
+        link: "mqtt",
+        command: "(call $mqtt_subscribe) (i32.const 0)",
+        ..NEIGHBOUR
+    });
+    let state = heard.state(|state| matches!(state, DeviceState::Faulted { .. })).await;
+    let DeviceState::Faulted { fault, retry_in, .. } = state else { unreachable!() };
+    assert!(fault.to_string().contains("not given"), "{fault}");
+    assert_eq!(retry_in, None);
+}
+
+/// Time is virtual here, and a request that nobody answers makes it jump to its deadline.
+#[tokio::test(start_paused = true)]
+async fn a_command_that_never_returns_times_out_for_its_asker_and_then_ends_the_instance() {
+    let host = Host::new();
+    let waits = "(loop (call $mqtt_subscribe) (br 0)) (i32.const 0)";
+    let guest = Guest { link: "mqtt", command: waits, ..NEIGHBOUR };
+    let (device, heard, _link) = host.spawn_with_mqtt(&guest);
+    heard.state(|state| *state == DeviceState::Running).await;
+    let asked = tokio::time::Instant::now();
+    let outcome = device.command("go", &Default::default(), Duration::from_secs(3)).await;
+    assert!(matches!(outcome, Err(CommandError::TimedOut(_))), "{outcome:?}");
+    assert_eq!(asked.elapsed().as_secs(), 3);
+    assert!(matches!(heard.fault().await, Fault::WallClock(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_crashed_driver_published_is_bad_from_then_on() {
+    let host = Host::new();
+    let guest = Guest { handle: "unreachable", ..NEIGHBOUR };
+    let (device, heard) = host.spawn(&guest).await;
+    device.command("go", &Default::default(), Duration::from_secs(20)).await.unwrap();
+    assert!(heard.shows("count"));
+    device.event(bo_driver_host::Event::Connected);
+    heard.fault().await;
+    let value = heard.value("count").unwrap();
+    assert_eq!(value.quality.word(), "bad");
+    assert!(value.quality.reason().unwrap().to_string().contains("crashed"));
+    assert_eq!(value.data, bo_model::Data::Int(7), "the last good one is kept, greyed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pauses_between_restarts_grow() {
+    let host = Host::new();
+    let (_device, heard) = host.spawn_unchecked(&Guest { start: "unreachable", ..NEIGHBOUR });
+    let mut pauses = Vec::new();
+    for failures in 1..=2u32 {
+        let state = heard
+            .state(move |state| matches!(state, DeviceState::Faulted { failures: seen, .. } if *seen == failures))
+            .await;
+        let DeviceState::Faulted { retry_in, .. } = state else { unreachable!() };
+        pauses.push(retry_in.unwrap().as_secs());
+    }
+    assert_eq!(pauses, [1, 2]);
+}
+
+#[test]
+fn a_compiled_component_is_kept_on_disk_and_a_damaged_one_is_compiled_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let load = || Host::cached(directory.path()).load(&NEIGHBOUR).map(drop);
+    load().unwrap();
+    let files: Vec<_> =
+        std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let whole = std::fs::read(&files[0]).unwrap();
+    std::fs::write(&files[0], &whole[..whole.len() / 2]).unwrap();
+    load().unwrap();
+    assert_eq!(std::fs::read(&files[0]).unwrap().len(), whole.len(), "written anew");
+}
