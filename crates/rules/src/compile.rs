@@ -148,6 +148,10 @@ impl Builder<'_> {
         for name in definition.params.keys().filter(|name| definition.inputs.contains_key(*name)) {
             self.wrong(format!("param.{name}"), "there is an input of this name; take another one");
         }
+        let slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if definition.name.is_empty() || !definition.name.bytes().all(slug) {
+            self.wrong("name", "a trigger's name is lower-case letters, digits and `-`");
+        }
         if !matches!(definition.priority, Priority::Trigger | Priority::Schedule) {
             self.wrong("priority", "a trigger's priority is `trigger` or `schedule`");
         }

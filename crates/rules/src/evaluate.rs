@@ -206,7 +206,12 @@ impl<'a> Pass<'a> {
     fn stretch(&mut self, cache: &mut Option<Stretch>, ask: impl Fn(Time) -> Stretch) -> Truth {
         let stretch = match *cache {
             Some(known) if known.from <= self.now && self.now < known.until => known,
-            _ => *cache.insert(ask(self.now)),
+            _ => {
+                let mut fresh = ask(self.now);
+                // At the ends of the calendar there is no next boundary; never one that is not ahead.
+                fresh.until = fresh.until.max(self.now.after(Duration::from_secs(1)));
+                *cache.insert(fresh)
+            }
         };
         self.due(stretch.until);
         stretch.answer.into()

@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         let Outcome { transition, actions, next_due, trace, .. } =
             evaluate(self.compiled, &mut self.state, &self.values, at);
         // A timer that would not lie ahead would never let time pass.
-        self.due = next_due.map(|due| due.max(Time(at.0 + 1)));
+        self.due = next_due.map(|due| due.max(Time(at.0.saturating_add(1))));
         if transition.is_some() || trace.is_some() {
             self.happened.push(Happened { at, transition, actions, trace });
         }

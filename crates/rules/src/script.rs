@@ -194,7 +194,7 @@ impl Script {
 /// When a script that asks for `now` wants to be asked again: at the next full minute.
 pub(crate) fn next_minute(now: Time) -> Time {
     let minute = 60_000_000;
-    Time(now.0.div_euclid(minute) * minute).after(Duration::from_secs(60))
+    Time(now.0.div_euclid(minute).saturating_mul(minute)).after(Duration::from_secs(60))
 }
 
 fn wrong(at: Position, message: String) -> Diagnostic {

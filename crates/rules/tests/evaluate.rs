@@ -1,4 +1,5 @@
 //! What a trigger does as its inputs and the time change: quality, holds, timers, scripts, actions.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use bo_model::command::Priority;
 use bo_model::driver::Manifest;

@@ -1,4 +1,5 @@
 //! Laws that hold for any trigger and any timeline.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use bo_model::settings::Values;
 use bo_model::value::Source as Origin;
@@ -79,6 +80,46 @@ fn tree() -> impl Strategy<Value = Condition> {
         ];
         (group, prop_oneof![3 => Just(0u32), 1 => 1..60u32]).prop_map(|(group, hold)| held(group, hold))
     })
+}
+
+/// Conditions as somebody in a hurry writes them.
+fn scribble() -> impl Strategy<Value = Condition> {
+    let text = || {
+        let words = [
+            "sunset - 30min",
+            "24:00",
+            "mon-fri",
+            "{a}",
+            "{",
+            "*",
+            "* * * * *",
+            "condition",
+            "1h",
+            "",
+            "99:99",
+        ];
+        prop::option::of(
+            prop_oneof![prop::sample::select(words.to_vec()).prop_map(str::to_owned), ".{0,12}"].boxed(),
+        )
+    };
+    let first = (text(), text(), text(), text(), text(), text());
+    let second = (text(), text(), text(), text(), prop::option::of(".{0,5}".prop_map(|text| json!(text))));
+    (first, second).prop_map(
+        |((from, to, days, cron, zone, webhook), (offline, script, lasts, held, above))| Condition {
+            from,
+            to,
+            days,
+            cron,
+            time_zone: zone,
+            webhook,
+            offline,
+            script,
+            lasts,
+            held_for: held,
+            above,
+            ..Condition::default()
+        },
+    )
 }
 
 /// Arrivals: seconds after the one before, which input, which value (none = bad).
@@ -275,6 +316,28 @@ proptest! {
         host.evaluate(Time::from_seconds(now));
         host.wait(now, now + 70);
         prop_assert!(!host.state.active);
+    }
+}
+
+proptest! {
+    #[test]
+    fn nonsense_is_refused_with_a_place_and_never_a_panic(when in scribble()) {
+        let definition = Definition { when: Some(when), ..serde_json::from_value(json!({ "name": "t", "title": "T" })).unwrap() };
+        let context = Context { position: Some((78.0, 15.0)), ..Context::default() };
+        match compile(&definition, None, &Values::new(), &context) {
+            Ok(compiled) => drop(evaluate(&compiled, &mut State::default(), &[], Time::from_seconds(START))),
+            Err(error) => prop_assert!(error.diagnostics().iter().all(|wrong| wrong.place.starts_with("when"))),
+        }
+    }
+
+    #[test]
+    fn at_no_time_it_panics_or_wants_to_come_back_in_the_past(when in tree(), at in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX)]) {
+        let compiled = compiled(when, None, [1, 1, 1]);
+        let mut host = Host::new(&compiled);
+        for now in [Time(at), Time::from_seconds(START), Time(at)] {
+            host.values.fill(Value::good(1i64, now));
+            host.evaluate(now);
+        }
     }
 }
 

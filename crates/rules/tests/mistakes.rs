@@ -1,4 +1,5 @@
 //! Every mistake in a trigger is named with its place, all of them at once, before it reaches a building.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use bo_model::settings::Values;
 use bo_rules::{Context, ContextDevice, Definition, load};
