@@ -36,7 +36,7 @@ pub enum Act {
     },
     /// Begin an alarm condition, `key` being unique within the trigger.
     RaiseAlarm {
-        /// Which of the trigger's alarms.
+        /// Which of the trigger's alarms; empty for the first.
         key: String,
         /// How urgent.
         severity: Severity,
@@ -45,7 +45,7 @@ pub enum Act {
     },
     /// End it.
     ClearAlarm {
-        /// Which of the trigger's alarms.
+        /// Which of the trigger's alarms; empty for the first.
         key: String,
         /// How urgent it was.
         severity: Severity,

@@ -67,6 +67,7 @@ pub fn compile(
     for (name, input) in &definition.inputs {
         builder.input(name, input);
     }
+    let script_text = script;
     let script = builder.script(script);
     let when = builder.root(definition);
     let until = definition.until.as_ref().map(|until| builder.condition(until, "until", 0));
@@ -83,7 +84,7 @@ pub fn compile(
         return Err(Error::Invalid(builder.errors));
     }
     Ok(Compiled {
-        fingerprint: fingerprint(definition, &builder.params, context),
+        fingerprint: fingerprint(definition, script_text, &builder.params, context),
         definition: definition.clone(),
         context: context.clone(),
         params: builder.params,
@@ -277,8 +278,8 @@ fn uses_script(condition: &Condition) -> bool {
 
 /// Of what holds and pulses belong to: FNV-1a, 64 bits (RFC 9923), over the conditions as JSON. A hash that
 /// stays the same between versions of the compiler, because it is stored.
-fn fingerprint(definition: &Definition, params: &Values, context: &Context) -> u64 {
-    let parts = (&definition.inputs, &definition.when, &definition.until, params, &context.time_zone);
+fn fingerprint(definition: &Definition, script: Option<&str>, params: &Values, context: &Context) -> u64 {
+    let parts = (&definition.inputs, &definition.when, &definition.until, script, params, &context.time_zone);
     let text = serde_json::to_string(&parts).unwrap_or_default();
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -14,6 +14,9 @@ use bo_model::{Data, Time, Value};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// How long a value that was never read yet may be missing before it is told that a trigger is held back.
+const STARTING: Duration = Duration::from_secs(60);
+
 /// A change of a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,7 +38,7 @@ pub struct Outcome {
     pub next_due: Option<Time>,
     /// The state changed in a way worth storing.
     pub changed: bool,
-    /// Present when it changed, when it began to be held back, and when an action was withheld.
+    /// Present when it changed and when it turns out to be held back.
     pub trace: Option<Box<Trace>>,
 }
 
@@ -45,7 +48,6 @@ pub fn evaluate(compiled: &Compiled, state: &mut State, values: &[Value], now: T
     let reader = Reader { compiled, values, now };
     let mut pass = Pass::new(&reader);
     let wanted = pass.run(state);
-    let was_held_back = state.held_back;
     let verdict = decide(compiled, state, wanted, &mut pass);
     let mut outcome = Outcome {
         transition: None,
@@ -62,7 +64,7 @@ pub fn evaluate(compiled: &Compiled, state: &mut State, values: &[Value], now: T
             act(&reader, active, &mut outcome.actions, &mut withheld);
             outcome.trace = Some(Box::new(trace(&reader, state, verdict, withheld)));
         }
-        Verdict::HeldBack if !was_held_back => {
+        Verdict::HeldBack if pass.tell => {
             outcome.trace = Some(Box::new(trace(&reader, state, verdict, withheld)));
         }
         _ => {}
@@ -92,11 +94,15 @@ pub fn retire(compiled: &Compiled, state: &State) -> Vec<Act> {
 }
 
 fn clear_alarms(compiled: &Compiled, acts: &mut Vec<Act>) {
-    for (index, action) in compiled.definition.on_active.iter().enumerate() {
-        if let Some(alarm) = &action.alarm {
-            acts.push(Act::ClearAlarm { key: index.to_string(), severity: alarm.severity });
-        }
+    let alarms = compiled.definition.on_active.iter().filter_map(|action| action.alarm.as_ref());
+    for (nth, alarm) in alarms.enumerate() {
+        acts.push(Act::ClearAlarm { key: alarm_key(nth), severity: alarm.severity });
     }
+}
+
+/// The first alarm of a trigger is the trigger's own; further ones have a number.
+fn alarm_key(nth: usize) -> String {
+    if nth == 0 { String::new() } else { nth.to_string() }
 }
 
 /// One pass over the conditions.
@@ -105,11 +111,13 @@ struct Pass<'a> {
     now: Time,
     due: Time,
     changed: bool,
+    /// Being held back is worth a trace now.
+    tell: bool,
 }
 
 impl<'a> Pass<'a> {
     fn new(reader: &'a Reader<'a>) -> Pass<'a> {
-        Pass { reader, now: reader.now, due: Time(i64::MAX), changed: false }
+        Pass { reader, now: reader.now, due: Time(i64::MAX), changed: false, tell: false }
     }
 
     fn due(&mut self, at: Time) {
@@ -299,7 +307,7 @@ fn earliest(compiled: &Compiled, state: &State, now: Time) -> Time {
 fn decide(compiled: &Compiled, state: &mut State, wanted: Truth, pass: &mut Pass<'_>) -> Verdict {
     let now = pass.now;
     // A clock that went back must not make times of the past lie in the future: they would never be over.
-    for time in [&mut state.since, &mut state.pending] {
+    for time in [&mut state.since, &mut state.pending, &mut state.doubt] {
         if time.is_some_and(|time| time > now) {
             *time = Some(now);
             pass.changed = true;
@@ -308,6 +316,7 @@ fn decide(compiled: &Compiled, state: &mut State, wanted: Truth, pass: &mut Pass
     let held_back = wanted == Truth::Unknown;
     pass.changed |= held_back != state.held_back;
     state.held_back = held_back;
+    hold_back(state, pass);
     if held_back || (wanted == Truth::True) == state.active {
         pass.changed |= state.pending.take().is_some();
         return if held_back { Verdict::HeldBack } else { Verdict::Unchanged };
@@ -329,6 +338,28 @@ fn decide(compiled: &Compiled, state: &mut State, wanted: Truth, pass: &mut Pass
     if state.active { Verdict::Activated } else { Verdict::Cleared }
 }
 
+/// Decides whether being held back is told now: once, and not while the edge has just started and devices
+/// are still being read for the first time.
+fn hold_back(state: &mut State, pass: &mut Pass<'_>) {
+    if !state.held_back {
+        state.doubt = None;
+        state.told = false;
+        return;
+    }
+    let since = *state.doubt.get_or_insert(pass.now);
+    if state.told {
+        return;
+    }
+    let end = since.after(STARTING);
+    if pass.reader.is_starting() && pass.now < end {
+        pass.due(end);
+        return;
+    }
+    state.told = true;
+    pass.tell = true;
+    pass.changed = true;
+}
+
 /// The actions of a transition: those of the definition, then the script's.
 fn act(reader: &Reader<'_>, active: bool, acts: &mut Vec<Act>, withheld: &mut Vec<String>) {
     let compiled = reader.compiled;
@@ -337,8 +368,10 @@ fn act(reader: &Reader<'_>, active: bool, acts: &mut Vec<Act>, withheld: &mut Ve
         clear_alarms(compiled, acts);
     }
     let list = if active { &definition.on_active } else { &definition.on_clear };
-    for (index, action) in list.iter().enumerate() {
-        carry_out(action, &index.to_string(), reader, acts, withheld);
+    let mut alarms = 0;
+    for action in list {
+        carry_out(action, &alarm_key(alarms), reader, acts, withheld);
+        alarms += usize::from(action.alarm.is_some());
     }
     let Some(script) = compiled.script.as_ref().filter(|script| script.actions) else { return };
     let inputs = script_inputs(reader, false).unwrap_or_default();

@@ -151,6 +151,13 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    /// Whether a value was never read yet, as just after the edge has started.
+    pub fn is_starting(&self) -> bool {
+        let sources = self.compiled.sources.iter().enumerate();
+        let mut read = sources.filter(|(_, source)| !matches!(source, Source::Webhook { .. }));
+        read.any(|(index, _)| self.value(index as u32).quality == NEVER.quality)
+    }
+
     /// Answers `quality = …`.
     pub fn quality_is(&self, input: u32, is: QualityTest) -> Truth {
         let grade = self.input_grade(input);

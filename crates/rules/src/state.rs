@@ -18,6 +18,12 @@ pub struct State {
     pub held_back: bool,
     /// How often it became active.
     pub activations: u64,
+    /// Since when it is held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) doubt: Option<Time>,
+    /// That was told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) told: bool,
     /// Since when the result differs from `active` (debounce).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pending: Option<Time>,

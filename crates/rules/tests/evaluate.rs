@@ -158,6 +158,16 @@ fn being_held_back_is_told_once_and_changes_nothing() {
 }
 
 #[test]
+fn values_that_were_not_read_yet_after_a_start_are_told_only_when_they_stay_away() {
+    let mut rig = Rig::new("input.people.of = \"Sensor_1.people\"\nwhen = { input = \"people\", above = 0 }");
+    let outcome = rig.at(0);
+    assert_eq!((outcome.trace, outcome.next_due), (None, Some(Time::from_seconds(60))));
+    assert!(rig.state.held_back);
+    assert_eq!(rig.at(60).trace.unwrap().why, "Held back: Sensor_1.people is bad: not read yet");
+    assert_eq!(rig.at(61).trace, None);
+}
+
+#[test]
 fn a_decisive_good_input_counts_although_another_one_is_bad() {
     let body = "input.people.of = \"Sensor_1.people\"\ninput.co2.of = \"Sensor_1.co2\"\n\
         when.any = [{ input = \"people\", above = 10 }, { input = \"co2\", above = 1000 }]";
