@@ -8,6 +8,7 @@ pub mod driver;
 pub mod estate;
 pub mod id;
 pub mod level;
+pub mod map;
 pub mod object;
 pub mod points;
 pub mod release;
