@@ -2,6 +2,7 @@
 
 pub mod estate;
 pub mod live;
+pub mod map;
 mod people;
 pub mod plan;
 mod start;
