@@ -121,7 +121,7 @@ async fn a_pause_ends_a_frame_where_a_device_has_no_other_end() {
         stream.write_all(&[3]).await.unwrap();
         stream.read_u8().await.unwrap_or_default()
     });
-    let link = link(&config, &Framing::Silence(100));
+    let link = link(&config, &Framing::Silence(300));
     let op = BytesOp::Exchange(Bytes::from_static(&[9, 9, 9]));
     let reply = link.handle.call(op, Urgency::Command, PATIENCE).await;
     assert_eq!(reply, Ok(BytesReply::Frame(Bytes::from_static(&[1, 2, 3]))));

@@ -34,7 +34,7 @@ async fn a_device_that_stops_answering_on_an_open_connection_is_connected_to_ane
         if (2..=4).contains(&count) { Answer::Silence } else { Answer::Bytes(request.addresses()) }
     })
     .await;
-    let link = link(&tcp(device.port, 50));
+    let link = link(&tcp(device.port, 200));
     poll(&link, read(1, 1, 1)).await.unwrap();
     for unit in [1, 1, 2] {
         assert_eq!(command(&link, read(unit, 1, 1)).await, Err(LinkError::Timeout));
@@ -50,7 +50,7 @@ async fn a_dead_unit_costs_its_neighbours_nothing_but_its_probes() {
         _ => Answer::Bytes(request.addresses()),
     })
     .await;
-    let link = link(&tcp(device.port, 100));
+    let link = link(&tcp(device.port, 300));
     let started = tokio::time::Instant::now();
     for _ in 0..20 {
         for unit in [1, 9, 2, 3] {
@@ -103,7 +103,7 @@ async fn a_late_reply_is_never_taken_for_the_next_one() {
         }
     })
     .await;
-    let link = link(&tcp(device.port, 100));
+    let link = link(&tcp(device.port, 300));
     assert_eq!(poll(&link, read(1, 100, 1)).await, Err(LinkError::Timeout));
     assert_eq!(poll(&link, read(1, 200, 1)).await, registers([200]));
     assert_eq!(device.connected(), 1, "there was no need for a new connection");
@@ -213,12 +213,10 @@ async fn a_request_that_no_device_could_answer_is_never_sent() {
 #[tokio::test]
 async fn the_task_ends_with_its_last_handle() {
     let device = Device::start(|request| Answer::Bytes(request.addresses())).await;
-    let shutdown = bo_runtime::Shutdown::new();
-    let clock = std::sync::Arc::new(bo_model::SystemClock);
-    let link = bo_link_modbus::spawn(&tcp(device.port, 300), clock, &shutdown).unwrap();
+    let link = link(&tcp(device.port, 300));
     poll(&link, read(1, 0, 1)).await.unwrap();
+    let mut health = link.health();
     drop(link);
-    // `drain` signals too, so give the task the chance to end by itself first.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(shutdown.drain(Duration::from_secs(5)).await);
+    let ended = async { while health.changed().await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the task never ended");
 }
