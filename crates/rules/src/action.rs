@@ -266,9 +266,17 @@ fn named(name: &str, reader: &Reader<'_>) -> String {
     match name {
         "system" => compiled.context.system.clone(),
         "trigger" => compiled.definition.title.clone(),
-        "offline" => reader.offline().join(", "),
+        "offline" => some(&reader.offline()),
         _ => format!("{{{name}}}"),
     }
+}
+
+/// A list that stays readable: the first ten, and how many more.
+fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let more = names.len().saturating_sub(SHOWN);
+    let first = names[..names.len() - more].join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
 #[cfg(test)]

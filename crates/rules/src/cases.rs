@@ -18,7 +18,6 @@ use bo_model::driver::Manifest;
 use bo_model::value::Source as Origin;
 use bo_model::{Data, Quality, Reason, Time, Value};
 use jiff::tz::TimeZone;
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -290,9 +289,4 @@ fn with_quality(data: Data, quality: &str, reason: Reason, at: Time) -> Option<V
         _ => return None,
     };
     Some(Value { data, quality, observed_at: at, source: Origin::Device })
-}
-
-/// Reads a scalar as JSON wrote it.
-fn scalar(json: &Json) -> Data {
-    Data::from_json(json.clone())
 }

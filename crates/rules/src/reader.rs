@@ -16,6 +16,9 @@ static NEVER: Value = Value {
     source: Origin::Agent,
 };
 
+/// Most presences and webhooks one trace lists.
+const MAX_PRESENCES: usize = 32;
+
 /// One evaluation's view of the inputs.
 pub(crate) struct Reader<'a> {
     pub compiled: &'a Compiled,
@@ -244,7 +247,11 @@ impl<'a> Reader<'a> {
                 ..self.source(worst)
             });
         }
-        for (index, source) in self.compiled.sources.iter().enumerate().filter(|(index, _)| !named[*index]) {
+        // Of a large system's presences those that matter are the ones that are not online.
+        let unnamed = self.compiled.sources.iter().enumerate().filter(|(index, _)| !named[*index]);
+        let many = unnamed.clone().count() > MAX_PRESENCES;
+        let dull = |index: usize| many && self.value(index as u32).data == Data::Bool(true);
+        for (index, source) in unnamed.filter(|(index, _)| !dull(*index)).take(MAX_PRESENCES) {
             all.push(TraceInput { of: source.label(), ..self.source(Some(index as u32)) });
         }
         all

@@ -377,3 +377,20 @@ fn explaining_changes_nothing_and_lists_every_condition() {
     assert_eq!(trace.why, "Held back: Display_* offline: not known yet");
     assert!(serde_json::to_string(&trace).unwrap().contains("\"held-back\""));
 }
+
+#[test]
+fn in_a_large_system_a_trace_and_a_text_name_only_what_is_offline() {
+    let text = "name = \"t\"\ntitle = \"T\"\nwhen.offline = \"*\"\n\
+        on_active = [{ notify = { to = [\"team\"], text = \"{offline} can't be reached\" } }]";
+    let device = |n: usize| ContextDevice { address: format!("Relay_{n}"), ..ContextDevice::default() };
+    let context = Context { devices: (0..900).map(device).collect(), ..Context::default() };
+    let compiled = load(text, None, &Values::new(), &context).unwrap();
+    let online = |n: usize| Value::good(n % 60 != 0, Time(0));
+    let values: Vec<_> = (0..900).map(online).collect();
+    let outcome = evaluate(&compiled, &mut State::default(), &values, Time(0));
+    let trace = outcome.trace.unwrap();
+    assert_eq!(trace.inputs.len(), 15);
+    assert_eq!(trace.inputs[1].of, "Relay_60 online");
+    let Act::Notify { text, .. } = &outcome.actions[0] else { panic!("{:?}", outcome.actions) };
+    assert!(text.ends_with("Relay_540 and 5 more can't be reached"), "{text}");
+}

@@ -1,9 +1,9 @@
 //! The shape of `cases.toml`.
 
-use super::{scalar, with_quality, wrong};
+use super::{with_quality, wrong};
 use crate::diagnostic::{Error, read_toml};
 use bo_model::settings::Values;
-use bo_model::{Reason, Time, Value};
+use bo_model::{Data, Reason, Time, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -159,10 +159,10 @@ pub(super) fn value(json: &Json, at: Time) -> Result<Value, String> {
         reason: Option<Reason>,
     }
     if !json.is_object() {
-        return Ok(Value::good(scalar(json), at));
+        return Ok(Value::good(Data::from_json(json.clone()), at));
     }
     let written: Written = serde_json::from_value(json.clone()).map_err(|error| error.to_string())?;
     let otherwise = if written.quality == "bad" { Reason::Offline } else { Reason::Stale };
-    with_quality(scalar(&written.data), &written.quality, written.reason.unwrap_or(otherwise), at)
+    with_quality(Data::from_json(written.data), &written.quality, written.reason.unwrap_or(otherwise), at)
         .ok_or_else(|| format!("quality `{}` is not good, uncertain or bad", written.quality))
 }
