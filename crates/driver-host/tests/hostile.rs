@@ -71,7 +71,10 @@ async fn a_flood_of_values_ends_the_driver() {
     let flood = "(loop (call $publish_count) (br 0)) (i32.const 0)";
     let (device, heard) = host.spawn(&Guest { command: flood, ..NEIGHBOUR }).await;
     let _ = device.command("go", &Default::default(), Duration::from_secs(60)).await;
-    assert!(matches!(heard.fault().await, Fault::PublishFlood(_)));
+    // On a slow machine its processor time is used up before it is a flood.
+    let fault = heard.fault().await;
+    assert!(matches!(fault, Fault::PublishFlood(_) | Fault::Loop(_)), "{fault}");
+    assert!(heard.published() < 15_000, "{} values were passed on", heard.published());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod check_config;
+mod driver;
 mod run;
 
 use clap::{Args, Parser, Subcommand};
@@ -30,6 +31,8 @@ enum Command {
     Run(Where),
     /// Says what is wrong with a configuration and the site it names, and changes nothing.
     CheckConfig(Where),
+    /// Makes, builds, tests and packs drivers.
+    Driver(driver::DriverArgs),
 }
 
 /// Which configuration and which data.
@@ -81,6 +84,7 @@ impl Cli {
         match self.command {
             Command::Run(place) => run::run(&place),
             Command::CheckConfig(place) => check_config::run(&place),
+            Command::Driver(args) => args.run(),
         }
     }
 }

@@ -6,10 +6,12 @@
 
 mod bench;
 mod parse;
+mod record;
 mod run;
 mod text;
 
 pub use bench::Bench;
+pub use record::Recorder;
 pub use run::{Failure, Subject, replay};
 pub use text::{escape, unescape};
 
@@ -50,6 +52,9 @@ pub enum Step {
     Read(Table, u16, u16, Answer),
     /// `write TABLE ADDRESS VALUES -> ok | exception N | timeout`: the driver writes.
     Write(Table, u16, Vec<u16>, Answer),
+    /// `registers TABLE ADDRESS VALUES`: what the device holds from now on. Once it holds anything, every read is answered
+    /// from it (exception 2 outside), writes change it, and `write` lines check what was written.
+    Registers(Table, u16, Vec<u16>),
     /// `subscribe FILTER`: the driver has subscribed.
     Subscribe(String),
     /// `publish TOPIC PAYLOAD`: the driver publishes.

@@ -45,6 +45,12 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         "reply" => Step::Reply(unescape(rest)?),
         "recv" => Step::Recv(unescape(rest)?),
         "read" => read(rest)?,
+        "registers" => {
+            let mut words = rest.split_ascii_whitespace();
+            let table = table(words.next())?;
+            let address = number(words.next(), "an address")?;
+            Step::Registers(table, address, words_hex(words)?)
+        }
         "write" => write(rest)?,
         "subscribe" => Step::Subscribe(rest.to_owned()),
         "publish" => {
@@ -72,7 +78,7 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         other => {
             return Err(format!(
                 "`{other}` is not a step; there are settings, device, starts, connect, disconnect, send, reply, recv, \
-                 reconnect, read, write, subscribe, publish, message, retained, request, value, calls, command, \
+                 reconnect, read, write, registers, subscribe, publish, message, retained, request, value, calls, command, \
                  status, log and wait"
             ));
         }

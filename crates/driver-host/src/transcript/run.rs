@@ -7,10 +7,12 @@ use super::{Expected, Step, Transcript};
 use crate::device::{Device, Event};
 use crate::error::CommandError;
 use crate::sink::DeviceState;
-use bo_link::{BytesOp, BytesReply, HttpReply, HttpRequest, Job, LinkError, MqttMessage, MqttOp};
+use bo_link::{BytesOp, BytesReply, HttpReply, HttpRequest, Job, LinkError, ModbusOp, MqttMessage, MqttOp};
+use bo_model::Value;
 use bo_model::driver::Manifest;
+use bo_model::points::Table;
 use bo_model::settings::Values;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,6 +37,11 @@ pub trait Subject: Send + Sync + 'static {
         name: &'a str,
         params: &'a Values,
     ) -> Pin<Box<dyn Future<Output = Result<(), CommandError>> + Send + 'a>>;
+    /// What a status variable shows, for a device that does not publish to the bench's sink.
+    fn status(&self, name: &str) -> Option<Value> {
+        let _ = name;
+        None
+    }
 }
 
 impl Subject for Device {
@@ -83,6 +90,8 @@ pub fn replay(
                 command: None,
                 subscribed: Vec::new(),
                 published: VecDeque::new(),
+                registers: BTreeMap::new(),
+                written: VecDeque::new(),
                 line: 0,
                 may_fault: false,
             };
@@ -105,6 +114,9 @@ struct Runner {
     command: Option<Running>,
     subscribed: Vec<String>,
     published: VecDeque<MqttMessage>,
+    /// What a Modbus device holds, when the transcript says so.
+    registers: BTreeMap<(Table, u16), u16>,
+    written: VecDeque<ModbusOp>,
     line: usize,
     may_fault: bool,
 }
@@ -149,6 +161,7 @@ impl Runner {
                 | Step::Message { .. }
                 | Step::Request { .. }
                 | Step::Value(..)
+                | Step::Registers(..)
                 | Step::Calls(..)
                 | Step::Wait(_)
         );
@@ -178,6 +191,10 @@ impl Runner {
             })),
             Step::Value(device, name, json) => {
                 self.ends.room.set(device, name, json.clone(), bo_model::Time::from_seconds(1_750_000_000));
+                Ok(())
+            }
+            Step::Registers(table, address, values) => {
+                self.hold(*table, *address, values);
                 Ok(())
             }
             Step::Wait(span) => {
@@ -220,6 +237,7 @@ impl Runner {
                     }
                     job.answer(Ok(()));
                 }
+                Some(job) = self.ends.modbus.next(), if !self.registers.is_empty() => self.serve(job),
                 () = tokio::time::sleep_until(end) => {
                     if !self.ends.room.has_fresh() {
                         break;

@@ -148,11 +148,17 @@ pub struct Heard {
     states: watch::Sender<Vec<DeviceState>>,
     values: Mutex<BTreeMap<String, Value>>,
     lines: Mutex<usize>,
+    published: Mutex<usize>,
 }
 
 impl Heard {
     fn new() -> Heard {
-        Heard { states: watch::Sender::new(Vec::new()), values: Mutex::default(), lines: Mutex::default() }
+        Heard {
+            states: watch::Sender::new(Vec::new()),
+            values: Mutex::default(),
+            lines: Mutex::default(),
+            published: Mutex::default(),
+        }
     }
 
     /// Waits for a state, counted from the beginning.
@@ -179,6 +185,10 @@ impl Heard {
         self.value(name).is_some_and(|value| value.quality.is_good())
     }
 
+    pub fn published(&self) -> usize {
+        *self.published.lock().unwrap()
+    }
+
     pub fn lines(&self) -> usize {
         *self.lines.lock().unwrap()
     }
@@ -186,6 +196,7 @@ impl Heard {
 
 impl Sink for Heard {
     fn publish(&self, _: DeviceId, status: &Arc<str>, value: Value) {
+        *self.published.lock().unwrap() += 1;
         self.values.lock().unwrap().insert(status.to_string(), value);
     }
 

@@ -35,6 +35,8 @@ impl Runner {
             spelled(&job.op)
         } else if let Some(job) = next(&mut self.ends.http, MOMENT / 4).await {
             format!("request {} {} {}", job.op.method, job.op.path, escape(&job.op.body))
+        } else if let Some(op) = self.written.pop_front() {
+            spelled(&op)
         } else if let Some(message) = self.published.pop_front() {
             format!("publish {} {}", message.topic, escape(&message.payload))
         } else if let Ok(call) = self.ends.calls.try_recv() {
@@ -104,26 +106,52 @@ impl Runner {
         Ok(())
     }
 
+    /// Sets what the device holds.
+    pub(super) fn hold(&mut self, table: Table, address: u16, values: &[u16]) {
+        for (offset, value) in (0..).zip(values) {
+            self.registers.insert((table, address.wrapping_add(offset)), *value);
+        }
+    }
+
+    /// Answers from what the device holds.
+    pub(super) fn serve(&mut self, job: Job<ModbusOp, ModbusReply>) {
+        let reply = match &job.op {
+            ModbusOp::Read { table, address, count, .. } => {
+                let held = (0..*count)
+                    .map(|offset| self.registers.get(&(*table, address.wrapping_add(offset))).copied())
+                    .collect::<Option<Vec<u16>>>();
+                match held {
+                    None => Err(LinkError::Exception(2)),
+                    Some(values) if matches!(table, Table::Coil | Table::Discrete) => {
+                        Ok(ModbusReply::Bits(values.iter().map(|value| *value != 0).collect()))
+                    }
+                    Some(values) => Ok(ModbusReply::Registers(values)),
+                }
+            }
+            ModbusOp::WriteRegisters { address, values, .. } => {
+                self.hold(Table::Holding, *address, values);
+                self.written.push_back(job.op.clone());
+                Ok(ModbusReply::Written)
+            }
+            ModbusOp::WriteCoils { address, values, .. } => {
+                let values: Vec<u16> = values.iter().map(|on| u16::from(*on)).collect();
+                self.hold(Table::Coil, *address, &values);
+                self.written.push_back(job.op.clone());
+                Ok(ModbusReply::Written)
+            }
+            ModbusOp::Identify { .. } => Err(LinkError::Exception(1)),
+        };
+        job.answer(reply);
+    }
+
     pub(super) async fn modbus(&mut self, step: &Step) -> Result<(), Failure> {
+        if !self.registers.is_empty() {
+            return self.wrote(step).await;
+        }
         let Some(job) = next(&mut self.ends.modbus, SOON).await else {
             return Err(self.failure("the driver asks for nothing"));
         };
-        let fits = match (step, &job.op) {
-            (
-                Step::Read(table, address, count, _),
-                ModbusOp::Read { table: asked, address: from, count: many, .. },
-            ) => (table, address, count) == (asked, from, many),
-            (
-                Step::Write(Table::Holding, address, values, _),
-                ModbusOp::WriteRegisters { address: at, values: sent, .. },
-            ) => (address, values) == (at, sent),
-            (
-                Step::Write(Table::Coil, address, values, _),
-                ModbusOp::WriteCoils { address: at, values: sent, .. },
-            ) => address == at && values.iter().map(|value| *value != 0).eq(sent.iter().copied()),
-            _ => false,
-        };
-        if !fits {
+        if !fits(step, &job.op) {
             return Err(self.failure(format!("the driver does `{}`", spelled(&job.op))));
         }
         let (Step::Read(_, _, _, answer) | Step::Write(_, _, _, answer)) = step else { return Ok(()) };
@@ -138,6 +166,21 @@ impl Runner {
             Answer::Timeout => job.answer(Err(LinkError::Timeout)),
         }
         Ok(())
+    }
+
+    /// A write to what the device holds must have been this one.
+    async fn wrote(&mut self, step: &Step) -> Result<(), Failure> {
+        if !matches!(step, Step::Write(..)) {
+            return Err(self.failure("the device answers reads from `registers`; leave this line out"));
+        }
+        if self.written.is_empty() {
+            self.settle(SOON).await;
+        }
+        match self.written.pop_front() {
+            Some(op) if fits(step, &op) => Ok(()),
+            Some(op) => Err(self.failure(format!("the driver does `{}`", spelled(&op)))),
+            None => Err(self.failure("the driver writes nothing")),
+        }
     }
 
     pub(super) fn subscribes(&mut self, filter: &str) -> Result<(), Failure> {
@@ -210,7 +253,8 @@ impl Runner {
     }
 
     pub(super) fn shows(&mut self, name: &str, wanted: &Shown) -> Result<(), Failure> {
-        let value = self.ends.heard.said().statuses.get(name).cloned();
+        let value = self.subject.status(name);
+        let value = value.or_else(|| self.ends.heard.said().statuses.get(name).cloned());
         let reason = match &value {
             Some(value) => value.quality.reason().map(ToString::to_string),
             None => Some(Reason::NeverRead.to_string()),
@@ -251,6 +295,24 @@ impl Runner {
             Err(CommandError::TimedOut(_)) => "timeout".to_owned(),
         };
         if fits { Ok(()) } else { Err(self.failure(format!("{what} -> {outcome}"))) }
+    }
+}
+
+fn fits(step: &Step, op: &ModbusOp) -> bool {
+    match (step, op) {
+        (
+            Step::Read(table, address, count, _),
+            ModbusOp::Read { table: asked, address: from, count: many, .. },
+        ) => (table, address, count) == (asked, from, many),
+        (
+            Step::Write(Table::Holding, address, values, _),
+            ModbusOp::WriteRegisters { address: at, values: sent, .. },
+        ) => (address, values) == (at, sent),
+        (
+            Step::Write(Table::Coil, address, values, _),
+            ModbusOp::WriteCoils { address: at, values: sent, .. },
+        ) => address == at && values.iter().map(|value| *value != 0).eq(sent.iter().copied()),
+        _ => false,
     }
 }
 
