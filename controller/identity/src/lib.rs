@@ -12,6 +12,7 @@ pub mod account;
 mod cache;
 pub mod delegate;
 mod error;
+pub mod group;
 pub mod level;
 mod pages;
 pub mod password;

@@ -263,6 +263,16 @@ impl Ctx {
         &self.head.csrf
     }
 
+    /// The token that goes with a session that was just opened, by its cookie's value.
+    ///
+    /// # Errors
+    /// When the database can't be read, or there is no such session.
+    pub fn csrf_token_of(&self, cookie: &str) -> Result<String> {
+        let app = &self.head.app;
+        let found = app.db.read(|tx| (app.access.authenticate)(tx, crate::Credential::Cookie(cookie)))?;
+        found.map(|viewer| crate::csrf::token(&app.secret, viewer.session)).ok_or(WebError::SignIn)
+    }
+
     /// Light, dark or automatic.
     pub fn theme(&self) -> Theme {
         self.head.theme

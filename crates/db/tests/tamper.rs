@@ -204,3 +204,31 @@ async fn one_record_can_be_proved_alone() {
         assert_eq!(test.db.read(|tx| prove(tx, 30)).unwrap(), None);
     }
 }
+
+#[tokio::test]
+async fn records_are_found_by_what_is_known_of_them() {
+    use bo_db::audit::search::{Filter, find, search, status};
+    for test in TestDb::each(&[], clock()).unwrap() {
+        let key = Arc::new(SigningKey::generate());
+        log(&test, &key).await;
+        let seqs = |filter: Filter, limit| -> Vec<u64> {
+            test.db.read(|tx| search(tx, &filter, limit)).unwrap().iter().map(|record| record.seq).collect()
+        };
+        assert_eq!(seqs(Filter::default(), 3), [29, 28, 27]);
+        assert_eq!(seqs(Filter { below: Some(27), ..Filter::default() }, 2), [26, 25]);
+        let door = Object::new(Kind::DEVICE, "door-12");
+        assert_eq!(
+            seqs(Filter { object: Some(door), verb: Some("device".into()), ..Filter::default() }, 9),
+            [12]
+        );
+        assert_eq!(seqs(Filter { text: Some("DOOR-2".into()), ..Filter::default() }, 100).len(), 11);
+        assert_eq!(seqs(Filter { text: Some("door_2".into()), ..Filter::default() }, 100).len(), 0);
+        assert_eq!(seqs(Filter { verb: Some("dev".into()), ..Filter::default() }, 100).len(), 0);
+        assert_eq!(
+            test.db.read(|tx| find(tx, 12)).unwrap().unwrap().after,
+            Some(json!({"n": 12, "api_key": "(hidden)"}))
+        );
+        let status = test.db.read(status).unwrap();
+        assert_eq!((status.records, status.signed), (30, 30));
+    }
+}

@@ -1,9 +1,45 @@
-//! Pages and API of identity.
+//! Pages and API of identity: a file per noun, pages and API side by side over the same actions.
+
+mod account;
+mod groups;
+mod relations;
+mod sign_in;
+mod users;
 
 use crate::Identity;
-use bo_web::Routes;
+use bo_model::Level;
+use bo_web::{Ctx, Result, Routes, WebError};
+use std::future::Future;
 use std::sync::Arc;
 
-pub fn routes(_identity: &Arc<Identity>) -> Routes {
-    Routes::new("identity")
+pub fn routes(identity: &Arc<Identity>) -> Routes {
+    sign_in::routes(identity)
+        .and(account::routes(identity))
+        .and(users::routes())
+        .and(groups::routes())
+        .and(relations::routes())
+}
+
+/// A handler that also needs identity's own state.
+fn with<F, Fut, R>(identity: &Arc<Identity>, handler: F) -> impl Fn(Ctx) -> Fut + Send + Sync + 'static
+where
+    F: Fn(Arc<Identity>, Ctx) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R>> + Send + 'static,
+{
+    let identity = identity.clone();
+    move |ctx| handler(identity.clone(), ctx)
+}
+
+/// What is wrong with a form, to be shown beside its fields; any other error goes on.
+fn fields(error: WebError) -> Result<bo_web::FieldErrors> {
+    match error {
+        WebError::BadInput(fields) => Ok(fields),
+        WebError::Conflict(text) | WebError::Forbidden(text) => Ok(vec![(String::new(), text)]),
+        other => Err(other),
+    }
+}
+
+/// A level from its word.
+fn level(word: &str) -> Option<Level> {
+    Level::ALL.into_iter().find(|level| level.word() == word)
 }

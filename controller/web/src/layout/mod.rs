@@ -18,7 +18,7 @@ pub mod parts;
 
 use crate::access::Theme;
 use crate::assets;
-use crate::ctx::Head;
+use crate::ctx::{Ctx, Head};
 use crate::error::WebError;
 use crate::need::Need;
 pub use icons::icon;
@@ -131,8 +131,12 @@ pub fn page(head: &Head, page: Page) -> Markup {
     document(head, &page.title, body)
 }
 
-/// A page without navigation: sign-in, errors before it.
-pub fn plain(head: &Head, title: &str, body: Markup) -> Markup {
+/// A page without navigation, on a card: sign-in, set-up.
+pub fn plain_page(ctx: &Ctx, title: &str, body: Markup) -> Markup {
+    plain(&ctx.head, title, html! { div.card.stack { (body) } })
+}
+
+fn plain(head: &Head, title: &str, body: Markup) -> Markup {
     document(head, title, html! { body.plain { main #main { (body) } (toasts(head)) } })
 }
 

@@ -8,6 +8,7 @@
 //! - [`checkpoint`]: signed roots, and the key that signs
 //! - [`verify`]: checks a database or an export and names what is wrong (pure)
 //! - [`export`]: the log as JSON lines
+//! - [`search`]: looking records up
 //! - [`redact`]: what never reaches the log in clear
 
 pub(crate) mod append;
@@ -16,6 +17,7 @@ pub mod event;
 pub mod export;
 pub mod merkle;
 pub mod redact;
+pub mod search;
 pub mod verify;
 
 pub use checkpoint::{Checkpoint, PublicKey, SigningKey};

@@ -1,0 +1,238 @@
+//! Signing in and out, choosing a password by link, setting up.
+
+use super::{fields, with};
+use crate::sign_in::{self, Setup};
+use crate::{Identity, session, workspace};
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bo_web::layout::{form, icon, plain_page};
+use bo_web::reply::local_path;
+use bo_web::{Ctx, Input, Need, Result, Routes, WebError};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+pub fn routes(identity: &Arc<Identity>) -> Routes {
+    let before = Need::anyone("one signs in before being anybody");
+    Routes::new("identity")
+        .get("/sign-in", before, show)
+        .about("The sign-in page")
+        .post("/sign-in", before, with(identity, submit))
+        .about("Sign in")
+        .post("/sign-out", Need::anyone("whoever is not signed in is out already"), sign_out)
+        .about("Sign out")
+        .get("/activate", Need::anyone("the link is the proof"), show_activate)
+        .about("Choose a password by link")
+        .post("/activate", Need::anyone("the link is the proof"), with(identity, activate))
+        .about("Choose a password by link")
+        .get("/setup", Need::anyone("there is nobody yet; the printed code is the proof"), show_setup)
+        .about("Set up a fresh installation")
+        .post(
+            "/setup",
+            Need::anyone("there is nobody yet; the printed code is the proof"),
+            with(identity, set_up),
+        )
+        .about("Set up a fresh installation")
+        .post("/api/v1/session", before, with(identity, api_open))
+        .about("Sign in; sets the session cookie and answers the token for `x-csrf-token`")
+        .accepts(json!({"type": "object", "required": ["email", "password"], "properties": {
+            "email": {"type": "string"}, "password": {"type": "string"}}}))
+        .delete("/api/v1/session", Need::signed_in(), api_close)
+        .about("Sign out")
+}
+
+async fn show(ctx: Ctx) -> Result<Response> {
+    if ctx.read(workspace::is_empty)? {
+        return Ok(ctx.redirect("/setup").into_response());
+    }
+    let next = local_path(&ctx.query_value("next"));
+    if ctx.viewer().is_some() {
+        return Ok(ctx.redirect(next).into_response());
+    }
+    Ok(sign_in_page(&ctx, &Input::default(), &next).into_response())
+}
+
+fn sign_in_page(ctx: &Ctx, input: &Input, next: &str) -> Markup {
+    let body = html! {
+        (heading(ctx, "Sign in"))
+        form.form action="/sign-in" method="post" {
+            (ctx.csrf())
+            input type="hidden" name="next" value=(next);
+            (form::problems(input))
+            (form::text("email", "Mail address", "", "email", true, input))
+            (form::text("password", "Password", "", "password", true, input))
+            div.form__actions { button.btn.btn--primary type="submit" { "Sign in" } }
+        }
+        p.muted { "Forgot your password? An administrator can give you a link to choose a new one." }
+    };
+    plain_page(ctx, "Sign in", body)
+}
+
+fn heading(ctx: &Ctx, title: &str) -> Markup {
+    html! { span.brand { (icon("brand")) (ctx.app().name) } h1 { (title) } }
+}
+
+async fn submit(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    let next = local_path(input.text("next"));
+    match sign_in::sign_in(&identity, &ctx, input.text("email"), input.raw("password"))
+        .await
+        .map_err(WebError::from)
+    {
+        Ok(signed) => Ok(ctx.redirect(next).cookie(ctx.app().session_cookie(&signed.secret)).into_response()),
+        Err(error) => {
+            let status = error.status();
+            let errors = match error {
+                WebError::TooMany(seconds) => {
+                    vec![(String::new(), format!("Too many attempts. Wait {seconds} seconds and try again."))]
+                }
+                other => fields(other)?,
+            };
+            Ok((status, sign_in_page(&ctx, &input.with_errors(errors), &next)).into_response())
+        }
+    }
+}
+
+async fn sign_out(ctx: Ctx) -> Result<Response> {
+    if let Some(viewer) = ctx.viewer() {
+        let (id, account) = (viewer.session, viewer.account);
+        ctx.write(move |tx| session::close(tx, id, account)).await?;
+    }
+    Ok(ctx
+        .redirect("/sign-in")
+        .cookie(ctx.app().session_cookie(""))
+        .flash("You are signed out.")
+        .into_response())
+}
+
+async fn show_activate(ctx: Ctx) -> Result<Markup> {
+    let code = ctx.query_value("code");
+    let works = ctx.read(|tx| session::activation(tx, &code))?.is_some();
+    Ok(if works { activate_page(&ctx, &Input::default(), &code) } else { dead_link(&ctx) })
+}
+
+fn dead_link(ctx: &Ctx) -> Markup {
+    let body = html! {
+        (heading(ctx, "This link no longer works"))
+        p { "It was used already, replaced by a newer one, or is older than three days. Ask an administrator for a new link." }
+        a.btn href="/sign-in" { "To the sign-in" }
+    };
+    plain_page(ctx, "Link", body)
+}
+
+fn activate_page(ctx: &Ctx, input: &Input, code: &str) -> Markup {
+    let body = html! {
+        (heading(ctx, "Choose a password"))
+        form.form action="/activate" method="post" {
+            (ctx.csrf())
+            input type="hidden" name="code" value=(code);
+            (form::problems(input))
+            (form::text("new_password", "New password", "At least 10 characters; three or four unrelated words are good.", "password", true, input))
+            (form::text("new_again", "Once more", "", "password", true, input))
+            div.form__actions { button.btn.btn--primary type="submit" { "Save password" } }
+        }
+    };
+    plain_page(ctx, "Choose a password", body)
+}
+
+async fn activate(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    let code = input.text("code").to_owned();
+    let outcome = match same_twice(&input) {
+        Ok(()) => {
+            sign_in::activate(&identity, &ctx, &code, input.raw("new_password")).await.map_err(WebError::from)
+        }
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => {
+            Ok(ctx.redirect("/sign-in").flash("Your password is saved. Sign in with it.").into_response())
+        }
+        Err(WebError::NotFound) => Ok((StatusCode::NOT_FOUND, dead_link(&ctx)).into_response()),
+        Err(error) => {
+            let input = input.with_errors(fields(error)?);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, activate_page(&ctx, &input, &code)).into_response())
+        }
+    }
+}
+
+pub(super) fn same_twice(input: &Input) -> Result<()> {
+    match input.raw("new_password") == input.raw("new_again") {
+        true => Ok(()),
+        false => Err(WebError::field("new_again", "is not the same as the first")),
+    }
+}
+
+async fn show_setup(ctx: Ctx) -> Result<Response> {
+    if !ctx.read(workspace::is_empty)? {
+        return Ok(ctx.redirect("/sign-in").into_response());
+    }
+    let input = Input::filled([("code", ctx.query_value("code"))]);
+    Ok(setup_page(&ctx, &input).into_response())
+}
+
+fn setup_page(ctx: &Ctx, input: &Input) -> Markup {
+    let body = html! {
+        (heading(ctx, "Set up this installation"))
+        p.muted { "You become its first owner. The server printed a code when it started." }
+        form.form action="/setup" method="post" {
+            (ctx.csrf())
+            (form::problems(input))
+            (form::text("code", "Set-up code", "In the server's output.", "text", true, input))
+            (form::text("organisation", "Organisation", "Who runs the buildings.", "text", true, input))
+            (form::text("name", "Your name", "", "text", true, input))
+            (form::text("email", "Mail address", "To sign in with.", "email", true, input))
+            (form::text("new_password", "Password", "At least 10 characters; three or four unrelated words are good.", "password", true, input))
+            (form::text("new_again", "Once more", "", "password", true, input))
+            div.form__actions { button.btn.btn--primary type="submit" { "Set up" } }
+        }
+    };
+    plain_page(ctx, "Set up", body)
+}
+
+async fn set_up(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    let setup = Setup {
+        code: input.text("code").into(),
+        organisation: input.text("organisation").into(),
+        name: input.text("name").into(),
+        email: input.text("email").into(),
+        password: input.raw("new_password").into(),
+    };
+    let outcome = match same_twice(&input) {
+        Ok(()) => sign_in::set_up(&identity, &ctx, setup).await.map_err(WebError::from),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => Ok(ctx.redirect("/sign-in").flash("Everything is set up. Sign in.").into_response()),
+        Err(error) => {
+            let input = input.with_errors(fields(error)?);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, setup_page(&ctx, &input)).into_response())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    email: String,
+    password: String,
+}
+
+async fn api_open(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let open: Open = ctx.json()?;
+    let signed = sign_in::sign_in(&identity, &ctx, &open.email, &open.password).await?;
+    let cookie = ctx.app().session_cookie(&signed.secret);
+    // The CSRF token belongs to the new session, which the next request shows.
+    let csrf = ctx.csrf_token_of(&signed.secret)?;
+    let body = json!({"account": signed.account, "name": signed.name, "csrf": csrf});
+    Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+async fn api_close(ctx: Ctx) -> Result<Response> {
+    let (id, account) = ctx.who().map(|viewer| (viewer.session, viewer.account))?;
+    ctx.write(move |tx| session::close(tx, id, account)).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, ctx.app().session_cookie(""))]).into_response())
+}
