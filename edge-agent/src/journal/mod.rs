@@ -177,6 +177,7 @@ impl Journal {
 
     /// Writes what is waiting and closes the file.
     pub async fn close(&self) {
+        self.0.reader.close();
         let (done, answer) = oneshot::channel();
         if self.0.asks.send(Ask::Close(done)).await.is_ok() {
             let _ = answer.await;

@@ -84,7 +84,13 @@ pub(super) fn start(
         .spawn(move || {
             // Only a timer is needed, and it must not depend on how busy the agent's own runtime is.
             match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-                Ok(runtime) => runtime.block_on(writer.run(inbox)),
+                Ok(runtime) => {
+                    let closing = runtime.block_on(writer.run(inbox));
+                    drop(writer); // the file is closed before anybody is told so
+                    if let Some(done) = closing {
+                        let _ = done.send(());
+                    }
+                }
                 Err(error) => tracing::error!(%error, "the journal has no timer and cannot run"),
             }
         })
@@ -136,7 +142,8 @@ fn move_aside(path: &std::path::Path, clock: &SharedClock, why: &str) -> Entry {
 }
 
 impl Writer {
-    async fn run(&mut self, mut inbox: mpsc::Receiver<Ask>) {
+    /// Until it is told to close; returns whom to tell that it is.
+    async fn run(&mut self, mut inbox: mpsc::Receiver<Ask>) -> Option<oneshot::Sender<()>> {
         let mut asks = Vec::with_capacity(GROUP);
         let mut closing = None;
         while closing.is_none() {
@@ -158,10 +165,12 @@ impl Writer {
             self.work(group, &mut closing);
         }
         self.commit();
-        let _ = self.store.store_latest();
-        if let Some(done) = closing {
-            let _ = done.send(());
+        if let Ok(bytes) = self.store.keep_bound(&self.limits, self.clock.now()) {
+            self.bytes = bytes;
         }
+        let _ = self.store.store_latest();
+        self.show();
+        closing
     }
 
     fn work(&mut self, asks: Vec<Ask>, closing: &mut Option<oneshot::Sender<()>>) {

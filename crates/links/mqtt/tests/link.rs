@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncBufReadExt;
 use tokio::process::{Child, Command};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -201,24 +202,38 @@ async fn our_broker_publishes_the_will_of_a_device_that_vanishes_and_lets_the_ne
     let broker = embedded(Credentials::default(), &shutdown).await;
     let watcher = link(broker.agent(), &shutdown);
     up(&watcher).await;
-    let (_handle, mut listener) = watcher.user(&["#".to_owned()], 64).unwrap();
-    let device = || {
-        Command::new("mosquitto_sub")
-            .args(["-h", "127.0.0.1", "-p", &broker.address().port().to_string()])
-            .args(["-i", "twin", "-t", "x", "--will-topic", "gone", "--will-payload", "bye"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+    let (handle, mut listener) = watcher.user(&["#".to_owned()], 4_096).unwrap();
+    let port = broker.address().port();
+    let mut device = Command::new("mosquitto_sub")
+        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-i", "twin", "-t", "x"])
+        .args(["--will-topic", "gone", "--will-payload", "bye"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut heard = tokio::io::BufReader::new(device.stdout.take().unwrap()).lines();
+    let there = async {
+        loop {
+            handle.call(publish("x", "hello", 1, false), Urgency::Poll, PATIENCE).await.unwrap();
+            tokio::select! {
+                line = heard.next_line() => return line,
+                () = tokio::time::sleep(Duration::from_millis(20)) => {}
+            }
+        }
     };
-    let first = device();
-    let (probe, mut seen) = watcher.user(&[], 1).unwrap();
-    let _ = (&probe, seen.try_recv());
-    // Its session exists once the broker routes to it; killing earlier would kill before CONNECT.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    drop(first);
-    let will = next(&mut listener).await;
+    tokio::time::timeout(PATIENCE, there).await.expect("the device hears us").unwrap();
+    let newer = client("mosquitto_pub", port, &["-i", "twin", "-t", "newer", "-m", "1", "-q", "1"]).await;
+    assert!(newer.status.success(), "the newer of two clients with one id gets in");
+    device.kill().await.unwrap();
+    let wills = async {
+        loop {
+            let message = listener.recv().await.unwrap();
+            if message.topic == "gone" {
+                return message;
+            }
+        }
+    };
+    let will = tokio::time::timeout(PATIENCE, wills).await.expect("the will is published");
     assert_eq!((will.topic.as_str(), &will.payload[..]), ("gone", &b"bye"[..]));
     shutdown.drain(PATIENCE).await;
 }
