@@ -53,6 +53,7 @@ pub mod openapi;
 pub mod reply;
 mod routes;
 pub mod server;
+pub mod testing;
 
 pub use access::{Access, Credential, Theme, Via, Viewer};
 pub use app::App;
