@@ -5,8 +5,10 @@ use crate::alarms::Alarms;
 use crate::board::{Board, Recorder};
 use crate::commands::{Commands, Parts as CommandParts, Policy};
 use crate::config::EdgeConfig;
+use crate::devices::component::{self, Host, Reach};
 use crate::devices::modbus::Memory;
-use crate::devices::{DeviceContext, Devices, modbus};
+use crate::devices::neighbours::Neighbours;
+use crate::devices::{DeviceContext, Devices, modbus, mqtt};
 use crate::error::EdgeError;
 use crate::journal::{Journal, Limits};
 use crate::links::{Link, Links};
@@ -14,14 +16,16 @@ use crate::presence;
 use crate::site::{Desired, Driver};
 use crate::store::Store;
 use crate::triggers::{Parts as TriggerParts, Triggers};
+use bo_driver_host::{Engine, EngineConfig};
 use bo_model::clock::SharedClock;
+use bo_model::driver::Grant;
 use bo_model::release::SiteDevice;
 use bo_model::{DeviceId, IdGen, Reason};
 use bo_runtime::Shutdown;
 use bo_wire::Class;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 
@@ -50,8 +54,11 @@ pub struct Agent {
     pub clock: SharedClock,
     /// The end.
     pub shutdown: Shutdown,
+    /// Where records go.
+    pub record: Recorder,
     config: EdgeConfig,
     state: PathBuf,
+    engine: std::sync::Mutex<Option<Engine>>,
     running: Mutex<Desired>,
     shown: watch::Sender<Arc<Desired>>,
 }
@@ -105,7 +112,7 @@ impl Agent {
                 devices: devices.clone(),
                 commands: commands.clone(),
                 alarms: alarms.clone(),
-                record,
+                record: record.clone(),
                 store: store.clone(),
                 clock: clock.clone(),
                 shutdown: shutdown.clone(),
@@ -120,7 +127,8 @@ impl Agent {
             after,
             shutdown.clone(),
         ));
-        let links = Arc::new(Links::new(clock.clone(), shutdown.clone()));
+        let links =
+            Arc::new(Links::new(config.broker.clone(), config.data.clone(), clock.clone(), shutdown.clone()));
         let shown = watch::channel(Arc::default()).0;
         let running = Mutex::default();
         Ok(Arc::new(Agent {
@@ -136,6 +144,8 @@ impl Agent {
             shutdown,
             config,
             state,
+            record,
+            engine: std::sync::Mutex::default(),
             running,
             shown,
         }))
@@ -178,7 +188,7 @@ impl Agent {
         let mut started = 0;
         for device in desired.site.devices.iter().filter(|device| !kept.contains(&device.id)) {
             let Some(driver) = desired.drivers.get(&device.driver) else { continue };
-            match self.start_device(&desired, device, driver, &memory) {
+            match self.start_device(&desired, device, driver, &memory).await {
                 Ok(()) => started += 1,
                 Err(why) => mistakes.push(format!("device {} ({}): {why}", device.address, device.id)),
             }
@@ -192,7 +202,7 @@ impl Agent {
         if mistakes.is_empty() { Ok(switched) } else { Err(EdgeError::Site { place, mistakes }) }
     }
 
-    fn start_device(
+    async fn start_device(
         &self,
         desired: &Desired,
         device: &SiteDevice,
@@ -212,7 +222,7 @@ impl Agent {
             Some(name) => {
                 let config =
                     desired.site.links.get(name).ok_or_else(|| format!("there is no [link.{name}]"))?;
-                Some(self.links.open(name, config, &manifest)?)
+                Some(self.links.open(name, config, &manifest).await?)
             }
         };
         let context = DeviceContext {
@@ -224,16 +234,67 @@ impl Agent {
             store: self.store.clone(),
         };
         let (devices, shutdown, board) = (&self.devices, &self.shutdown, &self.board);
+        let site = device.clone();
         match link {
+            link if manifest.component.is_some() => {
+                let host = self.host(driver, device, link)?;
+                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
+                    component::run(context.clone(), host.clone(), queue, shutdown)
+                });
+            }
             Some(Link::Modbus(handle)) if manifest.modbus.is_some() => {
                 let kept = memory.of(device.id);
-                devices.start(shutdown, board, device.clone(), manifest, slots, move |queue, shutdown| {
+                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
                     modbus::run(context.clone(), kept.clone(), handle.clone(), queue, shutdown)
                 });
             }
-            _ => return Err(format!("driver {} describes nothing this agent can run", device.driver)),
+            Some(Link::Mqtt(link)) if manifest.mqtt.is_some() => {
+                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
+                    mqtt::run(context.clone(), link.clone(), queue, shutdown)
+                });
+            }
+            _ => {
+                return Err(format!(
+                    "driver {} has neither a component nor a profile for its link",
+                    device.driver
+                ));
+            }
         }
         Ok(())
+    }
+
+    fn host(&self, driver: &Driver, device: &SiteDevice, link: Option<Link>) -> Result<Host, String> {
+        let granted =
+            driver.manifest.component.iter().any(|component| component.grants.contains(&Grant::System));
+        let neighbours = granted.then(|| {
+            Arc::new(Neighbours {
+                system: device.system,
+                devices: self.devices.clone(),
+                board: self.board.clone(),
+                commands: self.commands.clone(),
+                clock: self.clock.clone(),
+            })
+        });
+        let reach = match link {
+            None => Reach::None,
+            Some(Link::Bytes(link)) => Reach::Bytes(link),
+            Some(Link::Mqtt(link)) => Reach::Mqtt(link),
+            Some(Link::Modbus(handle)) => Reach::Modbus(handle),
+            Some(Link::Http(handle)) => Reach::Http(handle),
+        };
+        let engine = self.engine()?;
+        Ok(Host { engine, package: driver.package.clone(), reach, neighbours, record: self.record.clone() })
+    }
+
+    /// The component engine, made when the first component needs it: a site of profiles does without.
+    fn engine(&self) -> Result<Engine, String> {
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = &*engine {
+            return Ok(engine.clone());
+        }
+        let config =
+            EngineConfig { cache: Some(self.config.data.join("components")), ..EngineConfig::default() };
+        Engine::new(&config).map(|made| engine.insert(made).clone()).map_err(|error| error.to_string())
     }
 
     /// Stops everything in order and writes what waits.
@@ -252,7 +313,7 @@ fn is_same(running: &Desired, old: &SiteDevice, desired: &Desired, new: &SiteDev
     let link = |of: &Desired, device: &SiteDevice| {
         device.link.as_ref().and_then(|name| of.site.links.get(name)).cloned()
     };
-    let hash = |of: &Desired| of.drivers.get(&old.driver).map(|driver| driver.hash.clone());
+    let hash = |of: &Desired| of.drivers.get(&old.driver).map(|driver| driver.package.hash.clone());
     old == new && hash(running) == hash(desired) && link(running, old) == link(desired, new)
 }
 

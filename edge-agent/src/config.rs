@@ -81,7 +81,7 @@ pub struct BrokerConfig {
     pub listen: SocketAddr,
     /// Accept devices without credentials. Only on loopback, or on a network of its own.
     pub anonymous: bool,
-    /// File with one `user:password` a line, for devices.
+    /// TOML file with a table per device: password and topics (see `bo_link_mqtt::Credentials`).
     pub credentials_file: Option<PathBuf>,
 }
 

@@ -10,13 +10,17 @@ pub mod board;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod controller;
 pub mod devices;
+pub mod enroll;
 pub mod error;
 pub mod journal;
 pub mod links;
 pub mod presence;
+pub mod release;
 pub mod site;
 pub mod store;
 pub mod triggers;
+pub mod uplink;
 
 pub use error::EdgeError;

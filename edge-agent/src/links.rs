@@ -1,20 +1,50 @@
 //! The endpoints that are open. A link outlives the devices and drivers on it: a release that leaves it as it
 //! was keeps its socket.
 
-use bo_link::{Handle, Health, ModbusOp, ModbusReply};
+use crate::config::BrokerConfig;
+use bo_link::{BytesOp, BytesReply, Handle, Health, HttpReply, HttpRequest, ModbusOp, ModbusReply};
+use bo_link_mqtt::{Credentials, EmbeddedBroker, MqttConfig, MqttLink};
 use bo_model::clock::SharedClock;
 use bo_model::driver::Manifest;
 use bo_model::release::LinkConfig;
 use bo_runtime::Shutdown;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{broadcast, watch};
 
 /// One open endpoint, by what it speaks.
 #[derive(Clone)]
 pub enum Link {
     /// Modbus.
     Modbus(Handle<ModbusOp, ModbusReply>),
+    /// Framed bytes.
+    Bytes(Bytes),
+    /// MQTT.
+    Mqtt(MqttLink),
+    /// HTTP.
+    Http(Handle<HttpRequest, HttpReply>),
+}
+
+/// A byte link and what happens on it.
+#[derive(Clone)]
+pub struct Bytes {
+    /// Takes requests.
+    pub handle: Handle<BytesOp, BytesReply>,
+    /// Events from the link's start on, for its first user; later ones subscribe.
+    first: Arc<Mutex<Option<broadcast::Receiver<bo_link_bytes::Event>>>>,
+    later: Arc<bo_link_bytes::ByteLink>,
+}
+
+impl Bytes {
+    /// What happens on the link, and whether it is seen from its start on.
+    pub fn events(&self) -> (broadcast::Receiver<bo_link_bytes::Event>, bool) {
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(first) => (first, true),
+            None => (self.later.subscribe(), false),
+        }
+    }
 }
 
 struct Open {
@@ -26,14 +56,17 @@ struct Open {
 /// All open links, by name.
 pub struct Links {
     open: Mutex<BTreeMap<String, Open>>,
+    broker: tokio::sync::Mutex<Option<EmbeddedBroker>>,
+    config: BrokerConfig,
+    data: PathBuf,
     clock: SharedClock,
     shutdown: Shutdown,
 }
 
 impl Links {
     /// None is open.
-    pub fn new(clock: SharedClock, shutdown: Shutdown) -> Links {
-        Links { open: Mutex::default(), clock, shutdown }
+    pub fn new(config: BrokerConfig, data: PathBuf, clock: SharedClock, shutdown: Shutdown) -> Links {
+        Links { open: Mutex::default(), broker: tokio::sync::Mutex::default(), config, data, clock, shutdown }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Open>> {
@@ -42,22 +75,104 @@ impl Links {
 
     /// The link of that name, opened when it is not; `manifest` is of the driver that wants it. The error is a
     /// sentence about the configuration: an endpoint that can't be reached is no error here.
-    pub fn open(&self, name: &str, config: &LinkConfig, _manifest: &Manifest) -> Result<Link, String> {
-        let mut open = self.lock();
-        if let Some(known) = open.get(name) {
+    pub async fn open(&self, name: &str, config: &LinkConfig, manifest: &Manifest) -> Result<Link, String> {
+        if let Some(known) = self.lock().get(name) {
             return Ok(known.link.clone());
         }
         let shutdown = self.shutdown.child();
-        let link = match config {
-            LinkConfig::ModbusTcp { .. } | LinkConfig::ModbusRtu { .. } => {
-                bo_link_modbus::spawn(config, self.clock.clone(), &shutdown)
-                    .map(Link::Modbus)
-                    .map_err(|error| format!("link {name}: {error}"))?
-            }
-            _ => return Err(format!("link {name}: this kind of link is not served yet")),
-        };
-        open.insert(name.to_owned(), Open { config: config.clone(), link: link.clone(), shutdown });
+        let link = self
+            .start(name, config, manifest, &shutdown)
+            .await
+            .map_err(|error| format!("link {name}: {error}"))?;
+        self.lock().insert(name.to_owned(), Open { config: config.clone(), link: link.clone(), shutdown });
         Ok(link)
+    }
+
+    async fn start(
+        &self,
+        name: &str,
+        config: &LinkConfig,
+        manifest: &Manifest,
+        shutdown: &Shutdown,
+    ) -> Result<Link, String> {
+        let clock = self.clock.clone();
+        match config {
+            LinkConfig::ModbusTcp { .. } | LinkConfig::ModbusRtu { .. } => {
+                bo_link_modbus::spawn(config, clock, shutdown)
+                    .map(Link::Modbus)
+                    .map_err(|error| error.to_string())
+            }
+            LinkConfig::Serial { .. } | LinkConfig::Tcp { .. } | LinkConfig::Udp { .. } => {
+                let wanted = &manifest.link;
+                let mut link =
+                    bo_link_bytes::spawn(config, wanted.framing.as_ref(), wanted.port, clock, shutdown)
+                        .map_err(|error| error.to_string())?;
+                let later = link.subscribe();
+                let first = std::mem::replace(&mut link.events, later);
+                Ok(Link::Bytes(Bytes {
+                    handle: link.handle.clone(),
+                    first: Arc::new(Mutex::new(Some(first))),
+                    later: Arc::new(link),
+                }))
+            }
+            LinkConfig::MqttEmbedded => {
+                Ok(Link::Mqtt(bo_link_mqtt::spawn(self.embedded().await?, clock, shutdown)))
+            }
+            LinkConfig::Mqtt { host, port, tls, username, password_file } => {
+                let mut to = MqttConfig::new(
+                    host,
+                    port.unwrap_or(if tls.is_some() { 8883 } else { 1883 }),
+                    self.client_id(name),
+                );
+                if let Some(tls) = tls {
+                    to.tls = Some(bo_link_mqtt::client_tls(tls).map_err(|error| error.to_string())?);
+                }
+                if let Some(user) = username {
+                    let password = match password_file {
+                        Some(path) => bo_runtime::config::secret("password_file", path)
+                            .map_err(|error| error.to_string())?,
+                        None => String::new(),
+                    };
+                    to.login = Some((user.clone(), password));
+                }
+                Ok(Link::Mqtt(bo_link_mqtt::spawn(to, clock, shutdown)))
+            }
+            LinkConfig::Http { .. } => Err("this kind of link is not served yet".into()),
+        }
+    }
+
+    /// Starts the on-site broker when it does not run yet; it runs as long as the agent.
+    async fn embedded(&self) -> Result<MqttConfig, String> {
+        let mut broker = self.broker.lock().await;
+        if let Some(running) = &*broker {
+            return Ok(running.agent());
+        }
+        let credentials = match &self.config.credentials_file {
+            Some(path) => Credentials::load(path).map_err(|error| error.to_string())?,
+            None => Credentials::default(),
+        };
+        let config = bo_link_mqtt::BrokerConfig {
+            listen: self.config.listen,
+            anonymous: self.config.anonymous,
+            credentials,
+            storage: Some(self.data.join("broker")),
+        };
+        let started =
+            EmbeddedBroker::start(config, &self.shutdown).await.map_err(|error| error.to_string())?;
+        tracing::info!(address = %started.address(), "the on-site broker listens");
+        Ok(broker.insert(started).agent())
+    }
+
+    /// Where the on-site broker listens, when it runs.
+    pub async fn broker_address(&self) -> Option<SocketAddr> {
+        self.broker.lock().await.as_ref().map(EmbeddedBroker::address)
+    }
+
+    /// Unique at a broker that several edges share.
+    fn client_id(&self, link: &str) -> String {
+        use sha2::{Digest, Sha256};
+        let place = hex::encode(&Sha256::digest(self.data.as_os_str().as_encoded_bytes())[..4]);
+        format!("backoffice-edge-{place}-{}-{link}", std::process::id())
     }
 
     /// Closes the links that are not wanted any more, or not as they are.
@@ -82,6 +197,9 @@ impl Link {
     pub fn health(&self) -> watch::Receiver<Health> {
         match self {
             Link::Modbus(handle) => handle.health(),
+            Link::Bytes(link) => link.handle.health(),
+            Link::Mqtt(link) => link.health(),
+            Link::Http(handle) => handle.health(),
         }
     }
 }

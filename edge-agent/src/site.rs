@@ -2,22 +2,33 @@
 //! from a hand-written site file beside a folder of drivers; from here on both are the same.
 
 use crate::error::EdgeError;
+use bo_driver_host::Package;
 use bo_model::driver::{LinkKind, Manifest};
 use bo_model::release::{LinkConfig, Site, SiteDevice};
 use bo_model::settings::{Values, check_all};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-/// A driver on disk.
-#[derive(Clone, Debug, PartialEq)]
+/// A driver that was read.
+#[derive(Clone, Debug)]
 pub struct Driver {
     /// Its `driver.toml`.
     pub manifest: Arc<Manifest>,
-    /// The folder it was read from.
-    pub folder: PathBuf,
-    /// Identity of its content: hash of the package, or of the folder's manifest and component.
-    pub hash: String,
+    /// All of it.
+    pub package: Arc<Package>,
+}
+
+impl PartialEq for Driver {
+    fn eq(&self, other: &Driver) -> bool {
+        self.package.hash == other.package.hash
+    }
+}
+
+impl From<Package> for Driver {
+    fn from(package: Package) -> Driver {
+        Driver { manifest: package.manifest.clone(), package: Arc::new(package) }
+    }
 }
 
 /// A site and its drivers, checked against each other.
@@ -130,13 +141,10 @@ impl Desired {
 
 /// Reads one driver folder. The error is a sentence that names the file.
 pub fn read_driver(folder: &Path) -> Result<Driver, String> {
-    use sha2::{Digest, Sha256};
-    let file = folder.join("driver.toml");
-    let text =
-        std::fs::read_to_string(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    let manifest = Manifest::parse(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-    let hash = hex::encode(Sha256::digest(text.as_bytes()));
-    Ok(Driver { manifest: Arc::new(manifest), folder: folder.to_owned(), hash })
+    Package::load_folder(folder).map(Driver::from).map_err(|error| match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    })
 }
 
 fn check_link(

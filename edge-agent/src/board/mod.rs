@@ -341,6 +341,11 @@ impl Update<'_> {
         true
     }
 
+    /// Whether a slot holds a good value.
+    pub fn is_good(&self, slot: SlotIx) -> bool {
+        self.inner.slots.get(slot.0 as usize).is_some_and(|slot| slot.value.quality.is_good())
+    }
+
     /// Says whether a device answers.
     pub fn online(&mut self, slots: &DeviceSlots, online: bool) -> bool {
         let (data, quality) = (Data::Bool(online), Quality::Good);

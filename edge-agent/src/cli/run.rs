@@ -2,6 +2,7 @@
 
 use super::Where;
 use crate::agent::{Agent, lock_data};
+use crate::enroll::Identity;
 use crate::site::Desired;
 use anyhow::Context;
 use bo_model::SystemClock;
@@ -24,9 +25,17 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
     runtime.block_on(async move {
         let shutdown = Shutdown::new();
         let agent = Agent::start(config, Arc::new(SystemClock), shutdown.clone()).await?;
-        if let Some(desired) = desired {
-            let switched = agent.apply(desired).await?;
-            tracing::info!(devices = switched.started, "running a site file");
+        match (desired, Identity::load(&agent.config().data)) {
+            (Some(desired), identity) => {
+                let switched = agent.apply(desired).await?;
+                tracing::info!(
+                    devices = switched.started,
+                    enrolled = identity.is_ok(),
+                    "running a site file, without a controller"
+                );
+            }
+            (None, Ok(identity)) => drop(crate::controller::join(&agent, identity).await?),
+            (None, Err(error)) => return Err(error.into()),
         }
         shutdown.wait_for_signal().await.context("cannot wait for signals")?;
         tracing::info!("stopping");

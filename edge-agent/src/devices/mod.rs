@@ -3,7 +3,10 @@
 //! A device that fails is `faulted` with its reason and started again with back-off; its neighbours and its
 //! link never notice. The registry is what commands, triggers and the local page ask.
 
+pub mod component;
 pub mod modbus;
+pub mod mqtt;
+pub mod neighbours;
 pub mod online;
 
 use crate::board::{Board, DeviceSlots};

@@ -1,0 +1,321 @@
+//! A device driven by a component: the driver host runs it, this task feeds it what happens on its link and in
+//! its system, and takes what it publishes to the board.
+
+use super::{Carried, CommandError, CommandQueue, DeviceCommand, DeviceContext};
+use crate::board::{Change, Feed, Recorder};
+use crate::devices::neighbours::{Neighbours, Watch};
+use bo_driver_host::{
+    CommandError as Refusal, Device as Instance, DeviceConfig, DeviceState, Engine, Event, Level, Links,
+    Package, Sink,
+};
+use bo_link::{BytesOp, Handle, Health, LinkState, MqttOp, Urgency};
+use bo_link_mqtt::{Listener, MqttLink};
+use bo_model::{DeviceId, Reason, Value};
+use bo_runtime::Shutdown;
+use bo_wire::{Body, Class, LogLevel, LogLine};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
+
+/// MQTT messages that may wait for one device.
+const ROOM: usize = 1024;
+/// Commands under way at one device.
+const COMMANDS: usize = 16;
+const RECONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the component may reach, as the manifest asks for it.
+#[derive(Clone)]
+pub enum Reach {
+    /// Nothing but its system.
+    None,
+    /// Framed bytes; `fresh` gives the events from the link's start to the first user.
+    Bytes(crate::links::Bytes),
+    /// MQTT.
+    Mqtt(MqttLink),
+    /// Modbus.
+    Modbus(Handle<bo_link::ModbusOp, bo_link::ModbusReply>),
+    /// HTTP.
+    Http(Handle<bo_link::HttpRequest, bo_link::HttpReply>),
+}
+
+/// What a component device needs beyond what every device has.
+#[derive(Clone)]
+pub struct Host {
+    /// Runs components.
+    pub engine: Engine,
+    /// The driver.
+    pub package: Arc<Package>,
+    /// The device's link.
+    pub reach: Reach,
+    /// The other devices of its system, when granted.
+    pub neighbours: Option<Arc<Neighbours>>,
+    /// Where log lines go.
+    pub record: Recorder,
+}
+
+/// Runs the device until the end is signalled. The error is the reason of a fault.
+pub async fn run(
+    context: DeviceContext,
+    host: Host,
+    queue: CommandQueue,
+    shutdown: Shutdown,
+) -> Result<(), String> {
+    let mut queue = queue.lock().await;
+    let (engine, package) = (host.engine.clone(), host.package.clone());
+    let loaded = tokio::task::spawn_blocking(move || engine.load(&package))
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
+
+    let (tell_state, mut state) = watch::channel(DeviceState::Starting);
+    let sink =
+        Arc::new(BoardSink { context: context.clone(), record: host.record.clone(), state: tell_state });
+    let mut outside = Outside::open(&host.reach).await?;
+    let (watches, mut wanted) = mpsc::channel::<Watch>(256);
+    let system = host.neighbours.as_ref().map(|neighbours| neighbours.seen_by(context.site.id, watches));
+    let links = Links {
+        bytes: outside.bytes.clone(),
+        mqtt: outside.mqtt.clone(),
+        modbus: if let Reach::Modbus(handle) = &host.reach { Some(handle.clone()) } else { None },
+        http: if let Reach::Http(handle) = &host.reach { Some(handle.clone()) } else { None },
+        system: system.map(|system| system as Arc<dyn bo_driver_host::System>),
+    };
+    let config = DeviceConfig {
+        id: context.site.id,
+        address: context.site.address.clone(),
+        settings: context.site.settings.clone(),
+    };
+    let instance =
+        Instance::spawn(&host.engine, &host.package, loaded, config, links, sink, context.clock.clone());
+
+    let mut inputs = Inputs { watched: Vec::new(), feed: None, changes: Vec::new() };
+    let mut under_way = FuturesUnordered::new();
+    let mut presence =
+        Presence { context: context.clone(), running: false, connected: outside.health.is_none() };
+    if outside.is_up() {
+        presence.connected = true;
+        instance.event(Event::Connected);
+    }
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.signalled() => break,
+            Some(command) = queue.recv(), if under_way.len() < COMMANDS => under_way.push(carry_out(&instance, command)),
+            Some(()) = under_way.next() => {}
+            Ok(()) = state.changed() => {
+                presence.running = *state.borrow_and_update() == DeviceState::Running;
+                presence.show();
+            }
+            event = outside.next() => {
+                match &event {
+                    Event::Connected => presence.connected = true,
+                    Event::Disconnected => presence.connected = false,
+                    _ => {}
+                }
+                if matches!(event, Event::Connected | Event::Disconnected) {
+                    presence.show();
+                }
+                instance.event(event);
+            }
+            Some(watch) = wanted.recv() => {
+                instance.event(Event::Input { device: watch.address.clone(), name: watch.name.clone(), value: watch.value.clone() });
+                inputs.add(&context, watch);
+            }
+            () = inputs.next() => {
+                for change in inputs.changes.drain(..) {
+                    let watched = inputs.watched.iter().filter(|watch| watch.slot == change.slot);
+                    for watch in watched {
+                        instance.event(Event::Input { device: watch.address.clone(), name: watch.name.clone(), value: change.value.clone() });
+                    }
+                }
+            }
+        }
+    }
+    drop(under_way);
+    instance.stop().await;
+    Ok(())
+}
+
+async fn carry_out(instance: &Instance, command: DeviceCommand) {
+    let within = command.deadline.saturating_duration_since(Instant::now());
+    let outcome = match instance.command(&command.name, &command.params, within).await {
+        Ok(()) => Ok(Carried::Written),
+        Err(Refusal::Refused(why)) => Err(CommandError::Refused(why)),
+        Err(Refusal::Failed(why)) => Err(CommandError::Failed(why)),
+        Err(Refusal::TimedOut(what)) => Err(CommandError::Failed(format!("timed out waiting for {what}"))),
+    };
+    let _ = command.reply.send(outcome);
+}
+
+/// The device answers when its driver runs and its link is there.
+struct Presence {
+    context: DeviceContext,
+    running: bool,
+    connected: bool,
+}
+
+impl Presence {
+    fn show(&self) {
+        let online = self.running && self.connected;
+        self.context.board.set_online(&self.context.slots, online);
+        if !self.connected {
+            self.context.board.fail_device(&self.context.slots, &Reason::Offline);
+        }
+    }
+}
+
+/// What happens on the device's link.
+struct Outside {
+    bytes: Option<Handle<BytesOp, bo_link::BytesReply>>,
+    events: Option<broadcast::Receiver<bo_link_bytes::Event>>,
+    mqtt: Option<Handle<MqttOp, ()>>,
+    messages: Option<Listener>,
+    health: Option<watch::Receiver<Health>>,
+    up: bool,
+}
+
+impl Outside {
+    async fn open(reach: &Reach) -> Result<Outside, String> {
+        let mut outside =
+            Outside { bytes: None, events: None, mqtt: None, messages: None, health: None, up: false };
+        match reach {
+            Reach::None | Reach::Http(_) => {}
+            Reach::Modbus(handle) => outside.health = Some(handle.health()),
+            Reach::Mqtt(link) => {
+                let (handle, listener) = link.user(&[], ROOM).map_err(|error| error.to_string())?;
+                (outside.mqtt, outside.messages) = (Some(handle), Some(listener));
+                outside.health = Some(link.health());
+            }
+            Reach::Bytes(link) => {
+                let (events, first) = link.events();
+                if !first {
+                    // The greeting went to the user before: a new connection brings a new one.
+                    let _ = link.handle.call(BytesOp::Reconnect, Urgency::Command, RECONNECT_WITHIN).await;
+                }
+                (outside.bytes, outside.events) = (Some(link.handle.clone()), Some(events));
+            }
+        }
+        if let Some(health) = &mut outside.health {
+            outside.up = health.borrow_and_update().state == LinkState::Up;
+        }
+        Ok(outside)
+    }
+
+    fn is_up(&self) -> bool {
+        self.up
+    }
+
+    /// The next event. Cancel safe.
+    async fn next(&mut self) -> Event {
+        use bo_link_bytes::Event as Bytes;
+        use broadcast::error::RecvError;
+        loop {
+            tokio::select! {
+                event = next_of(&mut self.events) => match event {
+                    Ok(Bytes::Connected) => return Event::Connected,
+                    Ok(Bytes::Disconnected(_)) => return Event::Disconnected,
+                    Ok(Bytes::Frame(frame)) => return Event::Frame(frame),
+                    Err(RecvError::Lagged(lost)) => tracing::warn!(lost, "a driver is too slow for the frames of its device"),
+                    Err(RecvError::Closed) => self.events = None,
+                },
+                message = next_message(&mut self.messages) => match message {
+                    Some(message) => return Event::Message(message),
+                    None => self.messages = None,
+                },
+                up = link_state(&mut self.health) => match up {
+                    Some(up) if up != self.up => {
+                        self.up = up;
+                        return if up { Event::Connected } else { Event::Disconnected };
+                    }
+                    Some(_) => {}
+                    None => self.health = None,
+                },
+            }
+        }
+    }
+}
+
+async fn next_of(
+    events: &mut Option<broadcast::Receiver<bo_link_bytes::Event>>,
+) -> Result<bo_link_bytes::Event, broadcast::error::RecvError> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_message(messages: &mut Option<Listener>) -> Option<bo_link::MqttMessage> {
+    match messages {
+        Some(messages) => messages.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn link_state(health: &mut Option<watch::Receiver<Health>>) -> Option<bool> {
+    match health {
+        Some(health) => {
+            health.changed().await.ok().map(|()| health.borrow_and_update().state == LinkState::Up)
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Variables of neighbours the driver watches.
+struct Inputs {
+    watched: Vec<Watch>,
+    feed: Option<Feed>,
+    changes: Vec<Change>,
+}
+
+impl Inputs {
+    fn add(&mut self, context: &DeviceContext, watch: Watch) {
+        self.watched.push(watch);
+        let slots: Vec<_> = self.watched.iter().map(|watch| watch.slot).collect();
+        self.feed = Some(context.board.watch(&slots, ROOM));
+    }
+
+    async fn next(&mut self) {
+        match &mut self.feed {
+            Some(feed) => drop(feed.recv(&mut self.changes).await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Takes what a driver publishes and says.
+struct BoardSink {
+    context: DeviceContext,
+    record: Recorder,
+    state: watch::Sender<DeviceState>,
+}
+
+impl Sink for BoardSink {
+    fn publish(&self, _: DeviceId, status: &Arc<str>, value: Value) {
+        if let Some(slot) = self.context.slots.slot(status) {
+            self.context.board.set(slot, value);
+        }
+    }
+
+    fn state(&self, _: DeviceId, state: DeviceState) {
+        if let DeviceState::Faulted { fault, .. } = &state {
+            let why = fault.to_string();
+            tracing::warn!(device = %self.context.site.address, %why, "the driver failed");
+            self.context.board.fail_device(&self.context.slots, &Reason::DriverFault(why.into()));
+        }
+        self.state.send_replace(state);
+    }
+
+    fn log(&self, device: DeviceId, level: Level, message: &str) {
+        let level = match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warning => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        let line = LogLine { device: Some(device), level, text: message.to_owned() };
+        (self.record)(Class::Log, self.context.clock.now(), Body::Log(line));
+    }
+}

@@ -1,0 +1,137 @@
+//! Releases as an edge takes them: verified, switched, watched, reverted, and run again from disk.
+
+mod common;
+
+use backoffice_edge::agent::Agent;
+use backoffice_edge::release::{Fetch, Outcome, ReleaseError, Releases};
+use bo_driver_host::Package;
+use bo_model::release::Site;
+use bo_model::{EdgeId, Time};
+use bo_simulator::{Fake, Place};
+use bo_wire::SignedRelease;
+use common::*;
+use ed25519_dalek::SigningKey;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const EDGE: &str = "0198c0de-0000-7000-8000-0000000000ee";
+
+struct Controller {
+    key: SigningKey,
+    driver: Package,
+}
+
+impl Controller {
+    fn new() -> Controller {
+        let driver = Package::load_folder(&drivers().join("modbus-fancoil")).unwrap();
+        Controller { key: SigningKey::from_bytes(&[7; 32]), driver }
+    }
+
+    fn release(&self, number: u64, port: u16) -> SignedRelease {
+        let text = site(&format!(
+            "[link.bus]\nkind = \"modbus-tcp\"\nhost = \"127.0.0.1\"\nport = {port}\ntiming = {{ timeout = \"200ms\" }}\n{}",
+            device(2, "Hvac_1", "modbus-fancoil", Some("bus"), "{ unit = 1 }")
+        ));
+        let mut site: Site = toml::from_str(&text).unwrap();
+        site.edge = Some(EDGE.parse().unwrap());
+        site.drivers = BTreeMap::from([("modbus-fancoil".to_owned(), self.driver.hash.clone())]);
+        SignedRelease::sign(number, Time(number as i64), &site, &self.key).unwrap()
+    }
+
+    fn releases(&self, agent: &Arc<Agent>) -> Releases {
+        let packed = self.driver.packed().unwrap();
+        let fetch: Fetch = Arc::new(move |_| {
+            let packed = packed.clone();
+            Box::pin(async move { Ok(packed) })
+        });
+        let edge: EdgeId = EDGE.parse().unwrap();
+        Releases::open(agent.clone(), edge, self.key.verifying_key(), fetch).unwrap()
+    }
+}
+
+async fn begin(folder: &std::path::Path, watch: Duration) -> Arc<Agent> {
+    start_with(folder, Arc::new(bo_model::SystemClock), |config| config.release.watch = watch).await
+}
+
+async fn hvac() -> (bo_simulator::Running, u16) {
+    let fake = Fake::from_folder("Hvac_1", &drivers().join("modbus-fancoil"), BTreeMap::new()).unwrap();
+    let running = bo_simulator::start(&Place::Tcp("127.0.0.1:0".parse().unwrap()), &[fake]).await.unwrap();
+    let bo_simulator::Address::Tcp(address) = running.address.clone() else { panic!() };
+    (running, address.port())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_makes_devices_ill_is_reverted_and_never_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let controller = Controller::new();
+    let (_fake, port) = hvac().await;
+    let agent = begin(folder.path(), Duration::from_secs(2)).await;
+    let releases = controller.releases(&agent);
+    let (_announce, mut newer) = watch::channel(None);
+
+    let good = controller.release(1, port);
+    assert_eq!(releases.take(&good, &mut newer).await.unwrap(), Outcome::Kept);
+    assert!(until(&agent, id(2), "temperature", |value| value.quality.is_good()).await.quality.is_good());
+
+    let bad = controller.release(2, 1); // nobody listens there
+    let Outcome::Reverted(why) = releases.take(&bad, &mut newer).await.unwrap() else { panic!() };
+    assert!(why.contains("1 of 1 devices fell ill"), "{why}");
+    assert_eq!(agent.desired().borrow().release, good.hash);
+    until(&agent, id(2), "temperature", |value| value.quality.is_good()).await;
+    let again = releases.take(&bad, &mut newer).await.unwrap_err();
+    assert!(matches!(again, ReleaseError::TriedBefore { number: 2 }), "{again}");
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_release_runs_after_a_restart_without_asking_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let controller = Controller::new();
+    let (_fake, port) = hvac().await;
+    let (_announce, mut newer) = watch::channel(None);
+    let agent = begin(folder.path(), Duration::ZERO).await;
+    controller.releases(&agent).take(&controller.release(1, port), &mut newer).await.unwrap();
+    agent.stop().await;
+
+    let agent = begin(folder.path(), Duration::ZERO).await;
+    let nobody: Fetch = Arc::new(|_| Box::pin(async { Err("no controller".to_owned()) }));
+    let key = controller.key.verifying_key();
+    let releases = Releases::open(agent.clone(), EDGE.parse().unwrap(), key, nobody).unwrap();
+    assert!(releases.resume().await.unwrap());
+    until(&agent, id(2), "temperature", |value| value.quality.is_good()).await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_foreign_old_and_broken_releases_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let controller = Controller::new();
+    let (_fake, port) = hvac().await;
+    let (_announce, mut newer) = watch::channel(None);
+    let agent = begin(folder.path(), Duration::ZERO).await;
+    let releases = controller.releases(&agent);
+    let good = controller.release(5, port);
+    releases.take(&good, &mut newer).await.unwrap();
+    let kept = agent.devices.get(id(2)).unwrap();
+
+    let forger = Controller { key: SigningKey::from_bytes(&[9; 32]), ..Controller::new() };
+    let mut foreign: Site = serde_json::from_str(&good.site).unwrap();
+    foreign.edge = Some("0198c0de-0000-7000-8000-0000000000ff".parse().unwrap());
+    let mut broken: Site = serde_json::from_str(&good.site).unwrap();
+    broken.devices[0].settings.insert("unit".into(), serde_json::json!(999));
+    let sign = |number, site: &Site| SignedRelease::sign(number, Time(9), site, &controller.key).unwrap();
+    let cases = [
+        (forger.release(6, port), "not signed by this edge's controller"),
+        (sign(6, &foreign), "is for edge"),
+        (controller.release(4, port), "older than release 5"),
+        (sign(6, &broken), "setting `unit` must be at most 247"),
+    ];
+    for (release, part) in cases {
+        let error = releases.take(&release, &mut newer).await.unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(Arc::ptr_eq(&kept, &agent.devices.get(id(2)).unwrap()), "nothing was restarted");
+    agent.stop().await;
+}
