@@ -336,8 +336,15 @@ impl Poll {
                 groups.entry(point.every).or_default().push(index);
             }
         }
-        let known: BTreeMap<Option<Duration>, Option<Instant>> =
-            self.blocks.iter().filter(|live| !live.recheck).map(|live| (live.every, live.due)).collect();
+        // The earliest of each interval: what still waits to be read once must not be taken for done.
+        let mut known: BTreeMap<Option<Duration>, Option<Instant>> = BTreeMap::new();
+        for live in self.blocks.iter().filter(|live| !live.recheck) {
+            let due = known.entry(live.every).or_insert(live.due);
+            *due = match (*due, live.due) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
         self.generation = self.generation.wrapping_add(1);
         self.replan = false;
         self.splits = Splits::default();

@@ -36,6 +36,8 @@ const SILENT: u32 = 3;
 const TURNAROUND: Duration = Duration::from_millis(100);
 /// Times a command is repeated when the device says that it is busy, and the first pause before that.
 const BUSY: (u32, Duration) = (3, Duration::from_millis(50));
+/// Bytes nobody asked for that are kept: two of the longest frames.
+const MAX_STRAY: usize = 520;
 /// Parts an identification may come in.
 const IDENTITY_PARTS: usize = 64;
 
@@ -211,7 +213,11 @@ impl Task {
                             Ok(0) => return broken("closed by the peer", answered),
                             Ok(_) if self.envelope == Envelope::Rtu => continue,
                             Ok(count) => {
+                                // The rest of a late frame, which the session needs; not a flood.
                                 self.session.received().extend_from_slice(&stray[..count]);
+                                if self.session.received().len() > MAX_STRAY {
+                                    return broken("the peer sends without being asked", answered);
+                                }
                                 continue;
                             }
                             Err(error) => return broken(&error.to_string(), answered),

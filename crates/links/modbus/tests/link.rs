@@ -220,3 +220,20 @@ async fn the_task_ends_with_its_last_handle() {
     let ended = async { while health.changed().await.is_ok() {} };
     tokio::time::timeout(PATIENCE, ended).await.expect("the task never ended");
 }
+
+#[tokio::test]
+async fn a_peer_that_floods_the_line_is_cut_off_and_named() {
+    let device = Device::start(|request| {
+        let mut bytes = request.addresses();
+        bytes.resize(100_000, 0);
+        Answer::Bytes(bytes)
+    })
+    .await;
+    let link = link(&tcp(device.port, 300));
+    assert_eq!(poll(&link, read(1, 0, 1)).await, registers([0]));
+    let mut health = link.health();
+    tokio::time::timeout(PATIENCE, health.wait_for(|health| health.connects > 1))
+        .await
+        .expect("cut off")
+        .unwrap();
+}

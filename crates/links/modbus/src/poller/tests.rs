@@ -180,3 +180,15 @@ async fn a_read_under_way_is_not_due_again_and_a_point_read_once_is_read_once() 
     poll.restart(now);
     assert_eq!(poll.next_due(), Some(now));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_in_one_read_does_not_make_another_that_failed_count_as_done() {
+    let toml = "[point.a]\naddress = 0\npoll = \"once\"\n[point.b]\naddress = 200\npoll = \"once\"\n[point.c]\naddress = 201\npoll = \"once\"";
+    let mut poll = poll(toml, Learned::default());
+    let now = Instant::now();
+    let first = poll.due(now).remove(0);
+    poll.apply(&first, &Err(LinkError::Timeout), now, Time(1), &mut Vec::new());
+    round(&mut poll, &mut Device::new([201]), now);
+    let later = round(&mut poll, &mut Device::new([201]), now + ONCE_RETRY);
+    assert!(later["a"].quality.is_good(), "{later:?}");
+}
