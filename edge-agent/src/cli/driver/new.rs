@@ -21,7 +21,7 @@ const TYPES_WIT: &str = include_str!("../../../../drivers/wit/0.1/types.wit");
 /// Makes the driver `name` in `within`; returns its folder.
 pub fn create(within: &Path, name: &str, link: Link, component: bool) -> anyhow::Result<PathBuf> {
     check_name(name)?;
-    let folder = within.join(name);
+    let folder = if within == Path::new(".") { PathBuf::from(name) } else { within.join(name) };
     if folder.exists() {
         bail!("{} exists already; choose another name or remove it", folder.display());
     }

@@ -10,6 +10,7 @@ use bo_model::settings::Values;
 use bo_model::{Data, Reason};
 use bytes::Bytes;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// The next request on a link, if it comes within `within`.
 async fn next<Op, Reply>(
@@ -106,13 +107,6 @@ impl Runner {
         Ok(())
     }
 
-    /// Sets what the device holds.
-    pub(super) fn hold(&mut self, table: Table, address: u16, values: &[u16]) {
-        for (offset, value) in (0..).zip(values) {
-            self.registers.insert((table, address.wrapping_add(offset)), *value);
-        }
-    }
-
     /// Answers from what the device holds.
     pub(super) fn serve(&mut self, job: Job<ModbusOp, ModbusReply>) {
         let reply = match &job.op {
@@ -129,13 +123,13 @@ impl Runner {
                 }
             }
             ModbusOp::WriteRegisters { address, values, .. } => {
-                self.hold(Table::Holding, *address, values);
+                hold(&mut self.registers, Table::Holding, *address, values);
                 self.written.push_back(job.op.clone());
                 Ok(ModbusReply::Written)
             }
             ModbusOp::WriteCoils { address, values, .. } => {
                 let values: Vec<u16> = values.iter().map(|on| u16::from(*on)).collect();
-                self.hold(Table::Coil, *address, &values);
+                hold(&mut self.registers, Table::Coil, *address, &values);
                 self.written.push_back(job.op.clone());
                 Ok(ModbusReply::Written)
             }
@@ -295,6 +289,13 @@ impl Runner {
             Err(CommandError::TimedOut(_)) => "timeout".to_owned(),
         };
         if fits { Ok(()) } else { Err(self.failure(format!("{what} -> {outcome}"))) }
+    }
+}
+
+/// Sets what a device holds.
+pub(super) fn hold(registers: &mut BTreeMap<(Table, u16), u16>, table: Table, address: u16, values: &[u16]) {
+    for (offset, value) in (0..).zip(values) {
+        registers.insert((table, address.wrapping_add(offset)), *value);
     }
 }
 
