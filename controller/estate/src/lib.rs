@@ -4,12 +4,14 @@
 
 pub mod alarms;
 pub mod commands;
+pub mod configure;
 pub mod devices;
 pub mod drivers;
 pub mod edges;
 mod error;
 pub mod fleet;
 pub mod history;
+pub mod http;
 pub mod import;
 pub mod ingest;
 pub mod live;
@@ -25,12 +27,32 @@ pub use error::EstateError;
 pub use state::{Estate, Setup};
 
 use bo_db::{Migration, migration};
+use bo_web::Routes;
+use std::sync::Arc;
 
 /// The estate's tables.
 pub const MIGRATIONS: [Migration; 2] = [
     migration!("estate", 1, "places", "../migrations/0001_places.sql"),
     migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
 ];
+
+/// API of the estate.
+pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
+    vec![
+        zones::routes::routes(estate),
+        systems::routes::routes(estate),
+        devices::routes::routes(estate),
+        history::routes::routes(estate),
+        commands::routes::routes(estate),
+        alarms::routes::routes(estate),
+        triggers::routes::routes(estate),
+        drivers::routes::routes(estate),
+        edges::routes::routes(estate),
+        releases::routes::routes(estate),
+        fleet::routes::routes(estate),
+        live::routes(estate),
+    ]
+}
 
 /// JSON for a column or a message. Our own types always serialise.
 pub(crate) fn json(value: &impl serde::Serialize) -> String {

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod queries;
+pub mod routes;
 
 use bo_model::{AlarmId, DeviceId, EdgeId, Object, SystemId, Time, WorkspaceId};
 use serde::Serialize;

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod queries;
+pub mod routes;
 
 use bo_model::command::{CommandRequest, Step};
 use bo_model::{EdgeId, Time, WorkspaceId};

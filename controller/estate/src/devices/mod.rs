@@ -1,6 +1,7 @@
 //! Devices: one driver instance each, with its own settings. Contained in their system.
 
 pub mod queries;
+pub mod routes;
 
 use bo_model::settings::Values;
 use bo_model::{DeviceId, SystemId, WorkspaceId};

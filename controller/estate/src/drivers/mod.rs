@@ -2,6 +2,7 @@
 
 pub mod package;
 pub mod queries;
+pub mod routes;
 
 use bo_model::WorkspaceId;
 use bo_model::driver::Manifest;

@@ -1,6 +1,8 @@
 //! Edges: the gateways, their links, enrolment and revocation.
 
+pub mod actions;
 pub mod queries;
+pub mod routes;
 
 use bo_model::release::LinkConfig;
 use bo_model::{EdgeId, Time, WorkspaceId, ZoneId};

@@ -2,6 +2,7 @@
 //! a connection alone does not.
 
 pub mod queries;
+pub mod routes;
 
 use bo_model::{DeviceId, EdgeId, Time};
 use bo_wire::{Cursor, Heartbeat, Hello};
@@ -91,6 +92,11 @@ impl Presence {
     /// What is known of an edge.
     pub fn of(&self, edge: EdgeId) -> EdgePresence {
         self.lock().get(&edge).cloned().unwrap_or_default()
+    }
+
+    /// Whether an edge proves that it lives.
+    pub fn is_online(&self, edge: EdgeId) -> bool {
+        self.lock().get(&edge).is_some_and(|known| known.online)
     }
 
     /// Why a device is not well, if it is not.

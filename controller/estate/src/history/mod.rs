@@ -15,6 +15,7 @@ pub mod pending;
 pub mod points;
 pub mod queries;
 pub mod rollup;
+pub mod routes;
 pub mod sample;
 pub mod store;
 

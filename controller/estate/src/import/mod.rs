@@ -1,6 +1,7 @@
 //! Estate files into the database: read, check, compare, apply. Importing the same files twice changes nothing.
 
 pub mod apply;
+pub mod export;
 pub mod library;
 pub mod plan;
 

@@ -31,12 +31,15 @@ pub async fn watch(estate: Arc<Estate>, shutdown: Shutdown) {
 
 /// Raises and clears what a change of presence means, and shows it.
 pub(super) async fn note(estate: &Arc<Estate>, edge: EdgeId, changes: Changes) {
-    let something = changes.came
-        || changes.went.is_some()
-        || !changes.fell_ill.is_empty()
-        || !changes.recovered.is_empty();
+    let turned = changes.came || changes.went.is_some();
+    let something = turned || !changes.fell_ill.is_empty() || !changes.recovered.is_empty();
     if something && let Err(error) = store(estate, edge, changes).await {
         tracing::error!(%edge, %error, "a change of presence could not be kept");
+    }
+    if turned {
+        let registry = estate.registry();
+        let devices = registry.devices.values().filter(|entry| entry.edge == edge);
+        devices.for_each(|entry| estate.table.touch(entry.device.id, &estate.pulse));
     }
     // Every heartbeat moves "last proved at", so whoever looks on is told.
     estate.presence_changes.put(edge, edge, &estate.pulse);

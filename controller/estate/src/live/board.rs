@@ -53,6 +53,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         self.lock().entries.get(key).map(|(_, value)| value.clone())
     }
 
+    /// Whether an entry changed after `seq`.
+    pub fn newer(&self, key: &K, after: u64) -> bool {
+        self.lock().entries.get(key).is_some_and(|(seq, _)| *seq > after)
+    }
+
     /// Entries that changed after `seq`, oldest change first.
     pub fn changes(&self, after: u64) -> Vec<V> {
         let inner = self.lock();

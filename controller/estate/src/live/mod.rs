@@ -4,7 +4,14 @@
 //! the latest values and never a queue, and one that comes back with its number goes on where it was.
 
 pub mod board;
+mod protocol;
+mod routes;
+mod session;
+mod subscription;
 pub mod table;
+pub mod view;
+
+pub use routes::routes;
 
 use tokio::sync::watch;
 

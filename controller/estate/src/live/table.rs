@@ -113,6 +113,14 @@ impl Table {
         entry.find(name).ok().map(|at| entry.cells[at].clone())
     }
 
+    /// Counts all points of a device as changed: its edge came or went, and with it what its values are worth.
+    pub fn touch(&self, device: DeviceId, pulse: &Pulse) {
+        if let Some(entry) = self.write(device).0.get_mut(&device) {
+            entry.seq = pulse.next();
+            entry.cells.iter_mut().for_each(|cell| cell.seq = entry.seq);
+        }
+    }
+
     /// Forgets a device that no longer exists.
     pub fn forget(&self, device: DeviceId) {
         self.write(device).0.remove(&device);

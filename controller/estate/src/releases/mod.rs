@@ -4,3 +4,4 @@ pub mod actions;
 pub mod compile;
 pub mod diff;
 pub mod queries;
+pub mod routes;

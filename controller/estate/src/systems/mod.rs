@@ -1,6 +1,7 @@
 //! Systems: devices, rules and metadata that work as one space. Contained in their zone.
 
 pub mod queries;
+pub mod routes;
 
 use bo_model::settings::Values;
 use bo_model::{EdgeId, SystemId, WorkspaceId, ZoneId};

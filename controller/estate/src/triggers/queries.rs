@@ -1,7 +1,9 @@
 //! SQL of triggers.
 
 use super::{TriggerDefinition, TriggerInstance};
+use crate::state::RunEntry;
 use bo_db::{DbError, Tx, params};
+use bo_model::TriggerId;
 
 /// All definitions of all workspaces: for the registry.
 pub fn definitions(tx: &mut Tx) -> Result<Vec<TriggerDefinition>, DbError> {
@@ -75,4 +77,13 @@ pub fn save_instance(tx: &mut Tx, instance: &TriggerInstance) -> Result<(), DbEr
         ],
     )?;
     Ok(())
+}
+
+/// The last runs of an instance, newest first.
+pub fn runs(tx: &mut Tx, id: TriggerId, limit: usize) -> Result<Vec<RunEntry>, DbError> {
+    tx.query(
+        "SELECT at, trace FROM trigger_run WHERE trigger_id = ?1 ORDER BY at DESC LIMIT ?2",
+        params![id, limit],
+        |row| Ok(RunEntry { at: row.get(0)?, run: row.json(1)? }),
+    )
 }

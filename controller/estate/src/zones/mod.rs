@@ -1,6 +1,7 @@
 //! Zones: the tree of places. Every zone is an object of the permission graph, contained in its parent.
 
 pub mod queries;
+pub mod routes;
 
 use bo_model::estate::ZoneKind;
 use bo_model::settings::Values;

@@ -1,0 +1,169 @@
+//! What all routes of the estate share: handlers that are given the estate, errors, lists of what is in memory.
+
+use crate::error::EstateError;
+use crate::registry::{DeviceEntry, Registry};
+use crate::{Estate, devices};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bo_db::{DbError, Tx};
+use bo_model::{Kind, Level, Object, SystemId, WorkspaceId, ZoneId};
+use bo_web::list::{Key, ListQuery, Paged};
+use bo_web::{Ctx, Result, WebError};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A handler that is given the estate: `routes.get(path, need, with(estate, show))`.
+pub fn with<F, Fut>(estate: &Arc<Estate>, handler: F) -> impl Fn(Ctx) -> Fut + Send + Sync + 'static
+where
+    F: Fn(Arc<Estate>, Ctx) -> Fut + Send + Sync + 'static,
+{
+    let estate = estate.clone();
+    move |ctx| handler(estate.clone(), ctx)
+}
+
+impl From<EstateError> for WebError {
+    fn from(error: EstateError) -> WebError {
+        match error {
+            EstateError::Db(error) => error.into(),
+            EstateError::Missing { .. } => WebError::NotFound,
+            EstateError::Invalid { fields } => WebError::BadInput(fields),
+            EstateError::Conflict(_) => WebError::Conflict(error.to_string()),
+            EstateError::Import(_) | EstateError::Compile { .. } => WebError::field("", error.to_string()),
+            EstateError::Send(_) => WebError::Unavailable(error.to_string()),
+            EstateError::Read { .. } | EstateError::Chunk { .. } => WebError::internal(error),
+        }
+    }
+}
+
+/// A page of rows that are in memory, sorted by `key` and then by id.
+pub fn page<T>(
+    ctx: &Ctx,
+    list: &ListQuery,
+    mut rows: Vec<T>,
+    key: impl Fn(&T) -> (String, String),
+) -> Paged<T> {
+    rows.sort_by_cached_key(&key);
+    if list.desc {
+        rows.reverse();
+    }
+    if let Some(after) = cursor(&ctx.query_value("after")) {
+        rows.retain(|row| if list.desc { key(row) < after } else { key(row) > after });
+    }
+    list.paged(rows, |row| {
+        let (by, id) = key(row);
+        (Key::from(by), id)
+    })
+}
+
+/// The list's own cursor, read back.
+fn cursor(text: &str) -> Option<(String, String)> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+/// Whether a search finds one of these texts.
+pub fn finds<'a>(list: &ListQuery, texts: impl IntoIterator<Item = &'a str>) -> bool {
+    let wanted = list.q.to_lowercase();
+    wanted.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(&wanted))
+}
+
+/// A number in a key that sorts like text.
+pub fn sortable(number: i64) -> String {
+    format!("{:020}", number as i128 - i64::MIN as i128)
+}
+
+/// Whether the viewer has at least `level` on an object.
+pub fn may(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    kind: Kind,
+    id: impl std::fmt::Display,
+    level: Level,
+) -> std::result::Result<bool, DbError> {
+    Ok(ctx.level(tx, &Object::new(kind, id))? >= level)
+}
+
+/// An id and a name: how one thing mentions another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mention<T> {
+    /// Its id.
+    pub id: T,
+    /// For people.
+    pub name: String,
+}
+
+/// A system, mentioned.
+pub fn system(registry: &Registry, id: SystemId) -> Mention<SystemId> {
+    Mention { id, name: registry.systems.get(&id).map(|system| system.name.clone()).unwrap_or_default() }
+}
+
+/// A zone, mentioned.
+pub fn zone(registry: &Registry, id: ZoneId) -> Mention<ZoneId> {
+    Mention { id, name: registry.zones.get(&id).map(|zone| zone.name.clone()).unwrap_or_default() }
+}
+
+/// Whether a device is well, why not, and since when that is known.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Health {
+    /// `ok`, `offline`, `gateway-offline`, `disabled`, `unknown`.
+    pub state: &'static str,
+    /// Why, in words; empty when all is well.
+    pub why: String,
+    /// Since when.
+    pub since: Option<bo_model::Time>,
+}
+
+/// A device's health now.
+pub fn health(estate: &Estate, entry: &DeviceEntry) -> Health {
+    let device = &entry.device;
+    let say = |state, why: String, since| Health { state, why, since };
+    if !device.enabled {
+        return say("disabled", "disabled by a person".into(), None);
+    }
+    let edge = estate.presence.of(entry.edge);
+    if !edge.online {
+        let why = match edge.proved_at {
+            Some(_) => "its gateway does not answer",
+            None => "its gateway has not reported yet",
+        };
+        return say("gateway-offline", why.into(), edge.since);
+    }
+    if let Some(unwell) = estate.presence.unwell(entry.edge, device.id) {
+        return say("offline", unwell.why, Some(unwell.since));
+    }
+    match estate.table.get(device.id, "online") {
+        Some(cell) if cell.value.data.truth() == Some(false) => {
+            say("offline", "it does not answer".into(), Some(cell.value.observed_at))
+        }
+        None if estate.table.changes(device.id, 0).is_empty() => {
+            say("unknown", "nothing was reported yet".into(), None)
+        }
+        _ => say("ok", String::new(), None),
+    }
+}
+
+/// The device of the path, if it is in the viewer's workspace.
+pub fn device(estate: &Estate, ctx: &Ctx) -> Result<(Arc<Registry>, Arc<DeviceEntry>)> {
+    let id = ctx.param("id")?;
+    let registry = estate.registry();
+    let entry = registry.devices.get(&id).cloned().ok_or(WebError::NotFound)?;
+    Ok((registry, entry))
+}
+
+/// Those of a workspace.
+pub fn in_workspace(device: &devices::Device, workspace: WorkspaceId) -> bool {
+    device.workspace == workspace
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_sort_as_text() {
+        let mut keys: Vec<String> = [5, -3, 100, 0, i64::MIN, i64::MAX].into_iter().map(sortable).collect();
+        keys.sort();
+        assert_eq!(keys.first(), Some(&sortable(i64::MIN)));
+        assert_eq!(keys[1], sortable(-3));
+        assert_eq!(keys.last(), Some(&sortable(i64::MAX)));
+    }
+}

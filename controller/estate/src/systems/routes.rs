@@ -1,0 +1,146 @@
+//! API of systems.
+
+use super::System;
+use crate::Estate;
+use crate::configure::{self, PlacePatch};
+use crate::devices::routes::{DeviceLine, line};
+use crate::http::{Mention, finds, may, page, with, zone};
+use crate::triggers::TriggerInstance;
+use axum::response::Response;
+use bo_model::{EdgeId, SystemId, ZoneId};
+use bo_web::list::ListSpec;
+use bo_web::{Ctx, Kind, Level, Need, Result, Routes, WebError, reply};
+use serde::Serialize;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+const SPEC: ListSpec =
+    ListSpec { sorts: &["name", "zone"], sort: "name", desc: false, filters: &["zone", "edge", "tag"] };
+
+/// A system in lists.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SystemLine {
+    /// Its id.
+    pub id: SystemId,
+    /// Stable name.
+    pub key: String,
+    /// For people.
+    pub name: String,
+    /// Where it is.
+    pub zone: Mention<ZoneId>,
+    /// What it runs on.
+    pub edge: EdgeId,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// Its devices.
+    pub devices: usize,
+    /// Those that are not well.
+    pub unwell: usize,
+    /// Alarms that are active.
+    pub alarms: usize,
+}
+
+#[derive(Serialize)]
+struct SystemView {
+    #[serde(flatten)]
+    system: System,
+    path: Vec<Mention<ZoneId>>,
+    devices: Vec<DeviceLine>,
+    triggers: Vec<TriggerInstance>,
+}
+
+/// Routes of systems.
+pub fn routes(estate: &Arc<Estate>) -> Routes {
+    Routes::new("estate")
+        .get("/api/v1/systems", Need::signed_in(), with(estate, list))
+        .about("Systems; filter by zone (with everything below it), gateway or tag")
+        .get("/api/v1/systems/{id}", Need::object(Kind::SYSTEM, "id", Level::View), with(estate, show))
+        .about("A system with its devices and triggers")
+        .patch("/api/v1/systems/{id}", Need::object(Kind::SYSTEM, "id", Level::Own), with(estate, change))
+        .about("Change a system's name, tags, settings or metadata")
+}
+
+/// A system as a line.
+pub fn system_line(estate: &Estate, system: &System) -> SystemLine {
+    let registry = estate.registry();
+    let devices = registry.devices_in(system.id);
+    let unwell = devices
+        .iter()
+        .filter_map(|id| registry.devices.get(id))
+        .filter(|entry| matches!(crate::http::health(estate, entry).state, "offline" | "gateway-offline"));
+    let open = estate.alarms.changes(0);
+    SystemLine {
+        id: system.id,
+        key: system.key.clone(),
+        name: system.name.clone(),
+        zone: zone(&registry, system.zone),
+        edge: system.edge,
+        tags: system.tags.clone(),
+        devices: devices.len(),
+        unwell: unwell.count(),
+        alarms: open.iter().filter(|alarm| alarm.active && alarm.system == Some(system.id)).count(),
+    }
+}
+
+async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let (list, workspace, registry) = (ctx.list(&SPEC)?, ctx.workspace()?, estate.registry());
+    let below: Option<HashSet<SystemId>> = match list.filter("zone") {
+        Some(zone) => {
+            let zone: ZoneId = zone.parse().map_err(|_| WebError::field("zone", "must be a zone's id"))?;
+            Some(registry.systems_below(zone).into_iter().collect())
+        }
+        None => None,
+    };
+    let rows: Vec<Arc<System>> = ctx.read(|tx| {
+        let mut rows = Vec::new();
+        for system in registry.systems.values().filter(|system| system.workspace == workspace) {
+            let texts = [system.name.as_str(), &system.key];
+            let wanted = finds(&list, texts.into_iter().chain(system.tags.iter().map(String::as_str)))
+                && below.as_ref().is_none_or(|below| below.contains(&system.id))
+                && list.filter("edge").is_none_or(|edge| system.edge.to_string() == edge)
+                && list.filter("tag").is_none_or(|tag| system.tags.iter().any(|held| held == tag));
+            if wanted && may(&ctx, tx, Kind::SYSTEM, system.id, Level::View)? {
+                rows.push(system.clone());
+            }
+        }
+        Ok::<_, WebError>(rows)
+    })?;
+    let by_zone = list.sort == "zone";
+    let paged = page(&ctx, &list, rows, |system| {
+        let place = if by_zone { zone(&registry, system.zone).name } else { String::new() };
+        (format!("{place}\u{1}{}", system.name.to_lowercase()), system.id.to_string())
+    });
+    let items = paged.items.iter().map(|system| system_line(&estate, system)).collect();
+    Ok(reply::json(&bo_web::Paged { items, next: paged.next }))
+}
+
+async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let registry = estate.registry();
+    let id: SystemId = ctx.param("id")?;
+    let system = registry.systems.get(&id).ok_or(WebError::NotFound)?;
+    let view = ctx.read(|tx| {
+        let mut devices = Vec::new();
+        for entry in registry.devices_in(id).iter().filter_map(|id| registry.devices.get(id)) {
+            if may(&ctx, tx, Kind::DEVICE, entry.device.id, Level::See)? {
+                devices.push(line(&estate, &registry, entry));
+            }
+        }
+        let mut triggers: Vec<TriggerInstance> = Vec::new();
+        for instance in registry.triggers.values().filter(|instance| instance.system == id) {
+            if may(&ctx, tx, Kind::TRIGGER, instance.id, Level::View)? {
+                triggers.push((**instance).clone());
+            }
+        }
+        triggers.sort_by(|a, b| a.name.cmp(&b.name));
+        let path = registry.path(system.zone);
+        let path = path.iter().map(|zone| Mention { id: zone.id, name: zone.name.clone() }).collect();
+        Ok::<_, WebError>(SystemView { system: (**system).clone(), path, devices, triggers })
+    })?;
+    Ok(reply::json(&view))
+}
+
+async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let patch: PlacePatch = ctx.json()?;
+    configure::system(&estate, ctx.author(), ctx.param("id")?, patch).await?;
+    show(estate, ctx).await
+}

@@ -1,0 +1,87 @@
+//! Commands and their help.
+
+use crate::config::Config;
+use crate::{commands, serve};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The BackOffice controller: buildings, people and everything that happens in them, from one place.
+#[derive(Parser)]
+#[command(
+    name = "backoffice",
+    version,
+    after_help = "A first start:\n  \
+    backoffice check-config --config controller.toml\n  \
+    backoffice serve --config controller.toml        prints the address, and a one-time code to set up the first owner\n  \
+    backoffice import --config controller.toml ESTATE   reads zones, systems, devices, triggers and maps from files\n  \
+    backoffice enroll --config controller.toml EDGE     prints a one-time code for `backoffice-edge enroll`\n\n\
+    docs/controller.example.toml explains every key of the configuration."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the configuration is.
+#[derive(Args, Clone)]
+pub struct ConfigFlag {
+    /// The configuration.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/backoffice/controller.toml",
+        env = "BACKOFFICE_CONFIG"
+    )]
+    config: PathBuf,
+}
+
+impl ConfigFlag {
+    /// Reads it.
+    pub fn load(&self) -> Result<Config> {
+        Config::load(&self.config)
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the controller: console, API, and the way in for gateways.
+    Serve(serve::Options),
+    /// Read the configuration and say what is wrong with it.
+    CheckConfig(ConfigFlag),
+    /// Make the first organisation and its owner; refused when there is an account already.
+    Bootstrap(commands::bootstrap::Options),
+    /// Read an estate from files: zones, systems, devices, triggers, maps. Importing twice changes nothing.
+    Import(commands::import::Options),
+    /// Write the estate as files that `import` reads.
+    Export(commands::export::Options),
+    /// Make a one-time code with which a gateway enrols; it is printed once and works for a day.
+    Enroll(commands::enroll::Options),
+    /// How the estate is: gateways online, points known.
+    Status(commands::status::Options),
+    /// The audit log: verify or export it, without trusting the server.
+    #[command(subcommand)]
+    Audit(commands::audit::Command),
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> Result<()> {
+    match Cli::parse().command {
+        Command::Serve(options) => serve::run(&options),
+        Command::CheckConfig(flag) => {
+            let config = flag.load()?;
+            println!(
+                "The configuration is good. Data: {}; console: {}.",
+                config.data.display(),
+                config.http.listen
+            );
+            Ok(())
+        }
+        Command::Bootstrap(options) => commands::bootstrap::run(&options),
+        Command::Import(options) => commands::import::run(&options),
+        Command::Export(options) => commands::export::run(&options),
+        Command::Enroll(options) => commands::enroll::run(&options),
+        Command::Status(options) => commands::status::run(&options),
+        Command::Audit(command) => commands::audit::run(&command),
+    }
+}

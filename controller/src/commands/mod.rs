@@ -1,0 +1,8 @@
+//! Commands beside `serve`, a file each.
+
+pub mod audit;
+pub mod bootstrap;
+pub mod enroll;
+pub mod export;
+pub mod import;
+pub mod status;

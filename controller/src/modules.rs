@@ -1,0 +1,40 @@
+//! Everything the controller is made of, in plain sight: tables, routes, navigation.
+
+use bo_db::Migration;
+use bo_estate::Estate;
+use bo_identity::Identity;
+use bo_uplink::Enrolment;
+use bo_web::{Level, NavItem, Need, Routes};
+use std::sync::Arc;
+
+/// All tables, in the order they are made.
+pub fn migrations() -> Vec<Migration> {
+    bo_identity::MIGRATIONS.into_iter().chain(bo_estate::MIGRATIONS).collect()
+}
+
+/// All pages and API routes.
+pub fn routes(identity: &Arc<Identity>, estate: &Arc<Estate>, enrolment: &Enrolment) -> Vec<Routes> {
+    let mut routes = vec![identity.routes()];
+    routes.extend(bo_estate::routes(estate));
+    routes.push(bo_estate::edges::routes::enrolment_route(estate, enrolment.clone()));
+    routes
+}
+
+/// The side navigation, in order.
+pub fn navigation() -> Vec<NavItem> {
+    let item = |section, title, href, icon, need| NavItem { section, title, href, icon, need };
+    let area = |area, level| Need::workspace_area(area, level);
+    vec![
+        item("", "Overview", "/", "overview", Need::signed_in()),
+        item("Buildings", "Places", "/zones", "zone", Need::signed_in()),
+        item("Buildings", "Systems", "/systems", "system", Need::signed_in()),
+        item("Buildings", "Devices", "/devices", "device", Need::signed_in()),
+        item("Buildings", "Alarms", "/alarms", "alarm", Need::signed_in()),
+        item("Buildings", "Triggers", "/triggers", "trigger", area("triggers", Level::View)),
+        item("Installation", "Gateways", "/edges", "edge", area("edges", Level::View)),
+        item("Installation", "Drivers", "/drivers", "driver", area("drivers", Level::View)),
+        item("People", "Users", "/users", "users", area("users", Level::View)),
+        item("People", "Groups", "/groups", "group", area("users", Level::View)),
+        item("People", "Audit", "/audit", "audit", area("audit", Level::View)),
+    ]
+}
