@@ -26,6 +26,9 @@ pub struct Site {
     /// Endpoints by name.
     #[serde(rename = "link", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, LinkConfig>,
+    /// Modbus links that other masters may use, by the link's name.
+    #[serde(rename = "share", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<String, ModbusShare>,
     /// Devices.
     #[serde(rename = "device", default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<SiteDevice>,
@@ -271,6 +274,17 @@ impl Default for ModbusTiming {
     fn default() -> Self {
         ModbusTiming { timeout: Duration::from_secs(1), gap: Duration::ZERO, after_connect: Duration::ZERO }
     }
+}
+
+/// A Modbus link offered to other masters over Modbus TCP: for devices that take one connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModbusShare {
+    /// Where masters connect: `0.0.0.0:1502`.
+    pub listen: std::net::SocketAddr,
+    /// Lets them write too. They do so unseen by permission, arbitration and audit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub writes: bool,
 }
 
 /// TLS as a client. The server is always verified.

@@ -35,6 +35,8 @@ pub struct Codec {
     /// Raw words that mean "not implemented", as unsigned bits.
     absent_bits: Option<u64>,
     absent: Vec<i64>,
+    /// Raw number ⇄ datum, for registers that hold a choice; empty for all others.
+    map: Vec<(i64, Data)>,
     sunspec: bool,
 }
 
@@ -46,6 +48,11 @@ pub fn width(point: &ModbusPoint) -> u16 {
         Encoding::I64 | Encoding::U64 | Encoding::F64 | Encoding::Acc64 => 4,
         Encoding::String => point.length.unwrap_or(1),
     }
+}
+
+/// One entry of a point's `map`; the manifest's check has refused keys that are no number.
+fn choice((key, datum): (&String, &serde_json::Value)) -> Option<(i64, Data)> {
+    Some((key.parse().ok()?, Data::from_json(datum.clone())))
 }
 
 impl Codec {
@@ -90,6 +97,7 @@ impl Codec {
             max: point.max.unwrap_or(f64::INFINITY),
             absent_bits,
             absent: point.unimplemented.clone(),
+            map: point.map.iter().filter_map(choice).collect(),
             sunspec,
         }
     }
@@ -125,6 +133,11 @@ impl Codec {
         let bits = self.bits(words);
         if self.absent_bits == Some(bits) || self.means_absent(bits) {
             return Err(Reason::Unimplemented);
+        }
+        if !self.map.is_empty() {
+            let raw = self.whole_number(bits);
+            let found = self.map.iter().find(|(key, _)| Some(*key) == raw);
+            return found.map(|(_, datum)| datum.clone()).ok_or(Reason::OutOfRange);
         }
         let raw = match self.encoding {
             Encoding::F32 | Encoding::F64 => {
@@ -193,6 +206,11 @@ impl Codec {
                 (Some(_), None) => return Err("the other bits of its register are not known".into()),
             };
             return Ok(self.words(u64::from(word)));
+        }
+        if !self.map.is_empty() {
+            let found = self.map.iter().find(|(_, datum)| datum == data);
+            let (raw, _) = found.ok_or_else(|| format!("the device has no choice `{data}`"))?;
+            return Ok(self.words(self.fit(i128::from(*raw), data)?));
         }
         let Some(value) = data.number() else { return Err(format!("`{data}` is not a number")) };
         if !value.is_finite() {

@@ -7,6 +7,7 @@
 //!   and [`Learned`] (what a model refused to read).
 //! - [`sunspec`] finds a device's models, [`Writer`] carries out one write with its proof, [`WearLedger`] counts
 //!   writes to flash, and [`bus`] predicts what a serial line will carry.
+//! - [`share()`] lets other masters use the link.
 
 pub mod bus;
 pub mod codec;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod points;
 mod poller;
 pub mod session;
+mod share;
 pub mod sunspec;
 mod task;
 pub mod timing;
@@ -27,6 +29,7 @@ pub use error::{ProfileError, WriteError};
 pub use plan::{Learned, Limits};
 pub use points::Points;
 pub use poller::{Poll, ReadRequest, Reading};
+pub use share::{ShareError, share};
 pub use task::{ConfigError, spawn};
 pub use wear::{Refused, WearLedger};
 pub use writer::{Proof, WriteOptions, Writer, Written};

@@ -50,7 +50,9 @@ pub struct Session {
 impl Session {
     /// A fresh conversation.
     pub fn new(envelope: Envelope) -> Session {
-        Session { envelope, transaction: 0, late: 0, received: Vec::new(), request: Vec::new() }
+        // Room for whole frames from the start: a short buffer would read one frame in many pieces.
+        let (received, request) = (Vec::with_capacity(MAX_PENDING), Vec::with_capacity(MAX_PENDING));
+        Session { envelope, transaction: 0, late: 0, received, request }
     }
 
     /// The bytes of the next request. Whatever was received before is forgotten.
@@ -159,7 +161,7 @@ impl Session {
 
     /// Why there was no reply, in the light of what did arrive.
     pub fn gave_up(&mut self, op: &ModbusOp) -> LinkError {
-        let received = std::mem::take(&mut self.received);
+        let mut received = std::mem::take(&mut self.received);
         let error = match (self.envelope, received.as_slice()) {
             (_, []) => LinkError::Timeout,
             (Envelope::Mbap, bytes) => {
@@ -176,10 +178,11 @@ impl Session {
                 .into(),
             ),
         };
-        if self.envelope == Envelope::Mbap {
-            // The rest of a half frame may still come: keep it, so that frames stay aligned.
-            self.received = received;
+        if self.envelope == Envelope::Rtu {
+            received.clear();
         }
+        // With MBAP the rest of a half frame may still come: kept, so that frames stay aligned.
+        self.received = received;
         error
     }
 }

@@ -34,6 +34,18 @@ fn scaled_numbers_are_the_ones_a_person_would_write() {
 }
 
 #[test]
+fn a_register_that_holds_a_choice_speaks_words_both_ways() {
+    let toml = "type = \"u16\"\nmap = { 0 = \"off\", 4 = \"auto\", 7 = true }";
+    assert_eq!(decode(toml, &[4]), Ok("auto".into()));
+    assert_eq!(decode(toml, &[7]), Ok(Data::Bool(true)));
+    assert_eq!(decode(toml, &[1]), Err(Reason::OutOfRange));
+    let codec = Codec::new(&point(toml), Order::ABCD);
+    assert_eq!(codec.encode(&"off".into(), None, None), Ok(vec![0]));
+    assert_eq!(codec.encode(&Data::Bool(true), None, None), Ok(vec![7]));
+    assert!(codec.encode(&"party".into(), None, None).unwrap_err().contains("party"));
+}
+
+#[test]
 fn sunspec_points_know_what_is_not_implemented() {
     let sunspec = |kind: &str| format!("type = \"{kind}\"\nmodel = \"inverter\"\noffset = 2");
     for (kind, words) in [
