@@ -305,6 +305,9 @@ impl Manifest {
             }
             _ => errors.push(format!("{place}: give it `address`, or `model` and `offset`")),
         }
+        for raw in point.map.keys().filter(|raw| raw.parse::<i64>().is_err()) {
+            errors.push(format!("{place}.map: `{raw}` is not a whole number"));
+        }
         if let Some(scale) = &point.scale_point
             && !profile.points.contains_key(scale)
         {
