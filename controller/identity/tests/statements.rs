@@ -195,8 +195,7 @@ const STATEMENTS: [Statement; 34] = [
 fn object(text: &str) -> Object {
     match text {
         "visitor" => Object::everyone(),
-        text if text.contains(':') => Object::parse(text).unwrap(),
-        name => Object::new(Kind::ACCOUNT, name),
+        text => Object::parse(text).unwrap_or_else(|| Object::new(Kind::ACCOUNT, text)),
     }
 }
 

@@ -200,6 +200,17 @@ impl Ctx {
         move |tx, object| level(tx, viewer.as_ref(), object)
     }
 
+    /// A function that says whether whoever asked is still signed in: a live stream asks it now and then, and ends when
+    /// the session ended, the token was revoked or the account disabled.
+    pub fn still_signed_in(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (app, headers) = (self.head.app.clone(), self.parts.headers.clone());
+        let account = self.head.viewer.as_ref().map(|viewer| viewer.account);
+        move || {
+            let found = app.db.read(|tx| crate::dispatch::authenticate(&app, tx, &headers));
+            found.is_ok_and(|viewer| viewer.map(|viewer| viewer.account) == account)
+        }
+    }
+
     /// A path parameter. What does not parse is not there.
     ///
     /// # Errors

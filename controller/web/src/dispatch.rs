@@ -12,7 +12,7 @@ use crate::routes::{Route, Routes};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use bo_db::audit::{Author, Origin, Outcome};
 use bo_db::{DbError, Event, Tx};
@@ -124,7 +124,7 @@ fn admit(
     let app = head.app.clone();
     let wants_page = !route.is_api();
     let (viewer, verdict, nav) = app.db.read(|tx| -> Result<_, DbError> {
-        let viewer = authenticate(&app, tx, parts)?;
+        let viewer = authenticate(&app, tx, &parts.headers)?;
         let verdict = allowed(&app, tx, viewer.as_ref(), &route.need, params)?;
         let nav = match (&viewer, wants_page) {
             (Some(viewer), true) => navigation(&app, tx, viewer)?,
@@ -142,15 +142,14 @@ fn has_credential(app: &App, parts: &Parts) -> bool {
     parts.headers.contains_key(header::AUTHORIZATION) || cookie(&parts.headers, app.cookie_name()).is_some()
 }
 
-fn authenticate(app: &App, tx: &mut Tx, parts: &Parts) -> Result<Option<Viewer>, DbError> {
-    let bearer = parts
-        .headers
+pub(crate) fn authenticate(app: &App, tx: &mut Tx, headers: &HeaderMap) -> Result<Option<Viewer>, DbError> {
+    let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
-    match (bearer, cookie(&parts.headers, app.cookie_name())) {
+    match (bearer, cookie(headers, app.cookie_name())) {
         (Some(token), _) => (app.access.authenticate)(tx, Credential::Bearer(token)),
         (None, Some(secret)) => (app.access.authenticate)(tx, Credential::Cookie(secret)),
         (None, None) => Ok(None),

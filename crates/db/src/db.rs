@@ -5,10 +5,11 @@ use crate::engine::{postgres, sqlite};
 use crate::error::DbError;
 use crate::pool::Pool;
 use crate::tx::{Conn, Tx};
-use crate::writer::{Connection, Lane, Writer};
+use crate::writer::{Connection, Lane, Shared, Writer};
 use bo_model::clock::SharedClock;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
 
 /// Writers beside the serial one, on PostgreSQL.
@@ -25,7 +26,7 @@ struct Inner {
     readers: Readers,
     serial: Writer,
     ingest: Vec<Writer>,
-    emitted: Arc<Notify>,
+    shared: Arc<Shared>,
 }
 
 enum Readers {
@@ -39,15 +40,15 @@ impl Db {
     /// # Errors
     /// [`DbError::Open`] says what is wrong with it.
     pub fn open(url: &str, clock: SharedClock) -> Result<Db, DbError> {
-        let emitted = Arc::new(Notify::new());
+        let shared = Arc::new(Shared::default());
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = PathBuf::from(path);
             let conn = sqlite::open(&path, false)?;
             let start =
-                |conn| Writer::start("db-write".into(), conn, Lane::Serial, clock.clone(), emitted.clone());
+                |conn| Writer::start("db-write".into(), conn, Lane::Serial, clock.clone(), shared.clone());
             let serial = start(Connection::Sqlite(conn))?;
             let readers = Readers::Sqlite { path, pool: Pool::new(READERS) };
-            return Ok(Db(Arc::new(Inner { clock, readers, serial, ingest: Vec::new(), emitted })));
+            return Ok(Db(Arc::new(Inner { clock, readers, serial, ingest: Vec::new(), shared })));
         }
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             let why = "write `sqlite:<file>` or `postgres://user:password@host/database`".into();
@@ -56,13 +57,13 @@ impl Db {
         let start = |name: String, lane| {
             let conn = Box::new(postgres::outside_async(|| PgConn::open(url))?);
             let conn = Connection::Postgres { url: url.to_owned(), conn };
-            Writer::start(name, conn, lane, clock.clone(), emitted.clone())
+            Writer::start(name, conn, lane, clock.clone(), shared.clone())
         };
         let serial = start("db-write".into(), Lane::Serial)?;
         let ingest: Result<Vec<_>, _> =
             (0..INGEST_LANES).map(|n| start(format!("db-ingest-{n}"), Lane::Parallel)).collect();
         let readers = Readers::Postgres { url: url.to_owned(), pool: Pool::new(READERS) };
-        Ok(Db(Arc::new(Inner { clock, readers, serial, ingest: ingest?, emitted })))
+        Ok(Db(Arc::new(Inner { clock, readers, serial, ingest: ingest?, shared })))
     }
 
     /// Reads, in place, in one consistent snapshot. Writing inside is an error.
@@ -143,9 +144,14 @@ impl Db {
         self.0.clock.clone()
     }
 
+    /// Transactions committed so far: many writes that wait together are one.
+    pub fn commits(&self) -> u64 {
+        self.0.shared.commits.load(Ordering::Relaxed)
+    }
+
     /// Woken after each commit that put something into the outbox.
     pub(crate) fn emitted(&self) -> &Notify {
-        &self.0.emitted
+        &self.0.shared.emitted
     }
 }
 

@@ -13,6 +13,7 @@ use crate::tx::{AfterCommit, Conn, Tx};
 use bo_model::clock::SharedClock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -82,6 +83,15 @@ pub(crate) enum Connection {
     Postgres { url: String, conn: Box<PgConn> },
 }
 
+/// What the writers of one database share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    /// Woken after each commit that put something into the outbox.
+    pub emitted: Notify,
+    /// Commits so far.
+    pub commits: AtomicU64,
+}
+
 /// What a lane is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
@@ -103,10 +113,10 @@ impl Writer {
         conn: Connection,
         lane: Lane,
         clock: SharedClock,
-        emitted: Arc<Notify>,
+        shared: Arc<Shared>,
     ) -> Result<Writer, DbError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let run = move || Worker { conn, lane, clock, emitted }.run(jobs);
+        let run = move || Worker { conn, lane, clock, shared }.run(jobs);
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(run)
@@ -165,7 +175,7 @@ struct Worker {
     conn: Connection,
     lane: Lane,
     clock: SharedClock,
-    emitted: Arc<Notify>,
+    shared: Arc<Shared>,
 }
 
 /// What a batch leaves behind.
@@ -266,8 +276,9 @@ impl Worker {
         };
         match stored.and_then(|()| self.statement("COMMIT")) {
             Ok(()) => {
+                self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 if emitted {
-                    self.emitted.notify_waiters();
+                    self.shared.emitted.notify_waiters();
                 }
                 after.into_iter().for_each(|hook| hook());
                 End::Settled

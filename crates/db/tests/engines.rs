@@ -336,7 +336,9 @@ async fn what_runs_after_a_commit_runs_only_then() {
                 .db
                 .write(move |tx| {
                     let counted = counted.clone();
-                    tx.after_commit(move || drop(counted.fetch_add(1, Ordering::SeqCst)));
+                    tx.after_commit(move || {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                    });
                     tx.unaudited("test");
                     tx.execute(
                         "INSERT INTO thing (name, alive, at) VALUES (?1, 1, 1)",
@@ -347,5 +349,49 @@ async fn what_runs_after_a_commit_runs_only_then() {
                 .await;
         }
         assert_eq!(runs.load(Ordering::SeqCst), 1, "{}", test.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_that_wait_together_are_committed_together() {
+    for test in each() {
+        // The writer is held until everybody stands in the queue.
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let held = std::sync::Mutex::new(held);
+        let first = test.db.clone();
+        let gate = tokio::spawn(async move {
+            let waited: Result<(), DbError> = first
+                .write(move |_| {
+                    let _ = held.lock().unwrap().recv();
+                    Ok(())
+                })
+                .await;
+            waited
+        });
+        let before = test.db.commits();
+        let writers: Vec<_> = (0..1000i64)
+            .map(|number| {
+                let db = test.db.clone();
+                tokio::spawn(async move {
+                    db.write(move |tx| -> Result<(), DbError> {
+                        tx.audit(Event::new("thing.create", Object::new(Kind("thing"), number)));
+                        tx.execute(
+                            "INSERT INTO thing (name, alive, at) VALUES (?1, 1, 1)",
+                            params![format!("n{number}")],
+                        )?;
+                        Ok(())
+                    })
+                    .await
+                })
+            })
+            .collect();
+        release.send(()).unwrap();
+        gate.await.unwrap().unwrap();
+        for writer in writers {
+            writer.await.unwrap().unwrap();
+        }
+        let commits = test.db.commits() - before;
+        assert!(commits < 500, "{commits} commits for 1000 writes on {}", test.engine);
+        assert_eq!(count(&test, "thing"), 1000);
     }
 }

@@ -106,13 +106,11 @@ pub fn heading(list: &ListQuery, path: &str, title: &str, sort: Option<&str>) ->
     html! { th scope="col" aria-sort=[direction] { a href=(list.href(path, &[("sort", &next)])) { (title) } } }
 }
 
-/// The search field and the filters above a list: each filter is (name, label, [(value, label)]).
-pub fn filters(
-    list: &ListQuery,
-    path: &str,
-    placeholder: &str,
-    choices: &[(&str, &str, Vec<(String, String)>)],
-) -> Markup {
+/// A filter of a list: its name, its label, and (value, label) of each choice.
+pub type Choice<'a> = (&'a str, &'a str, Vec<(String, String)>);
+
+/// The search field and the filters above a list.
+pub fn filters(list: &ListQuery, path: &str, placeholder: &str, choices: &[Choice<'_>]) -> Markup {
     html! {
         form.toolbar action=(path) method="get" role="search" {
             label.sr-only for="list-q" { "Search" }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 /// Held by whoever appends to the log or the outbox, to the end of the transaction: numbers are given in the
 /// order of commits. (The number is "backoff" in ASCII.)
-pub const LOG_LOCK: i64 = 0x6261_636b_6f66_66;
+pub const LOG_LOCK: i64 = 0x0062_6163_6b6f_6666;
 
 /// One connection with its prepared statements.
 pub struct PgConn {
@@ -31,7 +31,11 @@ impl PgConn {
         };
         let mut config: postgres::Config = url.parse().map_err(failed)?;
         config.connect_timeout(std::time::Duration::from_secs(10)).application_name("backoffice");
-        let mut client = config.connect(NoTls).map_err(failed)?;
+        let mut client = match super::tls::connector(&mut config, url)? {
+            Some(tls) => config.connect(tls),
+            None => config.connect(NoTls),
+        }
+        .map_err(failed)?;
         client
             .batch_execute("SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; SET lock_timeout = '20s'")
             .map_err(failed)?;
