@@ -143,6 +143,14 @@ pub struct AuditEntry {
     pub previous: String,
 }
 
+impl AuditEntry {
+    /// What the next entry carries as `previous`: hex SHA-256 of this one as JSON.
+    pub fn hash(&self) -> String {
+        use sha2::Digest;
+        hex::encode(sha2::Sha256::digest(serde_json::to_vec(self).unwrap_or_default()))
+    }
+}
+
 /// How loud a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
