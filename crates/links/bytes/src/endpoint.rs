@@ -4,8 +4,10 @@ use crate::error::ConfigError;
 use crate::tls;
 use bo_model::release::{LinkConfig, Parity, SerialLine};
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio_rustls::TlsConnector;
@@ -110,9 +112,20 @@ impl Endpoint {
     }
 }
 
+/// A quiet connection is probed after this long, …
+const PROBE_AFTER: Duration = Duration::from_secs(20);
+/// … this often, …
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// … and counts as lost when nothing was acknowledged for this long. Without it a cut cable goes unnoticed for
+/// a quarter of an hour, and for ever while nothing is sent.
+const LOST_AFTER: Duration = Duration::from_secs(40);
+
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))?;
+    socket.set_tcp_user_timeout(Some(LOST_AFTER))?;
     Ok(stream)
 }
 
@@ -150,5 +163,21 @@ impl std::fmt::Display for Endpoint {
             }
             Endpoint::Serial(line) => line.path.display().fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_sends_at_once_and_notices_a_cut_cable_within_a_minute() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tcp("127.0.0.1", listener.local_addr().unwrap().port()).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
+        assert!(socket.tcp_user_timeout().unwrap().is_some_and(|limit| limit < Duration::from_secs(60)));
     }
 }

@@ -1,7 +1,10 @@
 //! Where a Modbus link leads, and making the connection.
 
 use bo_model::release::{Parity, SerialLine};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
@@ -57,10 +60,7 @@ impl Endpoint {
     pub async fn connect(&self) -> Result<Connection, Arc<str>> {
         match self {
             Endpoint::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port))
-                    .await
-                    .map_err(|error| Arc::<str>::from(error.to_string()))?;
-                stream.set_nodelay(true).map_err(|error| Arc::<str>::from(error.to_string()))?;
+                let stream = tcp(host, *port).await.map_err(|error| Arc::<str>::from(error.to_string()))?;
                 Ok(Connection::Tcp(stream))
             }
             Endpoint::Serial(line) => {
@@ -84,11 +84,44 @@ impl Endpoint {
     }
 }
 
+/// A quiet connection is probed after this long, …
+const PROBE_AFTER: Duration = Duration::from_secs(20);
+/// … this often, …
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// … and counts as lost when nothing was acknowledged for this long. Without it a cut cable goes unnoticed for
+/// a quarter of an hour, and for ever while nothing is sent.
+const LOST_AFTER: Duration = Duration::from_secs(40);
+
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))?;
+    socket.set_tcp_user_timeout(Some(LOST_AFTER))?;
+    Ok(stream)
+}
+
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Endpoint::Tcp(host, port) => write!(f, "{host}:{port}"),
             Endpoint::Serial(line) => line.path.display().fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_sends_at_once_and_notices_a_cut_cable_within_a_minute() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tcp("127.0.0.1", listener.local_addr().unwrap().port()).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
+        assert!(socket.tcp_user_timeout().unwrap().is_some_and(|limit| limit < Duration::from_secs(60)));
     }
 }
