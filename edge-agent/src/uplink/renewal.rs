@@ -13,7 +13,9 @@ const AGAIN: Duration = Duration::from_secs(6 * 3600);
 /// The key of the certificate that was asked for.
 #[derive(Default)]
 pub(super) struct Renewal {
-    asked: Option<(Time, rcgen::KeyPair)>,
+    /// Kept after an answer too: a clock that runs wild must not make it ask for one after the other.
+    asked_at: Option<Time>,
+    key: Option<rcgen::KeyPair>,
 }
 
 impl Renewal {
@@ -22,13 +24,13 @@ impl Renewal {
         if identity.expires_at > now.after(AHEAD) {
             return None;
         }
-        if self.asked.as_ref().is_some_and(|(at, _)| now.since(*at) < AGAIN && now >= *at) {
+        if self.asked_at.is_some_and(|at| now.since(at) < AGAIN && now >= at) {
             return None;
         }
         match new_key() {
             Ok((key, csr)) => {
                 tracing::info!(ends = %identity.expires_at, "asking for a new certificate");
-                self.asked = Some((now, key));
+                (self.asked_at, self.key) = (Some(now), Some(key));
                 Some(Renew { csr })
             }
             Err(error) => {
@@ -40,7 +42,7 @@ impl Renewal {
 
     /// Puts the new certificate in the old one's place.
     pub(super) fn take(&mut self, identity: &mut Identity, certificate: &str) -> Result<(), String> {
-        let (_, key) = self.asked.take().ok_or("no certificate was asked for")?;
+        let key = self.key.take().ok_or("no certificate was asked for")?;
         identity.replace(certificate, &key).map_err(|error| error.to_string())
     }
 }
