@@ -1,5 +1,7 @@
 //! Devices that converse in text, made from the shipped drivers' manifests, at the other end of a real wire.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use bo_simulator::{Address, Fake, Fault, Place, Running, start};
 use serde_json::{Value as Json, json};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The demo's estate, its devices and its world, as the controller and the edges meet them.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use bo_model::estate::Estate;
 use bo_model::release::LinkConfig;
 use bo_model::{ManualClock, Time};

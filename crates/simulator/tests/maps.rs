@@ -1,5 +1,7 @@
 //! The floor maps in the repository are those of the plan, and their bindings name what is there.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use bo_model::map::ZoneMap;
 use bo_simulator::demo::{estate, map, plan};
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! Clients written by others understand the fake devices: pysunspec2 and pymodbus over TCP and a serial line, and
 //! Mosquitto's client over a Mosquitto broker. Skipped, with a word, where they are not installed; `CI` forbids skipping.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use bo_simulator::{Address, Broker, Fake, Fault, Place, start};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
@@ -255,7 +257,7 @@ async fn mosquitto_carries_what_devices_say_and_are_told() {
     let sensor = fake("zigbee2mqtt-sensor", json!({ "name": "room-1-02" }));
     let relay = fake("tasmota-relay", json!({ "topic": "boiler" }));
     let place = Place::Broker(Broker { host: "127.0.0.1".into(), port: broker.port, login: None });
-    let running = start(&place, &[sensor.clone()]).await.unwrap();
+    let running = start(&place, std::slice::from_ref(&sensor)).await.unwrap();
 
     assert_eq!(listener.next("zigbee2mqtt/room-1-02/availability").await, r#"{"state":"online"}"#);
     listener.next("zigbee2mqtt/room-1-02").await;
@@ -269,7 +271,7 @@ async fn mosquitto_carries_what_devices_say_and_are_told() {
     assert_eq!(listener.next("zigbee2mqtt/room-1-02/availability").await, r#"{"state":"online"}"#);
     running.stop().await;
 
-    let running = start(&place, &[relay.clone()]).await.unwrap();
+    let running = start(&place, std::slice::from_ref(&relay)).await.unwrap();
     assert_eq!(listener.next("tele/boiler/LWT").await, "Online");
     publish(broker.port, "cmnd/boiler/POWER", "true").await;
     while listener.next("stat/boiler/POWER").await != "ON" {}

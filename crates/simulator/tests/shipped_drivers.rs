@@ -1,5 +1,7 @@
 //! The shipped profile drivers are sound, as a reader of the repository would expect.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use bo_model::driver::Manifest;
 use std::path::Path;
 

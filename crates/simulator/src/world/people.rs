@@ -98,7 +98,7 @@ mod tests {
             let here = people(1, "room", Use::Meeting, 8, at(f64::from(minute) / 60.0, false));
             assert!(here <= 8);
             used += u32::from(here > 0);
-            if minute < 8 * 60 || minute > 20 * 60 {
+            if !(8 * 60..=20 * 60).contains(&minute) {
                 assert_eq!(here, 0, "minute {minute}");
             }
         }

@@ -56,7 +56,7 @@ fn table(out: &mut String, floor: &Floor, places: u32) {
 fn desks(out: &mut String, floor: &Floor, places: u32) {
     let columns = ((floor.w / 52.0).floor() as usize).max(1);
     let pairs = (places as usize).div_ceil(2);
-    let blocks = pairs.div_ceil(columns).min(2).max(1);
+    let blocks = pairs.div_ceil(columns).clamp(1, 2);
     let used = columns.min(pairs.div_ceil(blocks));
     for block in 0..blocks {
         let y = floor.y + floor.h * (block as f64 + 0.5) / blocks as f64;
