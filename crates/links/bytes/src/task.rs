@@ -95,6 +95,27 @@ enum Ended {
     Broken { why: Arc<str>, alive: bool },
 }
 
+/// What goes on over one connection.
+#[derive(Default)]
+struct Talk {
+    /// A request that waits for its reply.
+    exchange: Option<Job<BytesOp, BytesReply>>,
+    /// When silence ends the frame that is open.
+    silent_at: Option<Instant>,
+    /// Something was received.
+    alive: bool,
+}
+
+/// What happened next.
+enum Turn {
+    /// Nothing that needs an answer here.
+    Quiet,
+    /// Somebody wants something.
+    Request(Job<BytesOp, BytesReply>),
+    /// The connection is over.
+    Ended(Ended),
+}
+
 struct Task {
     endpoint: Endpoint,
     framer: Framer,
@@ -182,103 +203,118 @@ impl Task {
     }
 
     async fn serve(&mut self, mut connection: Connection) -> Ended {
+        let mut talk = Talk::default();
         let mut buffer = vec![0u8; 16 * 1024];
-        let mut alive = false;
-        let mut exchange: Option<Job<BytesOp, BytesReply>> = None;
-        let mut silent_at: Option<Instant> = None;
         let ended = loop {
-            let far = Instant::now() + Duration::from_secs(3600);
-            let job = if exchange.is_none() { self.pending.take() } else { None };
-            let job = match job {
-                Some(job) => Some(job),
-                None => tokio::select! {
-                    read = connection.read(&mut buffer) => match read {
-                        Ok(0) if !connection.is_datagrams() => break broken("closed by the peer", alive),
-                        Ok(count) => {
-                            alive = true;
-                            self.report.proved();
-                            self.framer.push(&buffer[..count]);
-                            if let Err(why) = self.deliver(connection.is_datagrams(), &mut exchange) {
-                                break broken(&why, alive);
-                            }
-                            silent_at = match self.framer.silence() {
-                                Some(silence) if self.framer.is_open() => Some(Instant::now() + silence),
-                                _ => None,
-                            };
-                            None
-                        }
-                        Err(error) => break broken(&error.to_string(), alive),
-                    },
-                    () = sleep_until(silent_at.unwrap_or(far)), if silent_at.is_some() => {
-                        silent_at = None;
-                        if let Some(frame) = self.framer.flush() {
-                            self.hand_out(frame, &mut exchange);
-                        }
-                        None
-                    }
-                    () = sleep_until(exchange.as_ref().map_or(far, |job| job.deadline)), if exchange.is_some() => {
-                        if let Some(job) = exchange.take() {
-                            self.report.failed();
-                            job.answer(Err(LinkError::Timeout));
-                        }
-                        None
-                    }
-                    job = self.inbox.next(), if exchange.is_none() => match job {
-                        Some(job) => Some(job),
-                        None => break Ended::Unused,
-                    },
-                },
+            let ended = match self.turn(&mut connection, &mut buffer, &mut talk).await {
+                Turn::Quiet => None,
+                Turn::Request(job) => self.request(&mut connection, &mut buffer, &mut talk, job).await,
+                Turn::Ended(ended) => Some(ended),
             };
-            let Some(job) = job else { continue };
-            if job.is_abandoned() {
-                continue;
-            }
-            let (frame, wants_reply) = match &job.op {
-                BytesOp::Send(frame) => (frame, false),
-                BytesOp::Exchange(frame) => (frame, true),
-                BytesOp::Reconnect => {
-                    job.answer(Ok(BytesReply::Sent));
-                    break Ended::Asked;
-                }
-            };
-            let wire = match self.framer.encode(frame) {
-                Ok(wire) => wire,
-                Err(what) => {
-                    job.answer(Err(LinkError::Invalid(what.into())));
-                    continue;
-                }
-            };
-            if wants_reply {
-                // What lies there already answers something else.
-                match self.leftovers(&mut connection, &mut buffer).await {
-                    Ok(received) => alive |= received,
-                    Err(why) => {
-                        job.answer(Err(LinkError::Offline(why.as_str().into())));
-                        break broken(&why, alive);
-                    }
-                }
-            }
-            self.report.sent();
-            match timeout(SEND, connection.write(&wire)).await {
-                Ok(Ok(())) if wants_reply => exchange = Some(job),
-                Ok(Ok(())) => job.answer(Ok(BytesReply::Sent)),
-                Ok(Err(error)) => {
-                    self.report.failed();
-                    job.answer(Err(LinkError::Offline(error.to_string().into())));
-                    break broken(&error.to_string(), alive);
-                }
-                Err(_) => {
-                    self.report.failed();
-                    job.answer(Err(LinkError::Offline("the peer takes no more bytes".into())));
-                    break broken("the peer takes no more bytes", alive);
-                }
+            if let Some(ended) = ended {
+                break ended;
             }
         };
-        if let (Some(job), Ended::Broken { why, .. }) = (exchange, &ended) {
+        if let (Some(job), Ended::Broken { why, .. }) = (talk.exchange, &ended) {
             self.report.failed();
             job.answer(Err(LinkError::Offline(why.clone())));
         }
         ended
+    }
+
+    /// Waits for the next thing to happen: bytes, a pause, a reply that is overdue, or a request. No request is
+    /// taken while another waits for its reply.
+    async fn turn(&mut self, connection: &mut Connection, buffer: &mut [u8], talk: &mut Talk) -> Turn {
+        if talk.exchange.is_none()
+            && let Some(job) = self.pending.take()
+        {
+            return Turn::Request(job);
+        }
+        let far = Instant::now() + Duration::from_secs(3600);
+        let overdue = talk.exchange.as_ref().map_or(far, |job| job.deadline);
+        tokio::select! {
+            read = connection.read(buffer) => match read {
+                Ok(0) if !connection.is_datagrams() => Turn::Ended(broken("closed by the peer", talk.alive)),
+                Ok(count) => {
+                    talk.alive = true;
+                    self.report.proved();
+                    self.framer.push(&buffer[..count]);
+                    if let Err(why) = self.deliver(connection.is_datagrams(), &mut talk.exchange) {
+                        return Turn::Ended(broken(&why, talk.alive));
+                    }
+                    let open = self.framer.is_open();
+                    talk.silent_at = self.framer.silence().filter(|_| open).map(|silence| Instant::now() + silence);
+                    Turn::Quiet
+                }
+                Err(error) => Turn::Ended(broken(&error.to_string(), talk.alive)),
+            },
+            () = sleep_until(talk.silent_at.unwrap_or(far)), if talk.silent_at.is_some() => {
+                talk.silent_at = None;
+                if let Some(frame) = self.framer.flush() {
+                    self.hand_out(frame, &mut talk.exchange);
+                }
+                Turn::Quiet
+            }
+            () = sleep_until(overdue), if talk.exchange.is_some() => {
+                if let Some(job) = talk.exchange.take() {
+                    self.report.failed();
+                    job.answer(Err(LinkError::Timeout));
+                }
+                Turn::Quiet
+            }
+            job = self.inbox.next(), if talk.exchange.is_none() => {
+                job.map_or(Turn::Ended(Ended::Unused), Turn::Request)
+            }
+        }
+    }
+
+    /// Sends one request. Gives the end of the connection if it was one.
+    async fn request(
+        &mut self,
+        connection: &mut Connection,
+        buffer: &mut [u8],
+        talk: &mut Talk,
+        job: Job<BytesOp, BytesReply>,
+    ) -> Option<Ended> {
+        if job.is_abandoned() {
+            return None;
+        }
+        let (frame, wants_reply) = match &job.op {
+            BytesOp::Send(frame) => (frame, false),
+            BytesOp::Exchange(frame) => (frame, true),
+            BytesOp::Reconnect => {
+                job.answer(Ok(BytesReply::Sent));
+                return Some(Ended::Asked);
+            }
+        };
+        let wire = match self.framer.encode(frame) {
+            Ok(wire) => wire,
+            Err(what) => {
+                job.answer(Err(LinkError::Invalid(what.into())));
+                return None;
+            }
+        };
+        // What lies there already answers something else.
+        let left = if wants_reply { self.leftovers(connection, buffer).await } else { Ok(false) };
+        talk.alive |= matches!(left, Ok(true));
+        self.report.sent();
+        let sent = match left {
+            Err(why) => Err(why),
+            Ok(_) => match timeout(SEND, connection.write(&wire)).await {
+                Ok(result) => result.map_err(|error| error.to_string()),
+                Err(_) => Err("the peer takes no more bytes".into()),
+            },
+        };
+        match sent {
+            Ok(()) if wants_reply => talk.exchange = Some(job),
+            Ok(()) => job.answer(Ok(BytesReply::Sent)),
+            Err(why) => {
+                self.report.failed();
+                job.answer(Err(LinkError::Offline(why.as_str().into())));
+                return Some(broken(&why, talk.alive));
+            }
+        }
+        None
     }
 
     /// Hands out the whole frames received so far.
