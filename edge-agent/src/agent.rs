@@ -16,6 +16,7 @@ use crate::presence;
 use crate::site::{Desired, Driver};
 use crate::store::Store;
 use crate::triggers::{Parts as TriggerParts, Triggers};
+use crate::uplink::UplinkHandle;
 use bo_driver_host::{Engine, EngineConfig};
 use bo_model::clock::SharedClock;
 use bo_model::driver::Grant;
@@ -59,6 +60,7 @@ pub struct Agent {
     config: EdgeConfig,
     state: PathBuf,
     engine: std::sync::Mutex<Option<Engine>>,
+    uplink: std::sync::OnceLock<UplinkHandle>,
     running: Mutex<Desired>,
     shown: watch::Sender<Arc<Desired>>,
 }
@@ -146,6 +148,7 @@ impl Agent {
             state,
             record,
             engine: std::sync::Mutex::default(),
+            uplink: std::sync::OnceLock::new(),
             running,
             shown,
         }))
@@ -154,6 +157,16 @@ impl Agent {
     /// What runs now, as it changes.
     pub fn desired(&self) -> watch::Receiver<Arc<Desired>> {
         self.shown.subscribe()
+    }
+
+    /// The way to the controller, on an enrolled edge.
+    pub fn uplink(&self) -> Option<&UplinkHandle> {
+        self.uplink.get()
+    }
+
+    /// Called once, when the uplink was started.
+    pub(crate) fn set_uplink(&self, uplink: UplinkHandle) {
+        let _ = self.uplink.set(uplink);
     }
 
     /// The configuration the agent was started with.

@@ -62,6 +62,8 @@ pub struct LocalPageConfig {
     /// Argon2id hash (PHC string) of the operator's password: `backoffice-edge hash-password` makes one.
     /// Without it the page shows and refuses commands.
     pub operator_password_hash: Option<String>,
+    /// File with the token that calls of webhooks carry. Without it only this machine may call them.
+    pub webhook_token_file: Option<PathBuf>,
 }
 
 impl Default for LocalPageConfig {
@@ -69,6 +71,7 @@ impl Default for LocalPageConfig {
         LocalPageConfig {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8090))),
             operator_password_hash: None,
+            webhook_token_file: None,
         }
     }
 }
@@ -178,6 +181,7 @@ impl EdgeConfig {
             &mut config.drivers,
             &mut config.triggers,
             &mut config.broker.credentials_file,
+            &mut config.local_page.webhook_token_file,
         ];
         more.into_iter().flatten().for_each(absolute);
         match config.mistake() {

@@ -36,6 +36,7 @@ pub async fn join(agent: &Arc<Agent>, identity: Identity) -> Result<UplinkHandle
     let (handle, inbox) =
         uplink::start(identity, agent.journal.clone(), report(agent), agent.clock.clone(), &agent.shutdown);
     fetcher.send_replace(Some(handle.clone()));
+    agent.set_uplink(handle.clone());
     let (announce, announced) = watch::channel(None);
     agent.shutdown.spawn(take_commands(agent.clone(), inbox, announce));
     agent.shutdown.spawn(take_releases(agent.clone(), releases, announced));

@@ -281,7 +281,7 @@ link = "bus"
             "there is no [link.buss]",
             "setting `unit` must be at most 247",
             "`bowd` is not a known name",
-            "nobody-knows/driver.toml",
+            "drivers/nobody-knows",
             "there is no system",
         ] {
             assert!(error.contains(part), "{part} is missing in: {error}");

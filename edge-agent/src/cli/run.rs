@@ -25,6 +25,8 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
     runtime.block_on(async move {
         let shutdown = Shutdown::new();
         let agent = Agent::start(config, Arc::new(SystemClock), shutdown.clone()).await?;
+        crate::control::listen(&agent)?;
+        crate::local_page::serve(&agent).await?;
         match (desired, Identity::load(&agent.config().data)) {
             (Some(desired), identity) => {
                 let switched = agent.apply(desired).await?;
