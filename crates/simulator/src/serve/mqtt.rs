@@ -32,7 +32,8 @@ pub async fn serve(broker: Broker, fake: Fake) {
 
 /// From connecting until the connection is lost or the device goes offline.
 async fn session(broker: &Broker, fake: &Fake, profile: &MqttProfile) {
-    let id = format!("fake-{}", fake.name());
+    // Some brokers take letters, digits and dashes only.
+    let id = format!("fake-{}", fake.name().replace('/', "-").replace('_', "-"));
     let mut options = MqttOptions::new(id, &broker.host, broker.port);
     options.set_keep_alive(Duration::from_secs(15));
     if let Some((user, password)) = &broker.login {
