@@ -3,7 +3,7 @@
 use super::session::{self, Client};
 use crate::Estate;
 use axum::response::Response;
-use bo_web::{Ctx, Need, Result, Routes};
+use bo_web::{Ctx, Need, Result, Routes, Via, WebError};
 use std::sync::Arc;
 
 /// `/api/v1/live`.
@@ -17,6 +17,10 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
 
 async fn open(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let viewer = ctx.who()?;
+    // A browser sends its cookie with a WebSocket that another site's page opens, and that page could read it.
+    if viewer.via == Via::Session && !same_origin(ctx.header("origin"), ctx.header("host")) {
+        return Err(WebError::Forbidden("This connection was opened by a page of another site.".into()));
+    }
     let client = Client {
         check: Arc::new(ctx.checker()),
         author: ctx.author(),
@@ -24,4 +28,23 @@ async fn open(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         session: viewer.session.to_string(),
     };
     ctx.websocket(move |socket| session::run(estate, client, socket)).await
+}
+
+/// Whether an `Origin` is this site. Programs that are no browser send none, and carry no cookie by themselves.
+fn same_origin(origin: &str, host: &str) -> bool {
+    origin.is_empty() || origin.split_once("://").is_some_and(|(_, at)| !host.is_empty() && at.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_origin;
+
+    #[test]
+    fn another_sites_page_does_not_get_in() {
+        assert!(same_origin("https://console.example:8443", "console.example:8443"));
+        assert!(same_origin("", "console.example"));
+        assert!(!same_origin("https://evil.example", "console.example"));
+        assert!(!same_origin("null", "console.example"));
+        assert!(!same_origin("https://console.example.evil.example", "console.example"));
+    }
 }
