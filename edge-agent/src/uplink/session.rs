@@ -31,6 +31,8 @@ const SNAPSHOT: usize = 500;
 const RESEND_PAUSE: Duration = Duration::from_secs(1);
 /// Backfills waiting; the controller can ask again.
 const BACKFILLS: usize = 16;
+/// Messages kept while the greeting is not answered yet.
+const EARLY: usize = 32;
 /// How often overdue batches, fetches and backfills are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -48,6 +50,8 @@ pub(super) struct Session {
 
 /// Why the conversation ended.
 type End = Arc<str>;
+/// A message that came before the greeting was answered: kind and payload.
+type Early = (String, bytes::Bytes);
 
 impl Session {
     pub(super) fn new(
@@ -96,8 +100,8 @@ impl Session {
             Err(why) => return why,
         };
         let greeted = tokio::time::timeout(GREETING, self.greet(&mut connection)).await;
-        let window = match greeted {
-            Ok(Ok(window)) => window,
+        let (window, early) = match greeted {
+            Ok(Ok(greeted)) => greeted,
             Ok(Err(why)) => return why,
             Err(_) => return "the controller did not answer in time".into(),
         };
@@ -115,6 +119,11 @@ impl Session {
         let mut beat = tokio::time::interval(HEARTBEAT);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for (kind, payload) in early {
+            if let Err(end) = self.take(&kind, &payload, &mut talk).await {
+                return end;
+            }
+        }
         // Before the backlog, so that the console is right at once.
         let mut snapshot = parts((self.report.snapshot)());
         send_parts(&connection, &mut snapshot);
@@ -150,8 +159,9 @@ impl Session {
         }
     }
 
-    /// Hello and its answer: where the controller stands.
-    async fn greet(&mut self, connection: &mut Connection) -> Result<Window, End> {
+    /// Hello and its answer: where the controller stands. What it sends before that is kept for afterwards.
+    async fn greet(&mut self, connection: &mut Connection) -> Result<(Window, Vec<Early>), End> {
+        let mut early = Vec::new();
         loop {
             match connection.next().await {
                 Incoming::Ready => {
@@ -164,10 +174,13 @@ impl Session {
                     connection.send(&Up::Hello(hello));
                 }
                 Incoming::Message(kind, payload) if kind == "ack" => match Down::decode(&kind, &payload) {
-                    Ok(Down::Ack(ack)) if !ack.resend => return self.begin(ack).await,
+                    Ok(Down::Ack(ack)) if !ack.resend => return Ok((self.begin(ack).await?, early)),
                     _ => continue,
                 },
-                Incoming::Message(..) => {} // sent again by the controller once it has our hello
+                Incoming::Message(kind, payload) if early.len() < EARLY => early.push((kind, payload)),
+                Incoming::Message(kind, _) => {
+                    tracing::warn!(kind, "too much before the greeting was answered")
+                }
                 Incoming::Lost(why) => return Err(why),
             }
         }
