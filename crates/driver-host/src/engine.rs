@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmtime::component::Component;
-use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm};
 
 const MIB: usize = 1024 * 1024;
 
@@ -130,6 +130,12 @@ fn settings(instances: u32, pooled: bool) -> Config {
         .memory_may_move(false)
         .max_wasm_stack(256 * 1024)
         .async_stack_size(512 * 1024);
+    // An unoptimised build of this program compiles drivers slowly; it also runs them slowly anyway.
+    if cfg!(debug_assertions) {
+        config
+            .cranelift_opt_level(OptLevel::None)
+            .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+    }
     if pooled {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(instances)

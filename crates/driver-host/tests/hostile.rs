@@ -1,6 +1,8 @@
 //! Drivers that misbehave in every way there is. Each costs one device, with a reason a person can read, and its
 //! neighbour in the same process keeps working.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod common;
 
 use bo_driver_host::{CommandError, DeviceState, Error, Fault};

@@ -1,6 +1,8 @@
 //! Every component driver of `drivers/` passes its own transcripts. The components must have been built
 //! (`cargo xtask drivers`, or `cargo build --manifest-path drivers/Cargo.toml --release --target wasm32-wasip2`).
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod common;
 
 use bo_driver_host::transcript::{Transcript, replay};

@@ -1,5 +1,6 @@
 //! What the tests of this crate share: a host, a sink that remembers, and drivers written as WebAssembly text.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use bo_driver_host::{
     Device, DeviceConfig, DeviceState, Engine, EngineConfig, Error, Fault, Level, Links, Loaded, Package,
