@@ -137,7 +137,9 @@ impl Links {
                 }
                 Ok(Link::Mqtt(bo_link_mqtt::spawn(to, clock, shutdown)))
             }
-            LinkConfig::Http { .. } => Err("this kind of link is not served yet".into()),
+            LinkConfig::Http { .. } => bo_link_http::spawn(config, clock, shutdown)
+                .map(Link::Http)
+                .map_err(|error| error.to_string()),
         }
     }
 

@@ -137,7 +137,7 @@ fn start_edge(name: &str, edge: &Value, data: &Path, config: &str, addresses: &V
     std::fs::write(
         &file,
         format!(
-            "data = {home:?}\n\n[local_page]\nlisten = {local_page:?}\n\n[broker]\nlisten = {broker:?}\n"
+            "data = {home:?}\n\n[local_page]\nlisten = {local_page:?}\n\n[broker]\nlisten = {broker:?}\nanonymous = true\n"
         ),
     )?;
     let file_flag = format!("--config={}", file.display());

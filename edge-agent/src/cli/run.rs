@@ -26,7 +26,10 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
         let shutdown = Shutdown::new();
         let agent = Agent::start(config, Arc::new(SystemClock), shutdown.clone()).await?;
         crate::control::listen(&agent)?;
-        crate::local_page::serve(&agent).await?;
+        if let Err(error) = crate::local_page::serve(&agent).await {
+            // A building runs without its page; the command line still reaches the agent.
+            tracing::error!(error = %anyhow::Error::new(error).chain().map(ToString::to_string).collect::<Vec<_>>().join(": "), "there is no local page");
+        }
         match (desired, Identity::load(&agent.config().data)) {
             (Some(desired), identity) => {
                 let switched = agent.apply(desired).await?;
