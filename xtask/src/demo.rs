@@ -129,6 +129,7 @@ fn live(options: &Options, data: &Path, stop: &AtomicBool) -> Result<()> {
 }
 
 fn start_edge(name: &str, edge: &Value, data: &Path, config: &str, addresses: &Value) -> Result<Running> {
+    // The simulated devices have no credentials; the broker listens on loopback alone.
     let home = data.join(format!("edge-{name}"));
     std::fs::create_dir_all(&home)?;
     let file = home.join("edge.toml");
