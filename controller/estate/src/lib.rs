@@ -16,6 +16,7 @@ pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod maps;
+pub mod pages;
 pub mod registry;
 pub mod releases;
 mod state;
@@ -36,9 +37,10 @@ pub const MIGRATIONS: [Migration; 2] = [
     migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
 ];
 
-/// API of the estate.
+/// Pages and API of the estate.
 pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
-    vec![
+    let mut routes = pages::routes(estate);
+    routes.extend([
         zones::routes::routes(estate),
         systems::routes::routes(estate),
         devices::routes::routes(estate),
@@ -51,7 +53,8 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         releases::routes::routes(estate),
         fleet::routes::routes(estate),
         live::routes(estate),
-    ]
+    ]);
+    routes
 }
 
 /// JSON for a column or a message. Our own types always serialise.

@@ -18,7 +18,8 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const SPEC: ListSpec = ListSpec {
+/// What the list of devices offers.
+pub const SPEC: ListSpec = ListSpec {
     sorts: &["name", "address", "driver", "state"],
     sort: "name",
     desc: false,
@@ -103,7 +104,8 @@ pub fn line(estate: &Estate, registry: &Registry, entry: &DeviceEntry) -> Device
     }
 }
 
-async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+/// A page of devices the viewer may see.
+pub fn page_of_lines(estate: &Estate, ctx: &Ctx) -> Result<bo_web::Paged<DeviceLine>> {
     let (list, workspace, registry) = (ctx.list(&SPEC)?, ctx.workspace()?, estate.registry());
     let below = match list.filter("zone") {
         Some(zone) => Some(
@@ -121,10 +123,10 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
                 && is("edge", &|| entry.edge.to_string())
                 && is("driver", &|| device.driver.clone())
                 && below.as_ref().is_none_or(|below| below.contains(&entry.zone));
-            if !wanted || !may(&ctx, tx, Kind::DEVICE, device.id, Level::View)? {
+            if !wanted || !may(ctx, tx, Kind::DEVICE, device.id, Level::View)? {
                 continue;
             }
-            let line = line(&estate, &registry, entry);
+            let line = line(estate, &registry, entry);
             if list.filter("state").is_none_or(|state| state == line.health.state) {
                 rows.push(line);
             }
@@ -132,7 +134,7 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         Ok::<_, WebError>(rows)
     })?;
     let sort = list.sort;
-    let paged = page(&ctx, &list, rows, |line| {
+    Ok(page(ctx, &list, rows, |line| {
         let by = match sort {
             "address" => line.address.to_lowercase(),
             "driver" => line.driver.clone(),
@@ -140,20 +142,29 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
             _ => line.name.to_lowercase(),
         };
         (format!("{by}\u{1}{}", line.system.name), line.id.to_string())
+    }))
+}
+
+/// A page of devices as CSV.
+pub fn csv(page: bo_web::Paged<DeviceLine>) -> Result<Response> {
+    let header = ["system", "address", "name", "driver", "state", "why"];
+    let rows = page.items.into_iter().map(|line| {
+        vec![
+            line.system.name,
+            line.address,
+            line.name,
+            line.driver,
+            line.health.state.into(),
+            line.health.why,
+        ]
     });
-    if list.format == "csv" {
-        let header = ["system", "address", "name", "driver", "state", "why"];
-        let rows = paged.items.into_iter().map(|line| {
-            vec![
-                line.system.name,
-                line.address,
-                line.name,
-                line.driver,
-                line.health.state.into(),
-                line.health.why,
-            ]
-        });
-        return reply::csv("devices", &header, rows);
+    reply::csv("devices", &header, rows)
+}
+
+async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let paged = page_of_lines(&estate, &ctx)?;
+    if ctx.query_value("format") == "csv" {
+        return csv(paged);
     }
     Ok(reply::json(&paged))
 }

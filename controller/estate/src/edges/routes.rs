@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
 
-const SPEC: ListSpec =
+/// What the list of gateways offers.
+pub const SPEC: ListSpec =
     ListSpec { sorts: &["name", "state"], sort: "name", desc: false, filters: &["zone", "state"] };
 
 /// An edge in lists.

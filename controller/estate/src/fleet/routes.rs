@@ -100,19 +100,29 @@ async fn gaps(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     Ok(reply::json(&gap_page(&ctx)?))
 }
 
-#[derive(Serialize)]
-struct Hit {
-    title: String,
-    href: String,
-    kind: &'static str,
-    about: String,
+/// Something a search found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hit {
+    /// Its name.
+    pub title: String,
+    /// Its page.
+    pub href: String,
+    /// What it is.
+    pub kind: &'static str,
+    /// Where it is.
+    pub about: String,
 }
 
 async fn search(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    Ok(reply::json(&json!({ "items": hits(&estate, &ctx, &ctx.query_value("q"))? })))
+}
+
+/// What has these words in its name and the viewer may see; what begins with them first.
+pub fn hits(estate: &Estate, ctx: &Ctx, words: &str) -> Result<Vec<Hit>> {
     let (workspace, registry) = (ctx.workspace()?, estate.registry());
-    let wanted = ctx.query_value("q").trim().to_lowercase();
+    let wanted = words.trim().to_lowercase();
     if wanted.is_empty() {
-        return Ok(reply::json(&json!({ "items": [] })));
+        return Ok(Vec::new());
     }
     let has = |texts: &[&str]| texts.iter().any(|text| text.to_lowercase().contains(&wanted));
     let mut found: Vec<(Kind, String, Hit)> = Vec::new();
@@ -145,21 +155,20 @@ async fn search(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     for trigger in
         registry.triggers.values().filter(|trigger| trigger.workspace == workspace && has(&[&trigger.name]))
     {
-        let title = crate::triggers::routes::line(&estate, trigger).title;
+        let title = crate::triggers::routes::line(estate, trigger).title;
         add(Kind::TRIGGER, trigger.id.to_string(), &title, system(&registry, trigger.system).name);
     }
     // What begins with the words comes first.
     found.sort_by_cached_key(|(_, _, hit)| {
         (!hit.title.to_lowercase().starts_with(&wanted), hit.title.to_lowercase(), hit.about.clone())
     });
-    let items = ctx.read(|tx| {
+    ctx.read(|tx| {
         let mut items = Vec::new();
         for (kind, id, hit) in found {
-            if items.len() < HITS && may(&ctx, tx, kind, &id, Level::See)? {
+            if items.len() < HITS && may(ctx, tx, kind, &id, Level::See)? {
                 items.push(hit);
             }
         }
         Ok::<_, WebError>(items)
-    })?;
-    Ok(reply::json(&json!({ "items": items })))
+    })
 }

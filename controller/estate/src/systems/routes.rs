@@ -14,7 +14,8 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-const SPEC: ListSpec =
+/// What the list of systems offers.
+pub const SPEC: ListSpec =
     ListSpec { sorts: &["name", "zone"], sort: "name", desc: false, filters: &["zone", "edge", "tag"] };
 
 /// A system in lists.
@@ -82,7 +83,8 @@ pub fn system_line(estate: &Estate, system: &System) -> SystemLine {
     }
 }
 
-async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+/// A page of systems the viewer may see.
+pub fn page_of_lines(estate: &Estate, ctx: &Ctx) -> Result<bo_web::Paged<SystemLine>> {
     let (list, workspace, registry) = (ctx.list(&SPEC)?, ctx.workspace()?, estate.registry());
     let below: Option<HashSet<SystemId>> = match list.filter("zone") {
         Some(zone) => {
@@ -99,19 +101,23 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
                 && below.as_ref().is_none_or(|below| below.contains(&system.id))
                 && list.filter("edge").is_none_or(|edge| system.edge.to_string() == edge)
                 && list.filter("tag").is_none_or(|tag| system.tags.iter().any(|held| held == tag));
-            if wanted && may(&ctx, tx, Kind::SYSTEM, system.id, Level::View)? {
+            if wanted && may(ctx, tx, Kind::SYSTEM, system.id, Level::View)? {
                 rows.push(system.clone());
             }
         }
         Ok::<_, WebError>(rows)
     })?;
     let by_zone = list.sort == "zone";
-    let paged = page(&ctx, &list, rows, |system| {
+    let paged = page(ctx, &list, rows, |system| {
         let place = if by_zone { zone(&registry, system.zone).name } else { String::new() };
         (format!("{place}\u{1}{}", system.name.to_lowercase()), system.id.to_string())
     });
-    let items = paged.items.iter().map(|system| system_line(&estate, system)).collect();
-    Ok(reply::json(&bo_web::Paged { items, next: paged.next }))
+    let items = paged.items.iter().map(|system| system_line(estate, system)).collect();
+    Ok(bo_web::Paged { items, next: paged.next })
+}
+
+async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    Ok(reply::json(&page_of_lines(&estate, &ctx)?))
 }
 
 async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

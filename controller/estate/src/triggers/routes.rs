@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::json;
 use std::sync::Arc;
 
-const SPEC: ListSpec =
+/// What the list of triggers offers.
+pub const SPEC: ListSpec =
     ListSpec { sorts: &["name", "system"], sort: "name", desc: false, filters: &["system", "name"] };
 
 /// A trigger instance in lists.

@@ -1,5 +1,6 @@
-// `<bo-chart src="/api/v1/…/history?…" unit="W" title="AC power">`: a line chart of one point with gaps where
-// nothing was known. Loaded as it scrolls into view; the range buttons reload it.
+// `<bo-chart src="/api/v1/…/history/…" unit="W" title="AC power">`: a line chart of one point with gaps where nothing was
+// known, or of the sum of several (`src` with spaces between, `sum`). Loaded as it scrolls into view; the range buttons
+// reload it; `compact` is lower and has fewer of them.
 import uPlot from "uplot";
 
 interface Row {
@@ -25,6 +26,18 @@ function token(name: string): string {
   const colour = getComputedStyle(probe).color;
   probe.remove();
   return colour;
+}
+
+/** Rows of several points as one: what is known of each at the same time, added up. */
+function sum(series: Row[][]): Row[] {
+  if (series.length === 1) return series[0] ?? [];
+  const at = new Map<number, Row>();
+  for (const row of series.flat()) {
+    const held = at.get(row.at);
+    if (!held) at.set(row.at, { at: row.at, avg: row.avg });
+    else if (row.avg !== null) held.avg = (held.avg ?? 0) + row.avg;
+  }
+  return [...at.values()].sort((a, b) => a.at - b.at);
 }
 
 class Chart extends HTMLElement {
@@ -54,7 +67,7 @@ class Chart extends HTMLElement {
     bar.className = "row";
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Time range");
-    for (const [label, span] of RANGES) {
+    for (const [label, span] of this.hasAttribute("compact") ? RANGES.slice(0, 3) : RANGES) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "btn btn--small btn--quiet";
@@ -71,16 +84,11 @@ class Chart extends HTMLElement {
   }
 
   private async load(): Promise<void> {
-    const source = new URL(this.getAttribute("src") ?? "", location.href);
     const to = Date.now();
-    source.searchParams.set("from", String((to - this.span) * 1000));
-    source.searchParams.set("to", String(to * 1000));
-    source.searchParams.set("points", "600");
     let rows: Row[];
     try {
-      const reply = await fetch(source, { headers: { accept: "application/json" } });
-      if (!reply.ok) throw new Error(`the controller answered ${reply.status}`);
-      rows = ((await reply.json()) as { items: Row[] }).items;
+      const sources = (this.getAttribute("src") ?? "").split(" ");
+      rows = sum(await Promise.all(sources.map((source) => this.ask(source, to))));
     } catch (error) {
       this.say(`The history could not be loaded: ${error instanceof Error ? error.message : "no connection"}.`);
       return;
@@ -90,6 +98,20 @@ class Chart extends HTMLElement {
       return;
     }
     this.draw(rows, to);
+  }
+
+  private async ask(path: string, to: number): Promise<Row[]> {
+    const source = new URL(path, location.href);
+    source.searchParams.set("from", String((to - this.span) * 1000));
+    source.searchParams.set("to", String(to * 1000));
+    source.searchParams.set("points", this.hasAttribute("sum") ? "150" : "600");
+    const reply = await fetch(source, { headers: { accept: "application/json" } });
+    if (!reply.ok) throw new Error(`the controller answered ${reply.status}`);
+    return ((await reply.json()) as { items: Row[] }).items;
+  }
+
+  private height(): number {
+    return this.hasAttribute("compact") ? 170 : 260;
   }
 
   private say(text: string): void {
@@ -119,7 +141,7 @@ class Chart extends HTMLElement {
     this.plot = new uPlot(
       {
         width: this.clientWidth,
-        height: 260,
+        height: this.height(),
         scales: { x: { min: (to - this.span) / 1000, max: to / 1000 } },
         axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (unit ? `${tick} ${unit}` : `${tick}`)) }],
         series: [
@@ -136,7 +158,7 @@ class Chart extends HTMLElement {
   }
 
   private resize(): void {
-    if (this.plot && this.clientWidth > 0) this.plot.setSize({ width: this.clientWidth, height: 260 });
+    if (this.plot && this.clientWidth > 0) this.plot.setSize({ width: this.clientWidth, height: this.height() });
   }
 }
 

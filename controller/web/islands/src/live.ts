@@ -1,8 +1,15 @@
 // Live values: any element with `data-live="<device id>/<status>"` follows that status variable. The server has
-// rendered the value already; this keeps it true: text, quality class, reason as title, and the age beside it
-// (`<time data-live-age="<device id>/<status>">`).
+// rendered the value already; this keeps it true: text, quality, age, the pressed button of a choice, lines of a log.
 import { type Change, type LiveValue, subscribe } from "./socket";
 import { ago } from "./when";
+
+const ATTRIBUTES = ["live", "live-age", "live-quality", "live-choice"] as const;
+type Kind = (typeof ATTRIBUTES)[number];
+
+/** Elements that follow a value, by its key. */
+const followers = new Map<string, { kind: Kind; element: HTMLElement }[]>();
+let devices = new Set<string>();
+let stop: (() => void) | null = null;
 
 /** `good`, `uncertain` or `bad`, and why. Quality is `"good"` or `{"bad": "timeout"}` on the wire. */
 export function quality(value: LiveValue["value"]): { word: string; why: string } {
@@ -13,41 +20,84 @@ export function quality(value: LiveValue["value"]): { word: string; why: string 
   return { word, why: why.replaceAll("-", " ") };
 }
 
-function show(element: HTMLElement, live: LiveValue): void {
+const TONES: Record<string, string> = { good: "good", uncertain: "warn", bad: "bad" };
+
+function show(kind: Kind, element: HTMLElement, live: LiveValue): void {
   const { word, why } = quality(live.value);
-  const changed = element.textContent !== live.shown;
-  element.textContent = live.shown;
-  element.classList.toggle("value--uncertain", word === "uncertain");
-  element.classList.toggle("value--bad", word === "bad");
-  element.title = why ? `${word}: ${why}` : "";
-  element.dataset["quality"] = word;
-  if (changed) {
-    element.classList.remove("value--changed");
-    void element.offsetWidth;
-    element.classList.add("value--changed");
+  if (kind === "live-age") {
+    const time = element as HTMLTimeElement;
+    time.dateTime = new Date(live.value.observed_at / 1000).toISOString();
+    time.textContent = ago(live.value.observed_at / 1000);
+  } else if (kind === "live-quality") {
+    element.className = `badge badge--${TONES[word] ?? "bad"}`;
+    element.textContent = why ? `${word}: ${why}` : word;
+  } else if (kind === "live-choice") {
+    element.setAttribute("aria-pressed", String(String(live.value.data) === (element as HTMLButtonElement).value));
+  } else {
+    const changed = element.textContent !== live.shown && element.textContent !== "–";
+    element.textContent = live.shown;
+    element.classList.remove("value--none");
+    element.classList.toggle("value--uncertain", word === "uncertain");
+    element.classList.toggle("value--bad", word === "bad");
+    if (why) element.title = `${word}: ${why}`;
+    else if (element.title.startsWith("bad: ") || element.title.startsWith("uncertain: ")) element.removeAttribute("title");
+    if (changed) {
+      element.classList.remove("value--changed");
+      void element.offsetWidth;
+      element.classList.add("value--changed");
+    }
   }
 }
 
-function apply(scope: ParentNode, change: Change): void {
+function hear(change: Change): void {
   for (const live of change.values ?? []) {
-    const key = CSS.escape(`${live.device}/${live.name}`);
-    for (const element of scope.querySelectorAll<HTMLElement>(`[data-live="${key}"]`)) show(element, live);
-    for (const time of scope.querySelectorAll<HTMLTimeElement>(`[data-live-age="${key}"]`)) {
-      time.dateTime = new Date(live.value.observed_at / 1000).toISOString();
-      time.textContent = ago(live.value.observed_at / 1000);
-    }
+    for (const { kind, element } of followers.get(`${live.device}/${live.name}`) ?? []) show(kind, element, live);
   }
   document.dispatchEvent(new CustomEvent("bo-live", { detail: change }));
 }
 
-/** Devices named on the page, one subscription for all of them. */
-function start(): void {
-  const devices = new Set<string>();
-  for (const element of document.querySelectorAll<HTMLElement>("[data-live]")) {
-    const device = element.dataset["live"]?.split("/")[0];
-    if (device) devices.add(device);
+/** Finds what is to be followed on the page as it is now; call it when a piece of the page was replaced. */
+export function adopt(): void {
+  followers.clear();
+  const wanted = new Set<string>();
+  for (const kind of ATTRIBUTES) {
+    for (const element of document.querySelectorAll<HTMLElement>(`[data-${kind}]`)) {
+      const key = element.getAttribute(`data-${kind}`) ?? "";
+      const list = followers.get(key) ?? [];
+      list.push({ kind, element });
+      followers.set(key, list);
+      const device = key.split("/")[0];
+      if (device) wanted.add(device);
+    }
   }
-  if (devices.size > 0) subscribe({ devices: [...devices] }, (change) => apply(document, change));
+  const same = wanted.size === devices.size && [...wanted].every((device) => devices.has(device));
+  if (same) return;
+  stop?.();
+  devices = wanted;
+  stop = wanted.size > 0 ? subscribe({ devices: [...wanted].slice(0, 2000) }, hear) : null;
 }
 
-start();
+function followLog(log: HTMLElement): void {
+  const exact = new Intl.DateTimeFormat(document.documentElement.lang || "en", { dateStyle: "medium", timeStyle: "medium" });
+  let first = true;
+  subscribe({ log: log.dataset["log"] }, (change) => {
+    if (first) log.replaceChildren();
+    first = false;
+    for (const line of change.log ?? []) {
+      const row = document.createElement("div");
+      row.className = `log__line log__line--${line.level}`;
+      for (const text of [exact.format(line.at / 1000), line.level, line.text]) {
+        const cell = document.createElement("span");
+        cell.textContent = text;
+        row.append(cell);
+      }
+      log.append(row);
+    }
+    while (log.childElementCount > 500) log.firstElementChild?.remove();
+    if (log.childElementCount === 0) log.textContent = "Nothing was written since the controller started.";
+    log.scrollTop = log.scrollHeight;
+  });
+}
+
+adopt();
+for (const log of document.querySelectorAll<HTMLElement>("[data-log]")) followLog(log);

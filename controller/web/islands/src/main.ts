@@ -4,5 +4,7 @@ import "./when";
 import "./confirm";
 import "./palette";
 import "./live";
+import "./fresh";
+import "./commands";
 import "./chart";
 import "./map";

@@ -29,6 +29,7 @@ function open(): void {
   input.type = "search";
   input.placeholder = "Search zones, systems, devices, people, pages …";
   input.setAttribute("role", "combobox");
+  input.setAttribute("aria-label", "Search");
   input.setAttribute("aria-controls", "palette-hits");
   input.setAttribute("aria-expanded", "true");
   const list = document.createElement("ul");

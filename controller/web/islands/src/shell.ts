@@ -1,44 +1,22 @@
-// Navigation drawer, theme, menus that close, flash messages that announce themselves.
-
-const root = document.documentElement;
-
-type Theme = "auto" | "light" | "dark";
-
-function applyTheme(theme: Theme): void {
-  if (theme === "auto") delete root.dataset["theme"];
-  else root.dataset["theme"] = theme;
-}
-
-function storedTheme(): Theme {
-  const stored = localStorage.getItem("theme");
-  return stored === "light" || stored === "dark" ? stored : "auto";
-}
-
-applyTheme(storedTheme());
+// Navigation drawer, menus that close, messages that announce themselves, small conveniences of forms.
 
 document.addEventListener("click", (event) => {
   const target = event.target as Element;
-  const themeButton = target.closest("[data-theme-toggle]");
-  if (themeButton) {
-    const order: Theme[] = ["auto", "light", "dark"];
-    const next = order[(order.indexOf(storedTheme()) + 1) % order.length] ?? "auto";
-    localStorage.setItem("theme", next);
-    applyTheme(next);
-    toast(`Theme: ${next === "auto" ? "as the system" : next}`);
-  }
+  const toggle = target.closest<HTMLElement>("[data-nav-toggle]");
   const drawer = document.getElementById("nav");
   if (drawer) {
-    const open = target.closest("[data-nav-toggle]") !== null;
-    const inside = target.closest("#nav") !== null;
-    if (open || (!inside && drawer.classList.contains("nav--open"))) {
-      const isOpen = drawer.classList.toggle("nav--open", open && !drawer.classList.contains("nav--open"));
-      document.querySelector("[data-nav-toggle]")?.setAttribute("aria-expanded", String(isOpen));
-      if (isOpen) drawer.querySelector<HTMLElement>("a")?.focus();
+    const open = toggle !== null && !drawer.classList.contains("nav--open");
+    if (toggle || !target.closest("#nav")) {
+      drawer.classList.toggle("nav--open", open);
+      document.querySelector("[data-nav-toggle]")?.setAttribute("aria-expanded", String(open));
+      if (open) drawer.querySelector<HTMLElement>("a")?.focus();
     }
   }
   for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
     if (!menu.contains(target)) menu.open = false;
   }
+  const copy = target.closest<HTMLElement>("[data-copy]");
+  if (copy) void navigator.clipboard.writeText(copy.dataset["copy"] ?? "").then(() => toast("Copied."));
 });
 
 document.addEventListener("keydown", (event) => {
@@ -50,15 +28,16 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A choice that needs no button.
+document.addEventListener("change", (event) => {
+  const field = event.target as HTMLElement;
+  if (field.matches("[data-submit]")) (field as HTMLSelectElement).form?.requestSubmit();
+});
+
 /** Says something briefly, to eyes and to screen readers. */
 export function toast(text: string, bad = false): void {
-  let box = document.querySelector<HTMLElement>(".toasts");
-  if (!box) {
-    box = document.createElement("div");
-    box.className = "toasts";
-    box.setAttribute("role", "status");
-    document.body.append(box);
-  }
+  const box = document.getElementById("toasts") ?? document.body.appendChild(document.createElement("div"));
+  box.className = "toasts";
   const note = document.createElement("div");
   note.className = bad ? "toast toast--bad" : "toast";
   note.textContent = text;
@@ -66,7 +45,5 @@ export function toast(text: string, bad = false): void {
   setTimeout(() => note.remove(), bad ? 12_000 : 5_000);
 }
 
-/** The token every request that changes something carries. */
-export function csrf(): string {
-  return document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
-}
+// What the server had to say is read, then goes away by itself.
+for (const note of document.querySelectorAll("#toasts .toast")) setTimeout(() => note.remove(), 8_000);

@@ -12,7 +12,7 @@ export interface Change {
   subscription: number;
   token?: string;
   values?: LiveValue[];
-  alarms?: { id: string; active: boolean; acknowledged: boolean; severity: string; text: string }[];
+  alarms?: { id: string; active: boolean; acknowledged: boolean; severity: string; text: string; device?: string | null; system?: string | null }[];
   log?: { at: number; level: string; text: string }[];
   steps?: { stage: string; at: number; [more: string]: unknown }[];
   final?: boolean;
@@ -117,15 +117,4 @@ export function subscribe(to: Target, heard: (change: Change) => void): () => vo
       void request({ do: "unsubscribe", subscription: number });
     }
   };
-}
-
-/** Sends a command; its id, or why it was not taken. */
-export async function command(
-  device: string,
-  name: string,
-  params: Record<string, unknown>,
-): Promise<{ id: string } | { refused: string }> {
-  const answer = await request({ do: "command", device, command: name, params });
-  const id = answer.ok?.["command"];
-  return typeof id === "string" ? { id } : { refused: answer.error?.message ?? "The controller gave no answer." };
 }

@@ -1,25 +1,28 @@
-// `<time datetime>` with data-age shows how long ago it was and keeps counting; the exact instant is its title.
+// `<time datetime data-age>` shows how long ago it was and keeps counting; `<time data-exact>` shows the instant in the
+// reader's own time. The server has written both already, in UTC.
 
-const format = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto", style: "short" });
 const exact = new Intl.DateTimeFormat(document.documentElement.lang || "en", { dateStyle: "medium", timeStyle: "medium" });
 
-/** `12 sec. ago`, `yesterday`, `in 3 hr.` */
+/** `12 s ago`, `3 min ago`, `in 2 h`: the same words as the server's. */
 export function ago(instant: number, now = Date.now()): string {
-  const seconds = Math.round((instant - now) / 1000);
-  const size = Math.abs(seconds);
-  if (size < 5) return "now";
-  if (size < 100) return format.format(seconds, "second");
-  if (size < 5400) return format.format(Math.round(seconds / 60), "minute");
-  if (size < 129_600) return format.format(Math.round(seconds / 3600), "hour");
-  return format.format(Math.round(seconds / 86_400), "day");
+  const seconds = Math.floor(Math.abs(now - instant) / 1000);
+  if (seconds < 5) return "now";
+  let text: string;
+  if (seconds < 60) text = `${seconds} s`;
+  else if (seconds < 3600) text = `${Math.floor(seconds / 60)} min`;
+  else if (seconds < 86_400) text = `${Math.floor(seconds / 3600)} h`;
+  else if (seconds < 1_209_600) text = `${Math.floor(seconds / 86_400)} d`;
+  else return new Date(instant).toISOString().slice(0, 10);
+  return instant > now ? `in ${text}` : `${text} ago`;
 }
 
-/** Brings all ages on the page up to date. */
+/** Brings all times below `scope` up to date. */
 export function refresh(scope: ParentNode = document): void {
   for (const time of scope.querySelectorAll<HTMLTimeElement>("time[data-age]")) {
     const instant = Date.parse(time.dateTime);
     if (Number.isNaN(instant)) continue;
-    time.textContent = ago(instant);
+    const text = ago(instant);
+    if (time.textContent !== text) time.textContent = text;
     time.title = exact.format(instant);
   }
   for (const time of scope.querySelectorAll<HTMLTimeElement>("time[data-exact]")) {
@@ -29,4 +32,4 @@ export function refresh(scope: ParentNode = document): void {
 }
 
 refresh();
-setInterval(refresh, 5_000);
+setInterval(() => refresh(), 1_000);

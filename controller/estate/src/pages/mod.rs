@@ -1,0 +1,43 @@
+//! The console's pages of the estate: a file per noun, over the same queries and actions as the API. Pages are
+//! complete without script; what must be live carries `data-…` attributes that `controller/web/islands` follows.
+
+mod alarms;
+mod audit;
+mod commands;
+mod controls;
+mod devices;
+mod drivers;
+mod edges;
+mod history;
+mod map;
+mod overview;
+mod parts;
+mod search;
+mod settings;
+mod systems;
+mod tally;
+mod trigger_words;
+mod triggers;
+mod zones;
+
+use crate::Estate;
+use bo_web::Routes;
+use std::sync::Arc;
+
+/// All pages of the estate.
+pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
+    vec![
+        overview::routes(estate),
+        zones::routes(estate),
+        systems::routes(estate),
+        devices::routes(estate),
+        history::routes(estate),
+        commands::routes(estate),
+        alarms::routes(estate),
+        triggers::routes(estate),
+        drivers::routes(estate),
+        edges::routes(estate),
+        audit::routes(),
+        search::routes(estate),
+    ]
+}
