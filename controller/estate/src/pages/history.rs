@@ -48,7 +48,8 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                 .get(&entry.device.system)
                 .map(|system| system.name.clone())
                 .unwrap_or_default();
-            let drawn = devices::drawn_points(&registry, device).into_iter().find(|(key, ..)| key == name);
+            let drawn =
+                devices::card::drawn_points(&registry, device).into_iter().find(|(key, ..)| key == name);
             if let Some((key, title, unit)) = drawn {
                 chosen.push(Chosen {
                     device,
@@ -65,7 +66,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                     .get(&entry.device.system)
                     .map(|system| system.name.clone())
                     .unwrap_or_default();
-                for (name, title, _) in devices::drawn_points(&registry, entry.device.id) {
+                for (name, title, _) in devices::card::drawn_points(&registry, entry.device.id) {
                     let text = format!("{system} {} {title}", entry.device.name).to_lowercase();
                     if wanted.split_whitespace().all(|word| text.contains(word))
                         && may(&ctx, tx, Kind::DEVICE, entry.device.id, Level::View)?
