@@ -37,7 +37,8 @@ pub struct HandlerError(pub String);
 /// is acknowledged the edge forgets.
 pub trait Handler: Send + Sync + 'static {
     /// Asked after the TLS handshake, before the first packet: is this certificate's edge known, and is neither it
-    /// nor this certificate (hex serial number) revoked?
+    /// nor this certificate (hex serial number) revoked? `serial` is empty when an external broker has verified the
+    /// certificate; then only the edge is asked about.
     fn admit(&self, edge: EdgeId, serial: &str) -> impl Future<Output = Admission> + Send;
 
     /// The edge connected or went away. Presence itself comes from heartbeats.

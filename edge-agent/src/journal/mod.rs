@@ -84,6 +84,7 @@ struct Inner {
 }
 
 /// What the writer's thread is asked to do.
+#[allow(clippy::large_enum_variant, reason = "nearly every ask is an append; a box for each would cost more")]
 pub(crate) enum Ask {
     Append(Entry),
     Acknowledge(Vec<Cursor>),

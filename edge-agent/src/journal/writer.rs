@@ -161,8 +161,7 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            let group = asks.drain(..).collect::<Vec<_>>();
-            self.work(group, &mut closing);
+            self.work(&mut asks, &mut closing);
         }
         self.commit();
         if let Ok(bytes) = self.store.keep_bound(&self.limits, self.clock.now()) {
@@ -173,8 +172,8 @@ impl Writer {
         closing
     }
 
-    fn work(&mut self, asks: Vec<Ask>, closing: &mut Option<oneshot::Sender<()>>) {
-        for ask in asks {
+    fn work(&mut self, asks: &mut Vec<Ask>, closing: &mut Option<oneshot::Sender<()>>) {
+        for ask in asks.drain(..) {
             match ask {
                 Ask::Append(entry) => self.hold(entry),
                 Ask::Acknowledge(cursors) => {

@@ -4,6 +4,7 @@
 //! class in order of importance, and starts over with back-off for as long as it takes. What comes down is handed to the agent
 //! as [`UplinkEvent`]s; nonsense is logged and ignored.
 
+mod batch;
 mod connection;
 mod fetch;
 mod renewal;
