@@ -1,5 +1,6 @@
 //! Sentences about who may do what, as people say them, and what the graph makes of them. Each names where the
 //! sentence comes from; `need` is the level the thing asks for.
+#![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
 use bo_db::testing::TestDb;
 use bo_identity::relation::{Containment, Validity, contain, grant, join};

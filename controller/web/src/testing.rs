@@ -145,7 +145,7 @@ impl Client {
             }
         }
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some(csrf) = between(&text, "<meta name=\"csrf\" content=\"", "\"") {
+        if let Some(csrf) = between(&text, "<meta name=\"csrf-token\" content=\"", "\"") {
             self.csrf = csrf.to_owned();
         }
         Answer { status: parts.status, headers: parts.headers, text }

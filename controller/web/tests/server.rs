@@ -1,4 +1,5 @@
 //! The server on real sockets: plain and TLS, upgrades, an orderly end.
+#![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
 use bo_db::testing::TestDb;
 use bo_model::{AccountId, IdGen, Level, ManualClock, SessionId, Time, WorkspaceId};

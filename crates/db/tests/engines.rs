@@ -1,4 +1,5 @@
 //! What the database promises, on every engine that is there.
+#![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
 use bo_db::testing::TestDb;
 use bo_db::{DbError, Event, Migration, params};

@@ -70,7 +70,7 @@ fn page(ctx: &Ctx, passwords: &Input, token: &Input, fresh: Option<&str>) -> Res
     let body = html! {
         @if let Some(secret) = fresh { (fresh_token(secret)) }
         div.grid.grid--wide {
-            section.card.stack {
+            section.card {
                 div.card__head { h2 { "Who I am" } }
                 (parts::facts(&[
                     ("Name", html! { (viewer.name) }),
@@ -79,7 +79,7 @@ fn page(ctx: &Ctx, passwords: &Input, token: &Input, fresh: Option<&str>) -> Res
                 ]))
                 @if mine.spaces.len() > 1 { (switcher(ctx, &mine.spaces, viewer.workspace)) }
             }
-            section.card.stack {
+            section.card {
                 div.card__head { h2 { "Password" } }
                 form.form action="/account/password" method="post" {
                     (ctx.csrf()) (form::problems(passwords))

@@ -116,6 +116,9 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
         }
         Ok((group, group::members(tx, id)?, grants, owned))
     })?;
+    let may_rename = owned.contains(&"users");
+    let stored = Input::filled([("name", group.name.as_str()), ("about", &group.about)]);
+    let named = if input.has("name") { input } else { &stored };
     let granted =
         |object: &Object| grants.iter().find(|row| row.object == *object).map_or(Level::None, |row| row.cap);
     let areas: Vec<_> =
@@ -125,7 +128,7 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
         div.stack {
             (form::problems(input))
             div.split {
-                section.card.stack {
+                section.card {
                     div.card__head { h2 { "What it gives" } }
                     form.form action={ "/groups/" (id) "/areas" } method="post" {
                         (ctx.csrf())
@@ -138,11 +141,24 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                         ul { @for row in others { li { code { (row.object) } ": " (row.cap.word()) } } }
                     }
                 }
-                section.card.stack {
-                    div.card__head { h2 { "People" } }
-                    @if group.builtin == "everyone" { p { "Everybody, signed in or not. What you give here is public." } }
-                    @else if members.is_empty() { p.muted { "Nobody yet. Open a user to put them in." } }
-                    @else { ul { @for (id, name) in &members { li { a href={ "/users/" (id) } { (name) } } } } }
+                div.stack {
+                    section.card {
+                        div.card__head { h2 { "People" } }
+                        @if group.builtin == "everyone" { p { "Everybody, signed in or not. What you give here is public." } }
+                        @else if members.is_empty() { p.muted { "Nobody yet. Open a user to put them in." } }
+                        @else { ul { @for (id, name) in &members { li { a href={ "/users/" (id) } { (name) } } } } }
+                    }
+                    @if may_rename {
+                        section.card {
+                            div.card__head { h2 { "Name" } }
+                            form.form action={ "/groups/" (id) } method="post" {
+                                (ctx.csrf())
+                                (form::text("name", "Name", "", "text", true, named))
+                                (form::text("about", "What it is for", "", "text", false, named))
+                                div.form__actions { button.btn type="submit" { "Save" } }
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -216,8 +232,16 @@ fn answer(ctx: &Ctx, outcome: Result<()>, message: &str) -> Result<Response> {
 
 async fn update(ctx: Ctx) -> Result<Response> {
     let (input, id, workspace): (Input, GroupId, _) = (ctx.form()?, ctx.param("id")?, ctx.workspace()?);
-    ctx.write(move |tx| group::update(tx, workspace, id, input.text("name"), input.text("about"))).await?;
-    Ok(ctx.redirect(format!("/groups/{id}")).flash("Saved.").into_response())
+    let typed = input.clone();
+    let outcome =
+        ctx.write(move |tx| group::update(tx, workspace, id, typed.text("name"), typed.text("about"))).await;
+    match outcome.map_err(WebError::from) {
+        Ok(()) => Ok(ctx.redirect(format!("/groups/{id}")).flash("Saved.").into_response()),
+        Err(error) => {
+            let input = input.with_errors(fields(error)?);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, group_page(&ctx, &input)?).into_response())
+        }
+    }
 }
 
 async fn drop_group(ctx: &Ctx) -> Result<()> {

@@ -49,24 +49,26 @@ struct Answer {
 /// Subjects must be of this workspace; of objects one must see at least that they exist.
 fn ask(ctx: &Ctx, tx: &mut Tx, subject: &Object, object: &Object) -> Result<Answer> {
     let (workspace, now) = (ctx.workspace()?, ctx.now());
-    subject_name(tx, workspace, subject)?
-        .ok_or_else(|| WebError::field("subject", "is not a user or group here"))?;
+    if !matches!(subject.kind(), "everyone" | "account" | "group") || name(tx, workspace, subject)?.is_none()
+    {
+        return Err(WebError::field("subject", "is not a user or group here"));
+    }
     if ctx.level(tx, object)? < Level::See {
         return Err(WebError::field("object", "is not known, or you may not see it"));
     }
     let level = level::level(tx, subject, object, now)?;
     let mut steps = Vec::new();
     for step in level::why(tx, subject, object, now)? {
-        let from = subject_name(tx, workspace, &step.relation.subject)?
-            .unwrap_or_else(|| step.relation.subject.to_string());
-        let to = subject_name(tx, workspace, &step.relation.object)?
-            .unwrap_or_else(|| step.relation.object.to_string());
+        let from =
+            name(tx, workspace, &step.relation.subject)?.unwrap_or_else(|| step.relation.subject.to_string());
+        let to =
+            name(tx, workspace, &step.relation.object)?.unwrap_or_else(|| step.relation.object.to_string());
         steps.push((from, to, step));
     }
     Ok(Answer { level, steps })
 }
 
-fn subject_name(
+fn name(
     tx: &mut Tx,
     workspace: WorkspaceId,
     subject: &Object,
@@ -81,6 +83,12 @@ fn subject_name(
             Ok(id) => group::find(tx, workspace, id)?.map(|group| format!("group {}", group.name)),
             Err(_) => None,
         },
+        "area" => {
+            let area =
+                crate::workspace::AREAS.iter().find(|area| Object::area(workspace, area.name) == *subject);
+            area.map(|area| format!("the area {}", area.title))
+        }
+        "workspace" => Some("the workspace".into()),
         _ => None,
     })
 }

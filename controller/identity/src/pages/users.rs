@@ -7,7 +7,7 @@ use crate::group::{self, Group};
 use crate::{delegate, session};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bo_model::{AccountId, GroupId, Level};
+use bo_model::{AccountId, GroupId, Level, Object};
 use bo_web::layout::parts::{self, Tone};
 use bo_web::layout::{form, icon};
 use bo_web::{Ctx, Input, ListSpec, Need, Page, Result, Routes, WebError, reply};
@@ -68,7 +68,10 @@ pub fn routes() -> Routes {
 
 async fn list(ctx: Ctx) -> Result<Response> {
     let (list, workspace) = (ctx.list(&SPEC)?, ctx.workspace()?);
-    let page = ctx.read(|tx| account::members(tx, workspace, &list))?;
+    let (page, may_create) = ctx.read(|tx| -> Result<_> {
+        let users = ctx.level(tx, &Object::area(workspace, "users"))?;
+        Ok((account::members(tx, workspace, &list)?, users == Level::Own))
+    })?;
     if list.format == "csv" {
         let rows = page.items.iter().map(|user| {
             vec![
@@ -88,7 +91,7 @@ async fn list(ctx: Ctx) -> Result<Response> {
         (parts::filters(&list, "/users", "Name or mail address", &[("state", "State", states)]))
         section.card.card--flush {
             @if page.items.is_empty() {
-                (parts::empty("users", "Nobody found", "Try another search, or add a user.", Some(("New user", "/users/new"))))
+                (parts::empty("users", "Nobody found", "Try another search, or add a user.", may_create.then_some(("New user", "/users/new"))))
             } @else {
                 div.table-wrap { table.table.table--cards {
                     thead { tr {
@@ -111,7 +114,7 @@ async fn list(ctx: Ctx) -> Result<Response> {
     };
     let actions = html! {
         a.btn href="/groups" { (icon("group")) "Groups" }
-        a.btn.btn--primary href="/users/new" { (icon("plus")) "New user" }
+        @if may_create { a.btn.btn--primary href="/users/new" { (icon("plus")) "New user" } }
     };
     Ok(ctx
         .page(Page::new("Users", "/users", body).lead("Who can sign in, and what they may.").actions(actions))
@@ -151,12 +154,14 @@ fn new_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
 
 fn group_choice(groups: &[Group], chosen: &[String]) -> Markup {
     html! {
-        fieldset.field {
-            legend { "Groups" }
-            @for group in groups.iter().filter(|group| group.builtin != "everyone") {
-                label.check {
-                    input type="checkbox" name="group" value=(group.id) checked[chosen.contains(&group.id.to_string())];
-                    span { (group.name) @if !group.about.is_empty() { span.field__help { " " (group.about) } } }
+        div.field role="group" aria-labelledby="groups-label" {
+            span.field__label #groups-label { "Groups" }
+            div {
+                @for group in groups.iter().filter(|group| group.builtin != "everyone") {
+                    label.check {
+                        input type="checkbox" name="group" value=(group.id) checked[chosen.contains(&group.id.to_string())];
+                        span { (group.name) @if !group.about.is_empty() { span.field__help { " " (group.about) } } }
+                    }
                 }
             }
         }
@@ -280,7 +285,7 @@ fn general(ctx: &Ctx, user: &Account, input: &Input, may: bool) -> Markup {
     let stored = Input::filled([("name", user.name.as_str()), ("job", &user.job), ("phone", &user.phone)]);
     let input = if input.has("name") { input } else { &stored };
     html! {
-        section.card.stack {
+        section.card {
             div.card__head { h2 { "General" } }
             @if may {
                 form.form action={ "/users/" (user.id) } method="post" {
@@ -299,7 +304,7 @@ fn general(ctx: &Ctx, user: &Account, input: &Input, may: bool) -> Markup {
 
 fn group_form(ctx: &Ctx, user: &Account, groups: &[Group], chosen: &[String], may: bool) -> Markup {
     html! {
-        section.card.stack {
+        section.card {
             div.card__head { h2 { "Groups and permissions" } a href={ "/access?subject=account:" (user.id) } { "Why can they …?" } }
             @if may {
                 form.form action={ "/users/" (user.id) "/groups" } method="post" {
@@ -317,7 +322,7 @@ fn group_form(ctx: &Ctx, user: &Account, groups: &[Group], chosen: &[String], ma
 fn information(ctx: &Ctx, user: &Account) -> Markup {
     let now = ctx.now();
     html! {
-        section.card.stack {
+        section.card {
             div.card__head { h2 { "Information" } }
             (parts::facts(&[
                 ("User id", html! { code { (user.id) } }),

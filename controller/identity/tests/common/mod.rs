@@ -1,4 +1,5 @@
 //! A whole application of identity alone, on every engine that is there, with a clock that is turned by hand.
+#![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use bo_db::testing::TestDb;

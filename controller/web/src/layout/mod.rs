@@ -98,7 +98,7 @@ fn document(head: &Head, title: &str, body: Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                @if !head.csrf.is_empty() { meta name="csrf" content=(head.csrf); }
+                @if !head.csrf.is_empty() { meta name="csrf-token" content=(head.csrf); }
                 title { (title) " · " (head.app.name) }
                 link rel="icon" href=(assets::href("icon.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::href("style.css"));
@@ -169,16 +169,14 @@ fn topbar(head: &Head) -> Markup {
     let Some(viewer) = &head.viewer else { return html! {} };
     html! {
         header.topbar {
-            a.btn.btn--quiet.btn--icon.nav-toggle href="#nav" aria-label="Open the navigation" aria-controls="nav" { (icon("menu")) }
+            span.nav-toggle {
+                button.btn.btn--quiet.btn--icon type="button" data-nav-toggle aria-label="Navigation" aria-controls="nav" aria-expanded="false" { (icon("menu")) }
+                noscript { a.btn.btn--quiet href="#nav" { "Menu" } }
+            }
             a.brand href="/" { (icon("brand")) span.brand__name { (head.app.name) } }
             span.topbar__workspace title=(viewer.workspace_name) { (viewer.workspace_name) }
             div.topbar__search {
-                bo-palette {
-                    form action="/search" role="search" {
-                        label.sr-only for="search" { "Search" }
-                        input #search type="search" name="q" placeholder="Search rooms, devices, pages" autocomplete="off";
-                    }
-                }
+                button.search-button type="button" data-palette { (icon("search")) span { "Search" } kbd { "Ctrl K" } }
             }
             div.topbar__end {
                 (theme_button(head))

@@ -66,7 +66,7 @@ pub fn tabs(items: &[(&str, String)], current: &str) -> Markup {
 
 /// A time: exact for machines, and as an age that the browser keeps up to date.
 pub fn time(at: Time, now: Time) -> Markup {
-    html! { bo-time { time datetime=(at.rfc3339()) title=(at.rfc3339()) { (ago(at, now)) } } }
+    html! { time datetime=(at.rfc3339()) title=(at.rfc3339()) data-age { (ago(at, now)) } }
 }
 
 /// A time, or a dash and the words for never.
@@ -146,18 +146,16 @@ pub fn pages<T>(list: &ListQuery, path: &str, page: &Paged<T>, first_page: bool)
     }
 }
 
-/// A button that first says what it will do. Without script the question is a page section that opens.
+/// A button that first says what it will do, and works without script.
 /// `body` explains the consequences; `csrf` is `ctx.csrf()`.
 pub fn confirm(label: &str, question: &str, body: Markup, action: &str, csrf: Markup) -> Markup {
     html! {
-        bo-confirm {
-            details.menu {
-                summary.btn.btn--danger { (label) }
-                div.menu__items.stack {
-                    strong { (question) }
-                    (body)
-                    form action=(action) method="post" { (csrf) button.btn.btn--danger type="submit" { (label) } }
-                }
+        details.menu {
+            summary.btn.btn--danger { (label) }
+            div.menu__items.stack {
+                strong { (question) }
+                (body)
+                form action=(action) method="post" { (csrf) button.btn.btn--danger type="submit" { (label) } }
             }
         }
     }
