@@ -148,7 +148,7 @@ impl Display {
             publish_bad("input", "the display is not on");
             publish_bad("mute", "the display is not on");
         }
-        if self.polls % SLOWLY == 0 {
+        if self.polls.is_multiple_of(SLOWLY) {
             self.read("LAMP", "lamp_hours", |text| protocol::lamp_hours(text).map(Data::from))?;
             self.read("ERST", "errors", |text| protocol::errors(text).map(Data::from))?;
         }

@@ -90,6 +90,9 @@ impl Guest {
 /// `handle`'s flattened event: its case, and the widest of its payloads.
 const HANDLE_PARAMS: &str = "(param i32 i32 i32 i32 i32 i32 i64 i32 i32)";
 
+/// The far end of a link on which nobody answers.
+pub type SilentLink = (Inbox<MqttOp, ()>, watch::Sender<Health>);
+
 /// An engine.
 pub struct Host {
     engine: Engine,
@@ -121,10 +124,7 @@ impl Host {
     }
 
     /// With an MQTT link on which nobody answers.
-    pub fn spawn_with_mqtt(
-        &self,
-        guest: &Guest,
-    ) -> (Device, Arc<Heard>, (Inbox<MqttOp, ()>, watch::Sender<Health>)) {
+    pub fn spawn_with_mqtt(&self, guest: &Guest) -> (Device, Arc<Heard>, SilentLink) {
         let (mqtt, inbox, health) = bo_link::queue(1024);
         let (device, heard) = self.spawn_on(guest, Links { mqtt: Some(mqtt), ..Links::default() });
         (device, heard, (inbox, health))
