@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The agent's own name at its broker.
 pub const AGENT: &str = "backoffice-edge";
@@ -90,6 +91,7 @@ impl Credentials {
 pub struct EmbeddedBroker {
     address: SocketAddr,
     password: String,
+    links: AtomicU32,
 }
 
 impl EmbeddedBroker {
@@ -143,7 +145,7 @@ impl EmbeddedBroker {
                 tracing::error!(%error, "the on-site broker ended");
             }
         });
-        Ok(EmbeddedBroker { address, password })
+        Ok(EmbeddedBroker { address, password, links: AtomicU32::new(0) })
     }
 
     /// Where it listens.
@@ -151,16 +153,17 @@ impl EmbeddedBroker {
         self.address
     }
 
-    /// How the agent's own link reaches it.
+    /// How a link of the agent reaches it; each call gives a client id of its own.
     pub fn agent(&self) -> crate::MqttConfig {
         let host = match self.address.ip() {
             ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
             ip if ip.is_unspecified() => "::1".to_owned(),
             ip => ip.to_string(),
         };
+        let number = self.links.fetch_add(1, Ordering::Relaxed);
         crate::MqttConfig {
             login: Some((AGENT.to_owned(), self.password.clone())),
-            ..crate::MqttConfig::new(host, self.address.port(), AGENT)
+            ..crate::MqttConfig::new(host, self.address.port(), format!("{AGENT}-{number}"))
         }
     }
 }
@@ -215,9 +218,12 @@ impl AuthProvider for Rules {
         peer: SocketAddr,
     ) -> Answer<'a, mqtt5::Result<AuthResult>> {
         let password = connect.password.as_deref().unwrap_or_default();
-        let admitted = self.admit(connect.username.as_deref(), password);
+        let user = connect.username.as_deref();
+        // A client id takes over the session of whoever had it: the agent's are the agent's alone.
+        let posing = connect.client_id.starts_with(AGENT) && user != Some(AGENT);
+        let admitted = if posing { None } else { self.admit(user, password) };
         if admitted.is_none() {
-            tracing::warn!(%peer, client = %connect.client_id, "a device was turned away: unknown name or wrong password");
+            tracing::warn!(%peer, client = %connect.client_id, "a device was turned away: unknown name, wrong password, or the agent's client id");
         }
         Box::pin(async move {
             Ok(admitted.unwrap_or_else(|| AuthResult::fail(ReasonCode::BadUsernameOrPassword)))

@@ -252,6 +252,11 @@ async fn a_device_is_held_to_its_password_and_topics() {
     let wrong =
         client("mosquitto_pub", port, &["-u", "plug1", "-P", "guess", "-t", "tele/plug1/x", "-m", "0"]).await;
     assert!(!wrong.status.success());
+    let posing = ["-u", "plug1", "-P", "right", "-i", "backoffice-edge-0", "-t", "tele/plug1/x", "-m", "0"];
+    assert!(
+        !client("mosquitto_pub", port, &posing).await.status.success(),
+        "nobody takes the agent's session over"
+    );
     let nobody = client("mosquitto_pub", port, &["-t", "tele/plug1/x", "-m", "0"]).await;
     assert!(!nobody.status.success());
     let foreign = ["-u", "plug2", "-P", "other", "-q", "1", "-t", "tele/plug1/x", "-m", "1"];
