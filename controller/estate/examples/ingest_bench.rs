@@ -36,10 +36,16 @@ async fn main() -> anyhow::Result<()> {
     let started = Instant::now();
     let cpu = cpu_seconds();
     for edge in registry.edges.keys().copied() {
-        let devices: Vec<DeviceId> =
-            registry.devices.values().filter(|entry| entry.edge == edge).map(|entry| entry.device.id).collect();
+        let devices: Vec<DeviceId> = registry
+            .devices
+            .values()
+            .filter(|entry| entry.edge == edge)
+            .map(|entry| entry.device.id)
+            .collect();
         let ingest = rig.ingest.clone();
-        tasks.push(tokio::spawn(async move { send(&ingest, edge, &devices, Duration::from_secs(seconds)).await }));
+        tasks.push(tokio::spawn(
+            async move { send(&ingest, edge, &devices, Duration::from_secs(seconds)).await },
+        ));
     }
     let mut values = 0;
     for task in tasks {
@@ -89,9 +95,11 @@ fn batch(devices: &[DeviceId], after: u64) -> Records {
         let (device, round) = (devices[number as usize % devices.len()], number / devices.len() as u64);
         if let bo_wire::Body::Status(change) = &mut record.body {
             change.device = device;
-            let wander = (round as f64 / 40.0).sin() * 900.0 + (number.wrapping_mul(2_654_435_761) % 97) as f64;
+            let wander =
+                (round as f64 / 40.0).sin() * 900.0 + (number.wrapping_mul(2_654_435_761) % 97) as f64;
             change.value.data = bo_model::Data::Float((wander * 10.0).round() / 10.0);
-            change.value.observed_at = common::START.after(Duration::from_millis(round * 10_000 + number % 7));
+            change.value.observed_at =
+                common::START.after(Duration::from_millis(round * 10_000 + number % 7));
         }
     }
     records
@@ -101,6 +109,7 @@ fn batch(devices: &[DeviceId], after: u64) -> Records {
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after = stat.rsplit(')').next().unwrap_or("");
-    let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u64>().ok()).sum();
+    let ticks: u64 =
+        after.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u64>().ok()).sum();
     ticks as f64 / 100.0
 }

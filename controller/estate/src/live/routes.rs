@@ -32,7 +32,8 @@ async fn open(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
 
 /// Whether an `Origin` is this site. Programs that are no browser send none, and carry no cookie by themselves.
 fn same_origin(origin: &str, host: &str) -> bool {
-    origin.is_empty() || origin.split_once("://").is_some_and(|(_, at)| !host.is_empty() && at.eq_ignore_ascii_case(host))
+    origin.is_empty()
+        || origin.split_once("://").is_some_and(|(_, at)| !host.is_empty() && at.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]

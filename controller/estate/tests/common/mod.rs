@@ -192,10 +192,16 @@ pub fn bench_rig(test: TestDb, clock: SharedClock, gateways: usize, devices: usi
     write_files(folder.path());
     let mut text = ESTATE.to_owned();
     for edge in 0..gateways {
-        text += &format!("[[edge]]\nkey = \"g{edge}\"\nname = \"g{edge}\"\nzone = \"harbour\"\n[edge.link.bus]\nkind = \"modbus-tcp\"\nhost = \"127.0.0.1\"\n");
-        text += &format!("[[system]]\nkey = \"s{edge}\"\nname = \"s{edge}\"\nzone = \"harbour\"\nedge = \"g{edge}\"\n");
+        text += &format!(
+            "[[edge]]\nkey = \"g{edge}\"\nname = \"g{edge}\"\nzone = \"harbour\"\n[edge.link.bus]\nkind = \"modbus-tcp\"\nhost = \"127.0.0.1\"\n"
+        );
+        text += &format!(
+            "[[system]]\nkey = \"s{edge}\"\nname = \"s{edge}\"\nzone = \"harbour\"\nedge = \"g{edge}\"\n"
+        );
         for device in 0..devices {
-            text += &format!("[[system.device]]\naddress = \"Meter_{device}\"\ndriver = \"acme-meter\"\nlink = \"bus\"\n");
+            text += &format!(
+                "[[system.device]]\naddress = \"Meter_{device}\"\ndriver = \"acme-meter\"\nlink = \"bus\"\n"
+            );
         }
     }
     std::fs::write(folder.path().join("estate/estate.toml"), text).unwrap();
