@@ -104,9 +104,17 @@ fn button(ctx: &Ctx, alarm: &Alarm) -> Markup {
     html! { div.alarm-line__do { (parts::post_button("Acknowledge", "btn--small", &format!("/alarms/{}/acknowledge", alarm.id), csrf)) } }
 }
 
-/// Open alarms of the place a page is about; nothing when there are none.
+/// Active alarms of the place a page is about; nothing when there are none.
 pub fn strip(estate: &Estate, ctx: &Ctx, open: &[Alarm]) -> Markup {
-    html! { @if !open.is_empty() { section.card.card--flush.card--alarm aria-label="Alarms" { (rows(estate, ctx, &open[..open.len().min(5)])) } } }
+    let active: Vec<Alarm> = open.iter().filter(|alarm| alarm.active).cloned().collect();
+    html! {
+        @if !active.is_empty() {
+            section.card.card--flush.card--alarm aria-label="Alarms" {
+                (rows(estate, ctx, &active[..active.len().min(3)]))
+                @if active.len() > 3 { p.card__foot { a href="/alarms?state=active" { "and " (active.len() - 3) " more" } } }
+            }
+        }
+    }
 }
 
 async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

@@ -158,13 +158,14 @@ fn typed(
         _ => "any".into(),
     });
     let limits = match (numeric, field.min, field.max) {
-        (true, Some(min), Some(max)) => format!("{min} to {max} {}", field.unit),
-        _ => field.about.clone(),
+        (true, Some(min), Some(max)) => Some(format!("{min} to {max}")),
+        _ => None,
     };
     html! {
         div.control__field {
             label for=(id) {
                 @if label == title { (title) } @else { (label) }
+                @if let Some(limits) = &limits { span.muted { ", " (limits) } }
                 @if !field.required { span.muted { " (optional)" } }
             }
             span.field__control {
@@ -192,7 +193,6 @@ fn typed(
             span.field__help id={ (id) "-about" } {
                 @if let Some(error) = input.error(key) { span.field__error { (label) " " (error) ". " } }
                 span.field__error data-field-error=(key) {}
-                (limits)
             }
         }
     }

@@ -77,10 +77,10 @@ pub fn age(device: DeviceId, name: &str, at: Time, now: Time) -> Markup {
 /// Who said so, in a word.
 pub fn source(source: &Source) -> &'static str {
     match source {
-        Source::Device => "the device",
-        Source::Derived => "computed",
-        Source::Manual => "a person",
-        Source::Agent => "the gateway",
+        Source::Device => "device",
+        Source::Derived => "computation",
+        Source::Manual => "person",
+        Source::Agent => "gateway",
     }
 }
 

@@ -51,7 +51,7 @@ impl<'a> Words<'a> {
             Some(Fold::All) => "each ",
             Some(Fold::Count) => "how many ",
         };
-        format!("{fold}{}", input.of)
+        format!("{} ({fold}{})", humane(name).to_lowercase(), input.of)
     }
 
     /// A condition and what is below it.
@@ -91,7 +91,10 @@ impl<'a> Words<'a> {
         if let Some(function) = &of.script {
             return format!("the script's `{function}` says so");
         }
-        let days = of.days.as_deref().map_or_else(|| "every day".to_owned(), |days| format!("on {days}"));
+        let days = of
+            .days
+            .as_deref()
+            .map_or_else(|| "every day".to_owned(), |days| format!("on {}", self.span(days)));
         let from = of.from.as_deref().map(|from| format!(" from {}", self.span(from))).unwrap_or_default();
         let to = of.to.as_deref().map(|to| format!(" until {}", self.span(to))).unwrap_or_default();
         let zone = of.time_zone.as_deref().map(|zone| format!(" ({zone})")).unwrap_or_default();
@@ -230,7 +233,7 @@ params = { speed = "high" }
         let words = Words::new(&definition, &params);
         let html = words.all().into_string();
         assert!(
-            html.contains("the highest Sensor_*.co2 is at least 800 ppm without a break for 2min"),
+            html.contains("co2 (the highest Sensor_*.co2) is at least 800 ppm without a break for 2min"),
             "{html}"
         );
         assert!(html.contains("one of the devices can't be reached"), "{html}");

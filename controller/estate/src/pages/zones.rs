@@ -154,14 +154,14 @@ impl Branch<'_> {
             }
         };
         html! {
-            li {
-                @if children.is_empty() && systems.is_empty() { (row) }
-                @else {
+            li.branch {
+                (row)
+                @if !children.is_empty() || !systems.is_empty() {
                     details open[depth < 3 || self.searching] {
-                        summary { (row) }
+                        summary aria-label={ "What is in " (zone.name) } {}
                         ul {
                             @for child in children { (self.zone(child, depth + 1)) }
-                            @for system in systems { li { span.tree__row {
+                            @for system in systems { li.branch { span.tree__row {
                                 (icon("system")) a href={ "/systems/" (system.id) } { (system.name) }
                                 @if let Some(tally) = self.tallies.systems.get(&system.id).filter(|tally| tally.alarms + tally.unwell > 0) { (tally.badges()) }
                             } } }
@@ -192,26 +192,28 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         .collect();
     let drawn = map::of_zone(&estate, &ctx, &registry, &zone)?;
     let has_map = drawn.is_some();
+    let about = html! {
+        (facts(&registry, &zone))
+        (own::card("Settings for the devices below", own::none(), settings::own_level(&registry, zone.workspace, &zone.settings)))
+        @if !zone.metadata.is_empty() { (own::card("Details", own::none(), settings::metadata(&zone.metadata))) }
+        @if level >= Level::Own { (rename_card(&ctx, &zone)) }
+    };
+    let systems = systems_card(&estate, &registry, &zone, &tallies, children.is_empty() || has_map);
     let siblings = storeys(&registry, &zone, &seen);
     let body = html! {
         div.stack {
             @if siblings.len() > 1 {
                 nav.tabs aria-label="Storeys" { @for (name, href, current) in &siblings { a href=(href) aria-current=[current.then_some("page")] { (name) } } }
             }
-            div id="zone-alarms" data-fresh="alarms" { (alarms::strip(&estate, &ctx, &open)) }
             @if let Some(drawn) = drawn { section.card.card--flush { (drawn) } }
             @else if zone.kind == ZoneKind::Level { section.card { (map::missing(&zone)) } }
+            div id="zone-alarms" data-fresh="alarms" { (alarms::strip(&estate, &ctx, &open)) }
             @if !children.is_empty() {
                 div.grid { @for child in &children { (zone_card(&registry, child, &tallies)) } }
             }
-            div.split {
-                (systems_card(&estate, &registry, &zone, &tallies, children.is_empty() || has_map))
-                div.stack {
-                    (facts(&registry, &zone))
-                    (own::card("Settings for the devices below", own::none(), settings::own_level(&registry, zone.workspace, &zone.settings)))
-                    @if !zone.metadata.is_empty() { (own::card("Details", own::none(), settings::metadata(&zone.metadata))) }
-                    @if level >= Level::Own { (rename_card(&ctx, &zone)) }
-                }
+            @match systems {
+                Some(systems) => div.split { (systems) div.stack { (about) } },
+                None => div.grid { (about) },
             }
         }
     };
@@ -262,7 +264,7 @@ fn systems_card(
     zone: &Zone,
     tallies: &Tallies,
     show_empty: bool,
-) -> Markup {
+) -> Option<Markup> {
     let systems: Vec<_> = registry
         .systems_in(zone.id)
         .iter()
@@ -270,9 +272,9 @@ fn systems_card(
         .filter_map(|id| registry.systems.get(id))
         .collect();
     if systems.is_empty() && !show_empty {
-        return html! { div {} };
+        return None;
     }
-    own::flush(
+    Some(own::flush(
         "Systems",
         own::more("All below here", &format!("/systems?zone={}", zone.id)),
         html! {
@@ -286,7 +288,7 @@ fn systems_card(
                 } } }
             } } }
         },
-    )
+    ))
 }
 
 fn facts(registry: &Registry, zone: &Zone) -> Markup {

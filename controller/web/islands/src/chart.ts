@@ -147,9 +147,10 @@ class Chart extends HTMLElement {
         series: [
           {},
           { label: this.getAttribute("title") ?? "Value", stroke: colour, width: 1.5, spanGaps: false },
-          { label: "min", stroke: "transparent", points: { show: false } },
-          { label: "max", stroke: "transparent", points: { show: false } },
+          { label: "Lowest", stroke: "transparent", points: { show: false } },
+          { label: "Highest", stroke: "transparent", points: { show: false } },
         ],
+        legend: { show: !this.hasAttribute("compact") },
         bands: [{ series: [3, 2], fill: colour.replace("rgb(", "rgba(").replace(")", ", 0.15)") }],
       },
       data,

@@ -11,13 +11,28 @@ const followers = new Map<string, { kind: Kind; element: HTMLElement }[]>();
 let devices = new Set<string>();
 let stop: (() => void) | null = null;
 
+/** Reasons in the server's words; those that carry a text end where it follows. */
+const REASONS: Record<string, string> = {
+  "never-read": "not read yet",
+  retained: "retained, not live yet",
+  offline: "device offline",
+  timeout: "no reply in time",
+  exception: "device refused, Modbus exception ",
+  decode: "reply not understood: ",
+  unimplemented: "not implemented by this device",
+  "driver-fault": "driver fault: ",
+  driver: "",
+  disabled: "device disabled",
+};
+
 /** `good`, `uncertain` or `bad`, and why. Quality is `"good"` or `{"bad": "timeout"}` on the wire. */
 export function quality(value: LiveValue["value"]): { word: string; why: string } {
   const raw = value.quality;
   if (typeof raw === "string") return { word: raw, why: "" };
   const [word, reason] = Object.entries(raw as Record<string, unknown>)[0] ?? ["bad", ""];
-  const why = typeof reason === "string" ? reason : Object.entries(reason as object).map((pair) => pair.join(": ")).join(", ");
-  return { word, why: why.replaceAll("-", " ") };
+  if (typeof reason === "string") return { word, why: REASONS[reason] ?? reason.replaceAll("-", " ") };
+  const [kind, text] = Object.entries(reason as Record<string, unknown>)[0] ?? ["", ""];
+  return { word, why: `${REASONS[kind] ?? kind}${text}` };
 }
 
 const TONES: Record<string, string> = { good: "good", uncertain: "warn", bad: "bad" };
