@@ -60,6 +60,7 @@ pub struct Agent {
     config: EdgeConfig,
     state: PathBuf,
     engine: std::sync::Mutex<Option<Engine>>,
+    loading: Arc<Mutex<()>>,
     uplink: std::sync::OnceLock<UplinkHandle>,
     running: Mutex<Desired>,
     shown: watch::Sender<Arc<Desired>>,
@@ -148,6 +149,7 @@ impl Agent {
             state,
             record,
             engine: std::sync::Mutex::default(),
+            loading: Arc::default(),
             uplink: std::sync::OnceLock::new(),
             running,
             shown,
@@ -296,7 +298,14 @@ impl Agent {
             Some(Link::Http(handle)) => Reach::Http(handle),
         };
         let engine = self.engine()?;
-        Ok(Host { engine, package: driver.package.clone(), reach, neighbours, record: self.record.clone() })
+        Ok(Host {
+            engine,
+            loading: self.loading.clone(),
+            package: driver.package.clone(),
+            reach,
+            neighbours,
+            record: self.record.clone(),
+        })
     }
 
     /// The component engine, made when the first component needs it: a site of profiles does without.

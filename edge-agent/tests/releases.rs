@@ -69,13 +69,21 @@ async fn a_release_that_makes_devices_ill_is_reverted_and_never_tried_again() {
     let (_fake, port) = hvac().await;
     let agent = begin(folder.path(), Duration::from_secs(2)).await;
     let releases = controller.releases(&agent);
-    let (_announce, mut newer) = watch::channel(None);
+    let (announce, mut newer) = watch::channel(None);
 
     let good = controller.release(1, port);
-    assert_eq!(releases.take(&good, &mut newer).await.unwrap(), Outcome::Kept);
+    announce.send_replace(Some(good.clone()));
+    let again = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        announce.send_replace(Some(good.clone()));
+    };
+    let (outcome, ()) = tokio::join!(releases.take(&good, &mut newer), again);
+    assert_eq!(outcome.unwrap(), Outcome::Kept, "the same one announced again does not end its trial");
+    assert!(!releases.is_on_trial().await);
     assert!(until(&agent, id(2), "temperature", |value| value.quality.is_good()).await.quality.is_good());
 
     let bad = controller.release(2, 1); // nobody listens there
+    announce.send_replace(Some(bad.clone()));
     let Outcome::Reverted(why) = releases.take(&bad, &mut newer).await.unwrap() else { panic!() };
     assert!(why.contains("1 of 1 devices fell ill"), "{why}");
     assert_eq!(agent.desired().borrow().release, good.hash);

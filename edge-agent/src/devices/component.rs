@@ -6,7 +6,7 @@ use crate::board::{Change, Feed, Recorder};
 use crate::devices::neighbours::{Neighbours, Watch};
 use bo_driver_host::{
     CommandError as Refusal, Device as Instance, DeviceConfig, DeviceState, Engine, Event, Level, Links,
-    Package, Sink,
+    Loaded, Package, Sink,
 };
 use bo_link::{BytesOp, Handle, Health, LinkState, MqttOp, Urgency};
 use bo_link_mqtt::{Listener, MqttLink};
@@ -46,6 +46,8 @@ pub enum Reach {
 pub struct Host {
     /// Runs components.
     pub engine: Engine,
+    /// Whose turn it is to compile.
+    pub loading: Arc<tokio::sync::Mutex<()>>,
     /// The driver.
     pub package: Arc<Package>,
     /// The device's link.
@@ -64,11 +66,10 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), String> {
     let mut queue = queue.lock().await;
-    let (engine, package) = (host.engine.clone(), host.package.clone());
-    let loaded = tokio::task::spawn_blocking(move || engine.load(&package))
-        .await
-        .map_err(|error| error.to_string())?
-        .map_err(|error| error.to_string())?;
+    let loaded = tokio::select! {
+        loaded = load(&host) => loaded?,
+        () = shutdown.signalled() => return Ok(()),
+    };
 
     let (tell_state, mut state) = watch::channel(DeviceState::Starting);
     let sink =
@@ -137,6 +138,18 @@ pub async fn run(
     drop(under_way);
     instance.stop().await;
     Ok(())
+}
+
+/// Compiles the driver's component, one at a time: the second of forty displays finds what the first compiled.
+async fn load(host: &Host) -> Result<Arc<Loaded>, String> {
+    let turn = host.loading.clone().lock_owned().await;
+    let (engine, package) = (host.engine.clone(), host.package.clone());
+    let loaded = tokio::task::spawn_blocking(move || {
+        let loaded = engine.load(&package);
+        drop(turn);
+        loaded
+    });
+    loaded.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
 async fn carry_out(instance: &Instance, command: DeviceCommand) {

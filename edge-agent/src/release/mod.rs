@@ -187,7 +187,7 @@ impl Releases {
         self.audit("release.switch", release, "done", changed.unwrap_or_default());
         let ill = match switched {
             Err(error) => Some(error.to_string()),
-            Ok(_) => match self.watch(&before, newer).await {
+            Ok(_) => match self.watch(&release.hash, &before, newer).await {
                 Watched::Well => None,
                 Watched::Ill(why) => Some(why),
                 Watched::Overtaken => return Ok(Outcome::Overtaken),
@@ -219,17 +219,31 @@ impl Releases {
         newer: &mut watch::Receiver<Option<SignedRelease>>,
     ) -> Result<(), ReleaseError> {
         let mut ledger = self.ledger.lock().await;
-        if ledger.trial.is_some() && matches!(self.watch(&Health::default(), newer).await, Watched::Well) {
+        let Some(running) = ledger.current.clone().filter(|_| ledger.trial.is_some()) else { return Ok(()) };
+        if matches!(self.watch(&running, &Health::default(), newer).await, Watched::Well) {
             self.settle(&mut ledger)?;
         }
         Ok(())
     }
 
-    async fn watch(&self, before: &Health, newer: &mut watch::Receiver<Option<SignedRelease>>) -> Watched {
-        let span = self.agent.config().release.watch;
+    /// Waits while the release proves itself. The same one announced again, as after each connection, is no news.
+    async fn watch(
+        &self,
+        running: &str,
+        before: &Health,
+        newer: &mut watch::Receiver<Option<SignedRelease>>,
+    ) -> Watched {
+        let other = async {
+            let is_other =
+                |known: &Option<SignedRelease>| known.as_ref().is_some_and(|known| known.hash != running);
+            let seen = newer.wait_for(is_other).await.is_ok();
+            if !seen {
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(span) => {}
-            Ok(()) = newer.changed() => {
+            () = tokio::time::sleep(self.agent.config().release.watch) => {}
+            () = other => {
                 newer.mark_changed();
                 return Watched::Overtaken;
             }
