@@ -105,8 +105,27 @@ async fn a_switcher_on_a_serial_port_tells_what_is_pressed_at_its_front() {
 
     // The cable is pulled and put back: a client that comes again is served again.
     drop(client);
-    let port = tokio_serial::new(path.to_string_lossy(), 9600).open_native_async().unwrap();
+    let port = loop {
+        match tokio_serial::new(path.to_string_lossy(), 9600).open_native_async() {
+            Ok(port) => break port,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    };
     let mut client = Client::new(port, "\r\n");
     assert_eq!(client.ask("ROUTE? 1").await, "ROUTE 1 4");
+
+    // Waiting for a client costs nothing: the processor time of this process stands.
+    drop(client);
+    let before = processor_time();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let spent = processor_time() - before;
+    assert!(spent <= 15, "{spent} hundredths of a second spent on half a second of silence");
     running.stop().await;
+}
+
+/// Processor time of this process, user and system, in ticks of a hundredth of a second (proc(5)).
+fn processor_time() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }

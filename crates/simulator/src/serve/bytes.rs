@@ -1,6 +1,7 @@
 //! A conversation in lines on a TCP socket or a serial line.
 
-use super::{gone_offline, pty};
+use super::gone_offline;
+use super::pty::Port;
 use crate::dialogue::{Conversation, Script};
 use crate::error::SimulatorError;
 use crate::fake::{Fake, Fault};
@@ -10,7 +11,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_serial::SerialStream;
 
 const MAX_CLIENTS: usize = 16;
 
@@ -142,13 +142,13 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// The same on a serial line, which has no connect and no end.
-pub async fn serve_line(mut line: SerialStream, speaker: Speaker) {
+pub async fn serve_line(mut line: Port, speaker: Speaker) {
     let (mut talk, _) = speaker.open();
     let mut changes = speaker.fake.changes();
     let (mut pending, mut buffer) = (Vec::new(), [0; 1024]);
     loop {
         let out = tokio::select! {
-            count = pty::read(&mut line, &mut buffer) => {
+            count = line.read(&mut buffer) => {
                 if pending.len() + count > MAX_LINE {
                     pending.clear();
                 }
@@ -166,8 +166,8 @@ pub async fn serve_line(mut line: SerialStream, speaker: Speaker) {
                 speaker.unasked(&mut talk)
             }
         };
-        if !out.is_empty() && line.write_all(&out).await.is_err() {
-            tracing::debug!(device = speaker.fake.name(), "nobody has the serial port open");
+        if !out.is_empty() {
+            line.write(&out).await;
         }
     }
 }

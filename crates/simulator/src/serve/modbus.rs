@@ -1,6 +1,7 @@
 //! Modbus on a TCP socket and on a serial line.
 
-use super::{gone_offline, pty};
+use super::gone_offline;
+use super::pty::Port;
 use crate::error::SimulatorError;
 use crate::fake::{Fake, Fault};
 use crate::modbus::{Bus, Rtu, rtu_frame, rtu_request, tcp_frame};
@@ -9,7 +10,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_serial::SerialStream;
 
 /// Clients at one time; a real gateway takes fewer.
 const MAX_CLIENTS: usize = 64;
@@ -67,14 +67,14 @@ async fn converse(mut stream: TcpStream, bus: &Bus) -> std::io::Result<()> {
     }
 }
 
-pub async fn serve_line(mut line: SerialStream, bus: Arc<Bus>, baud: Option<u32>) {
+pub async fn serve_line(mut line: Port, bus: Arc<Bus>, baud: Option<u32>) {
     let mut buffer = [0; 512];
     let mut pending: Vec<u8> = Vec::new();
     loop {
         let count = if pending.is_empty() {
-            pty::read(&mut line, &mut buffer).await
+            line.read(&mut buffer).await
         } else {
-            match tokio::time::timeout(SILENCE, pty::read(&mut line, &mut buffer)).await {
+            match tokio::time::timeout(SILENCE, line.read(&mut buffer)).await {
                 Ok(count) => count,
                 Err(_) => {
                     pending.clear();
@@ -92,9 +92,7 @@ pub async fn serve_line(mut line: SerialStream, bus: Arc<Bus>, baud: Option<u32>
                     let Some(answer) = bus.answer(unit, &pdu) else { continue };
                     let frame = rtu_frame(&answer);
                     tokio::time::sleep(answer.delay + on_the_wire(length + frame.len(), baud)).await;
-                    if let Err(error) = line.write_all(&frame).await {
-                        tracing::debug!(%error, "nobody has the serial port open");
-                    }
+                    line.write(&frame).await;
                 }
             }
             if pending.is_empty() {
