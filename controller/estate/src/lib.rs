@@ -3,6 +3,7 @@
 //! [`history`]. One folder per noun: types in `mod`, SQL in `queries`, use cases in `actions`, API in `routes`.
 
 pub mod alarms;
+mod audit;
 pub mod commands;
 pub mod configure;
 pub mod devices;
@@ -53,6 +54,7 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         releases::routes::routes(estate),
         fleet::routes::routes(estate),
         live::routes(estate),
+        audit::routes(estate),
     ]);
     routes
 }
