@@ -63,7 +63,9 @@ async fn a_flooded_log_ends_the_driver_and_not_the_disk() {
     let flood = "(loop (call $log_line) (br 0)) (i32.const 0)";
     let (device, heard) = host.spawn(&Guest { command: flood, ..NEIGHBOUR }).await;
     let _ = device.command("go", &Default::default(), Duration::from_secs(60)).await;
-    assert_eq!(heard.fault().await, Fault::LogFlood);
+    // On a slow machine its processor time is used up before it is a flood.
+    let fault = heard.fault().await;
+    assert!(matches!(fault, Fault::LogFlood | Fault::Loop(_)), "{fault}");
     assert!(heard.lines() < 1_000, "{} lines were passed on", heard.lines());
 }
 

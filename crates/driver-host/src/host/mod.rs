@@ -104,7 +104,7 @@ impl HostState {
             filters: Vec::new(),
             tail,
             memory_limit,
-            log_budget: Budget::new(LOG_RATE.0, LOG_RATE.1, 20_000),
+            log_budget: Budget::new(LOG_RATE.0, LOG_RATE.1, 2_000),
             publish_budget: Budget::new(PUBLISH_RATE, PUBLISH_RATE * 5, 20_000),
             waited: false,
             ticks: 0,
