@@ -28,6 +28,9 @@ pub struct Options {
     /// Seed of everything random in the simulated world.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Local hour at which the simulated world begins, 0 to 24; now when absent. At night the sun does not shine.
+    #[arg(long, value_name = "HOUR")]
+    hour: Option<f64>,
 }
 
 /// How long the estate may take to come alive once everything is built.
@@ -71,6 +74,9 @@ fn live(options: &Options, data: &Path, stop: &AtomicBool) -> Result<()> {
     let estate = data.join("estate");
     let mut simulate = command(binary("backoffice-edge"), &["simulate", "--demo", "--size", &options.size]);
     simulate.args(["--seed", &options.seed.to_string(), "--out"]).arg(&estate);
+    if let Some(hour) = options.hour {
+        simulate.args(["--hour", &hour.to_string()]);
+    }
     let mut devices = start("the simulated devices", simulate, data, true)?;
     let facts = first_line(&mut devices, stop)?;
 
