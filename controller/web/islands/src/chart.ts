@@ -28,6 +28,23 @@ function token(name: string): string {
   return colour;
 }
 
+const language = document.documentElement.lang || "en";
+const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
+const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** The label of an instant on the axis: the time, at midnight the day. */
+function clock(seconds: number, step: number): string {
+  const at = new Date(seconds * 1000);
+  return step >= 86_400 || (at.getHours() === 0 && at.getMinutes() === 0) ? day.format(at) : hour.format(at);
+}
+
+/** `kW` where watts would be too long to read, and what to divide by. */
+function thousands(unit: string, rows: Row[]): [string, number] {
+  const largest = Math.max(0, ...rows.map((row) => Math.abs(row.max ?? row.avg ?? 0)));
+  return ["W", "VA", "var", "Wh"].includes(unit) && largest >= 2000 ? [`k${unit}`, 1000] : [unit, 1];
+}
+
 /** Rows of several points as one: what is known of each at the same time, added up. */
 function sum(series: Row[][]): Row[] {
   if (series.length === 1) return series[0] ?? [];
@@ -127,23 +144,31 @@ class Chart extends HTMLElement {
   private draw(rows: Row[], to: number): void {
     this.querySelector(".empty")?.remove();
     this.plot?.destroy();
-    const unit = this.getAttribute("unit") ?? "";
+    const [unit, scale] = thousands(this.getAttribute("unit") ?? "", rows);
+    const scaled = (value: number | null | undefined): number | null => (value == null ? null : value / scale);
     const colour = token("--series-1");
     const line = token("--line");
     const axis = { stroke: token("--text-2"), grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
     const times = rows.map((row) => row.at / 1_000_000);
     const data: uPlot.AlignedData = [
       times,
-      rows.map((row) => row.avg),
-      rows.map((row) => row.min ?? row.avg),
-      rows.map((row) => row.max ?? row.avg),
+      rows.map((row) => scaled(row.avg)),
+      rows.map((row) => scaled(row.min ?? row.avg)),
+      rows.map((row) => scaled(row.max ?? row.avg)),
     ];
     this.plot = new uPlot(
       {
         width: this.clientWidth,
         height: this.height(),
-        scales: { x: { min: (to - this.span) / 1000, max: to / 1000 } },
-        axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (unit ? `${tick} ${unit}` : `${tick}`)) }],
+        scales: {
+          x: { min: (to - this.span) / 1000, max: to / 1000 },
+          // A sum of powers is read against nothing; other values against themselves.
+          ...(this.hasAttribute("sum") ? { y: { range: (_: uPlot, __: number, max: number): uPlot.Range.MinMax => [0, (max || 1) * 1.1] } } : {}),
+        },
+        axes: [
+          { ...axis, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step)) },
+          { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => (unit ? `${number.format(tick)} ${unit}` : number.format(tick))) },
+        ],
         series: [
           {},
           { label: this.getAttribute("title") ?? "Value", stroke: colour, width: 1.5, spanGaps: false },
