@@ -126,8 +126,10 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
     let instance = registry.triggers.get(&id).ok_or(WebError::NotFound)?;
     let stored = registry.definitions.get(&(instance.workspace, instance.name.clone()));
     let parsed = stored.and_then(|stored| Definition::parse(&stored.definition).ok());
-    let line = api::line(estate, instance);
+    let mut line = api::line(estate, instance);
     let runs = api::runs(estate, ctx, id)?;
+    // After a restart what is in memory begins anew; what was kept says how it is.
+    line.last_run = runs.first().cloned();
     let level = ctx.read(|tx| ctx.level(tx, &Object::new(Kind::TRIGGER, id)))?;
     let now = ctx.now();
     let body = html! {

@@ -60,6 +60,7 @@ function sum(series: Row[][]): Row[] {
 class Chart extends HTMLElement {
   private plot: uPlot | null = null;
   private span = DAY;
+  private fitted = false;
   private readonly sized = new ResizeObserver(() => this.resize());
 
   connectedCallback(): void {
@@ -89,12 +90,9 @@ class Chart extends HTMLElement {
       button.type = "button";
       button.className = "btn btn--small btn--quiet";
       button.textContent = label;
+      button.dataset["span"] = String(span);
       button.setAttribute("aria-pressed", String(span === this.span));
-      button.addEventListener("click", () => {
-        this.span = span;
-        for (const other of bar.children) other.setAttribute("aria-pressed", String(other === button));
-        void this.load();
-      });
+      button.addEventListener("click", () => this.choose(span));
       bar.append(button);
     }
     this.prepend(bar);
@@ -114,7 +112,23 @@ class Chart extends HTMLElement {
       this.say("No history in this range yet.");
       return;
     }
+    // Something that has only begun is shown close.
+    const began = rows.find((row) => row.avg !== null)?.at ?? 0;
+    if (!this.fitted && this.span === DAY && began / 1000 > to - DAY / 12) {
+      this.fitted = true;
+      this.choose(DAY / 24);
+      return;
+    }
+    this.fitted = true;
     this.draw(rows, to);
+  }
+
+  private choose(span: number): void {
+    this.span = span;
+    for (const button of this.querySelectorAll<HTMLElement>("[data-span]")) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset["span"]) === span));
+    }
+    void this.load();
   }
 
   private async ask(path: string, to: number): Promise<Row[]> {

@@ -4,6 +4,7 @@ interface Hit {
   title: string;
   href: string;
   kind: string;
+  about?: string;
 }
 
 let dialog: HTMLDialogElement | null = null;
@@ -55,7 +56,7 @@ function open(): void {
         title.textContent = hit.title;
         const kind = document.createElement("span");
         kind.className = "muted";
-        kind.textContent = hit.kind;
+        kind.textContent = hit.about && hit.about !== hit.kind ? `${hit.kind}, ${hit.about}` : hit.kind;
         row.append(title, kind);
         row.addEventListener("click", () => location.assign(hit.href));
         return row;
