@@ -85,21 +85,23 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
 
 /// What a system shows in one line: the values people ask for first, of whichever devices have them.
 pub fn headline(estate: &Estate, registry: &Registry, id: SystemId) -> Markup {
-    const WANTED: [&str; 6] = ["state", "occupancy", "people", "temperature", "co2", "power"];
+    const WANTED: [&str; 4] = ["temperature", "people", "co2", "power"];
     let mut shown = Vec::new();
     for wanted in WANTED {
         let found = registry.devices_in(id).iter().find_map(|device| {
             let live = crate::live::view::one(estate, registry, *device, wanted)?;
-            (live.value.data.number().is_some() || wanted == "state").then_some((*device, live))
+            live.value.data.number().is_some().then_some((*device, live))
         });
         if let Some((device, live)) = found.filter(|_| shown.len() < 3) {
-            shown.push((device, wanted, live));
+            let declared = registry.devices.get(&device).and_then(|entry| entry.driver.as_ref());
+            let declared = declared.and_then(|driver| driver.manifest.status.get(wanted));
+            let title = declared.map_or_else(|| own::humane(wanted), |status| status.field.title.clone());
+            shown.push((device, wanted, title, live));
         }
     }
     html! {
-        span.row { @for (device, name, live) in &shown {
-            @let title = registry.devices.get(device).and_then(|entry| entry.driver.as_ref()?.manifest.status.get(*name)).map(|status| status.field.title.clone()).unwrap_or_default();
-            span title=(title) { (own::live(*device, name, Some(live))) }
+        span.row { @for (device, name, title, live) in &shown {
+            span.brief { span.brief__title { (title) } (own::live(*device, name, Some(live))) }
         } }
     }
 }

@@ -83,7 +83,7 @@ pub fn in_short(estate: &Estate, registry: &Registry, entry: &DeviceEntry, at_mo
     let shown = points.iter().filter(|point| point.name != "online" && point.live.is_some()).take(at_most);
     html! {
         span.row { @for point in shown {
-            span title=(point.title) { (own::live(entry.device.id, &point.name, point.live.as_ref())) }
+            span.brief { span.brief__title { (point.title) } (own::live(entry.device.id, &point.name, point.live.as_ref())) }
         } }
     }
 }
