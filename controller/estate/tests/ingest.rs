@@ -201,8 +201,12 @@ async fn alarms_are_one_per_condition_with_two_lives() {
 async fn silence_raises_an_alarm_that_a_heartbeat_clears_and_values_lose_their_worth_meanwhile() {
     for rig in rigs() {
         let (edge, device) = (rig.edge(), rig.device("Meter_1"));
-        rig.ingest.heartbeat(edge, beat(START, vec![(device, "no reply in time".into())])).await;
         let at = rig.clock.as_ref();
+        let away = || vec![(device, "no reply in time".to_owned())];
+        rig.ingest.heartbeat(edge, beat(START, away())).await;
+        assert!(rig.estate.alarms.changes(0).is_empty(), "a short silence is no alarm");
+        at.advance(bo_estate::fleet::ALARM_AFTER);
+        rig.ingest.heartbeat(edge, beat(START, away())).await;
         rig.ingest.records(edge, power(device, 1..=1, |_| 5.0)).await.unwrap();
         let worth = || {
             let registry = rig.estate.registry();

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// No heartbeat for this long: the edge is offline. They come every few seconds.
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(20);
+/// A device must be away this long before it is an alarm: a start, or a cable that is plugged again, is none.
+pub const ALARM_AFTER: Duration = Duration::from_secs(30);
 /// An edge whose clock is this far from ours says so.
 pub const CLOCK_LIMIT: Duration = Duration::from_secs(30);
 
@@ -65,6 +67,9 @@ pub struct Unwell {
     pub why: String,
     /// Since when.
     pub since: Time,
+    /// Long enough to be an alarm.
+    #[serde(skip)]
+    pub told: bool,
 }
 
 /// What a heartbeat or its absence changed.
@@ -74,7 +79,7 @@ pub struct Changes {
     pub came: bool,
     /// The edge went away; when it was last proved.
     pub went: Option<Option<Time>>,
-    /// Devices that fell ill, and why.
+    /// Devices that are away for long enough to be an alarm, and why; each is told once.
     pub fell_ill: Vec<(DeviceId, String)>,
     /// Devices that recovered.
     pub recovered: Vec<DeviceId>,
@@ -146,11 +151,13 @@ impl Presence {
         let mut unwell = BTreeMap::new();
         for (device, why) in &beat.unwell {
             let held = known.unwell.get(device);
-            if held.is_none() {
+            let since = held.map_or(now, |held| held.since);
+            let told = held.is_some_and(|held| held.told);
+            let due = now.since(since) >= ALARM_AFTER;
+            if due && !told {
                 changes.fell_ill.push((*device, why.clone()));
             }
-            let since = held.map_or(now, |held| held.since);
-            unwell.insert(*device, Unwell { why: why.clone(), since });
+            unwell.insert(*device, Unwell { why: why.clone(), since, told: due });
         }
         changes.recovered =
             known.unwell.keys().filter(|device| !unwell.contains_key(device)).copied().collect();
@@ -209,13 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn a_device_falls_ill_and_recovers_once_each() {
+    fn a_device_that_is_away_for_half_a_minute_falls_ill_once_and_recovers_once() {
         let (presence, edge) = (Presence::default(), "0198c0de-0000-7000-8000-000000000001".parse().unwrap());
         let device: DeviceId = "0198c0de-0000-7000-8000-000000000002".parse().unwrap();
         let ill = [(device, "no reply in time")];
-        assert_eq!(presence.heartbeat(edge, &beat(&ill), Time(1)).fell_ill.len(), 1);
-        assert!(presence.heartbeat(edge, &beat(&ill), Time(2)).fell_ill.is_empty());
-        assert_eq!(presence.unwell(edge, device).unwrap().since, Time(1));
-        assert_eq!(presence.heartbeat(edge, &beat(&[]), Time(3)).recovered, [device]);
+        let at = |seconds| presence.heartbeat(edge, &beat(&ill), Time::from_seconds(seconds)).fell_ill.len();
+        assert_eq!((at(1), at(30), at(31), at(36)), (0, 0, 1, 0));
+        assert_eq!(presence.unwell(edge, device).unwrap().since, Time::from_seconds(1));
+        let well = presence.heartbeat(edge, &beat(&[]), Time::from_seconds(40));
+        assert_eq!(well.recovered, [device]);
     }
 }
