@@ -174,7 +174,7 @@ impl Estate {
     /// unit calls it for changes made by other processes.
     pub fn refresh(&self) -> Result<bool, EstateError> {
         let held = self.registry.load().version;
-        let stored = self.db.read(|tx| crate::registry::version(tx))?;
+        let stored = self.db.read(crate::registry::version)?;
         if stored == held {
             return Ok(false);
         }

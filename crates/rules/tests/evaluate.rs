@@ -385,7 +385,7 @@ fn in_a_large_system_a_trace_and_a_text_name_only_what_is_offline() {
     let device = |n: usize| ContextDevice { address: format!("Relay_{n}"), ..ContextDevice::default() };
     let context = Context { devices: (0..900).map(device).collect(), ..Context::default() };
     let compiled = load(text, None, &Values::new(), &context).unwrap();
-    let online = |n: usize| Value::good(n % 60 != 0, Time(0));
+    let online = |n: usize| Value::good(!n.is_multiple_of(60), Time(0));
     let values: Vec<_> = (0..900).map(online).collect();
     let outcome = evaluate(&compiled, &mut State::default(), &values, Time(0));
     let trace = outcome.trace.unwrap();

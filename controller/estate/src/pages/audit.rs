@@ -282,7 +282,7 @@ fn changes(record: &Record) -> Markup {
 
 async fn show(ctx: Ctx) -> Result<Markup> {
     let record = found(&ctx)?;
-    let state = ctx.read(|tx| status(tx))?;
+    let state = ctx.read(status)?;
     let signed = record.seq < state.signed;
     let mut facts = vec![
         ("When", own::exact(record.at)),

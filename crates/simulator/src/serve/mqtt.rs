@@ -33,7 +33,7 @@ pub async fn serve(broker: Broker, fake: Fake) {
 /// From connecting until the connection is lost or the device goes offline.
 async fn session(broker: &Broker, fake: &Fake, profile: &MqttProfile) {
     // Some brokers take letters, digits and dashes only.
-    let id = format!("fake-{}", fake.name().replace('/', "-").replace('_', "-"));
+    let id = format!("fake-{}", fake.name().replace(['/', '_'], "-"));
     let mut options = MqttOptions::new(id, &broker.host, broker.port);
     options.set_keep_alive(Duration::from_secs(15));
     if let Some((user, password)) = &broker.login {
