@@ -1,7 +1,7 @@
 //! A running demo, as `cargo demo` starts it.
 
-use anyhow::{Context, Result};
-use bo_testkit::http::{Reply, curl};
+use crate::api::Api;
+use anyhow::Result;
 use bo_testkit::process::Process;
 use std::process::Command;
 use std::time::Duration;
@@ -26,9 +26,12 @@ impl Demo {
         let data = tempfile::tempdir()?;
         let http = format!("127.0.0.1:{}", bo_testkit::free_port()?);
         let mut command = Command::new(bo_testkit::binary("xtask")?);
-        command.args(["demo", "--http", &http, "--data"]).arg(data.path()).current_dir(bo_testkit::root());
+        // Late in the morning the sun is up whenever the test runs.
+        command.args(["demo", "--http", &http, "--hour", "11", "--data"]).arg(data.path());
+        command.current_dir(bo_testkit::root());
         let mut process = Process::start("the demo", &mut command)?;
-        let line = process.line("ready http", Duration::from_secs(120))?;
+        let line = process.line("ready http", Duration::from_secs(120));
+        let line = line.inspect_err(|_| drop(process.stop(STOP)))?;
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, url, _, user, _, password] = words[..] else {
             anyhow::bail!("unexpected ready line: {line}")
@@ -36,25 +39,25 @@ impl Demo {
         Ok(Demo { process, url: url.into(), user: user.into(), password: password.into(), data })
     }
 
-    /// A token for the API, got as the README says.
-    pub fn token(&self) -> Result<String> {
-        let body = serde_json::json!({ "email": self.user, "password": self.password }).to_string();
-        let reply = self.post("/api/v1/session", &body, &[])?;
-        let token = reply.json()?["token"].as_str().map(str::to_owned);
-        token.with_context(|| format!("no token in {reply:?}"))
+    /// Signs in as the ready line says.
+    pub fn api(&self) -> Result<Api> {
+        Api::sign_in(&self.url, &self.user, &self.password)
     }
+}
 
-    /// GET with a token.
-    pub fn get(&self, path: &str, token: &str) -> Result<Reply> {
-        curl(&["--header", &format!("authorization: Bearer {token}"), &format!("{}{path}", self.url)])
-    }
+/// How long a test waits for something the estate does by itself; a loaded two-core machine is slow.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// POST of JSON.
-    pub fn post(&self, path: &str, json: &str, headers: &[&str]) -> Result<Reply> {
-        let url = format!("{}{path}", self.url);
-        let mut arguments = vec!["--header", "content-type: application/json", "--data", json];
-        headers.iter().for_each(|header| arguments.extend(["--header", header]));
-        arguments.push(&url);
-        curl(&arguments)
+/// How long the demo may take to end all it started.
+pub const STOP: Duration = Duration::from_secs(15);
+
+impl Drop for Demo {
+    /// Asked, not killed: only so it can end its children.
+    fn drop(&mut self) {
+        if self.process.is_running()
+            && let Err(error) = self.process.stop(STOP)
+        {
+            eprintln!("{error:#}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! End-to-end tests: real processes, real protocols, a real browser. The tests are in `tests/`; here is what
 //! several of them share.
 
+pub mod api;
 pub mod demo;

@@ -82,6 +82,26 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// What it started and what those started, as they are now: `(id, start time)`, which together name one process
+    /// for ever.
+    pub fn descendants(&self) -> Vec<(u32, u64)> {
+        let all: Vec<(u32, u32, u64)> = std::fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?))
+            .collect();
+        let mut found: Vec<(u32, u64)> = Vec::new();
+        let mut parents = vec![self.id()];
+        while let Some(parent) = parents.pop() {
+            for (id, _, started) in all.iter().filter(|(_, of, _)| *of == parent) {
+                found.push((*id, *started));
+                parents.push(*id);
+            }
+        }
+        found
+    }
+
     /// Sends a signal by name: `TERM`, `INT`, `STOP`, `CONT`.
     pub fn signal(&self, signal: &str) -> Result<()> {
         let status = Command::new("kill").args([&format!("-{signal}"), &self.id().to_string()]).status()?;
@@ -110,6 +130,20 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// True while the process of that id and start time runs; one that ended and was not waited for yet does not.
+pub fn is_alive((id, started): (u32, u64)) -> bool {
+    stat(id).is_some_and(|(_, _, now)| now == started)
+}
+
+/// `(id, parent, start time)` of a process that runs, from `/proc/<id>/stat` (proc(5)).
+fn stat(id: u32) -> Option<(u32, u32, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name is in parentheses and may hold anything; the fields after it count from 3.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let (state, parent, started) = (fields.first()?, fields.get(1)?, fields.get(19)?);
+    (*state != "Z").then_some((id, parent.parse().ok()?, started.parse().ok()?))
 }
 
 impl Drop for Process {
