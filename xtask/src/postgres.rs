@@ -53,7 +53,7 @@ impl Postgres {
 
     /// Where tests may create databases.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://postgres@127.0.0.1:{}", self.port)
     }
 }
 
