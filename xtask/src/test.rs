@@ -48,9 +48,19 @@ pub fn run(options: &Options) -> Result<()> {
 fn lints() -> Result<()> {
     say("Checking format and lints");
     process::run(cargo(&["fmt", "--all", "--check"]))?;
-    process::run(cargo(&["clippy", "--workspace", "--lib", "--bins", "--examples", "--", "-D", "warnings"]))?;
-    // Helper functions of integration tests may unwrap, which clippy's own exception does not cover.
-    let tests = ["clippy", "--workspace", "--tests", "--", "-D", "warnings", "-A", "clippy::unwrap_used"];
+    process::run(cargo(&["clippy", "--workspace", "--lib", "--bins", "--", "-D", "warnings"]))?;
+    // Helper functions of tests and benches may unwrap, which clippy's own exception does not cover.
+    let tests = [
+        "clippy",
+        "--workspace",
+        "--tests",
+        "--examples",
+        "--",
+        "-D",
+        "warnings",
+        "-A",
+        "clippy::unwrap_used",
+    ];
     process::run(cargo(&tests))?;
     let drivers = root().join("drivers/Cargo.toml");
     if drivers.exists() {

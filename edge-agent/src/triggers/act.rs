@@ -20,7 +20,7 @@ pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, no
             Act::RaiseAlarm { key, severity, text } => parts.alarms.raise(AlarmEvent {
                 key: alarm_key(instance, &key),
                 active: true,
-                severity: word(severity).into(),
+                severity: word(severity),
                 text,
                 system: Some(instance.site.system),
                 device: None,

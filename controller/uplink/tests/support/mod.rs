@@ -108,7 +108,7 @@ impl Handler for Memory {
 
     async fn records(&self, edge: EdgeId, batch: Records) -> Result<Receipt, HandlerError> {
         let number = self.batches.fetch_add(1, Ordering::SeqCst);
-        if self.flaky.load(Ordering::SeqCst) && number % 2 == 0 {
+        if self.flaky.load(Ordering::SeqCst) && number.is_multiple_of(2) {
             return Err(HandlerError("the database is away".into()));
         }
         let key = (edge, batch.class, batch.epoch);
