@@ -67,7 +67,7 @@ fn lints() -> Result<()> {
         process::run(cargo(&["fmt", "--all", "--check", "--manifest-path", &drivers.to_string_lossy()]))?;
     }
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
-    docs.env("RUSTDOCFLAGS", "-D warnings");
+    docs.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
     process::run(docs)?;
     let mut types = command("npx", &["--no-install", "tsc", "--noEmit"]);
     types.current_dir(root().join("controller/web/islands"));

@@ -1,6 +1,6 @@
 //! Lists: search, sort, filter, and keyset pages with an opaque cursor.
 //!
-//! ```ignore
+//! ```text
 //! const SPEC: ListSpec = ListSpec { sorts: &["name", "seen"], sort: "name", desc: false, filters: &["state"] };
 //! let list = ctx.list(&SPEC)?;
 //! let keyset = list.keyset(match list.sort { "seen" => "e.seen_at", _ => "lower(e.name)" }, "e.id", 3);

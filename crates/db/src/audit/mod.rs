@@ -9,7 +9,7 @@
 //! - [`verify`]: checks a database or an export and names what is wrong (pure)
 //! - [`export`]: the log as JSON lines
 //! - [`search`]: looking records up
-//! - [`redact`]: what never reaches the log in clear
+//! - [`mod@redact`]: what never reaches the log in clear
 
 pub(crate) mod append;
 pub mod checkpoint;
