@@ -64,8 +64,10 @@ fn build() -> Result<()> {
     run_step(cargo(&["build", "-p", "backoffice", "-p", "backoffice-edge"]))
 }
 
+/// A binary that was just built: it lies beside this one, wherever the target folder is.
 fn binary(name: &str) -> PathBuf {
-    root().join("target/debug").join(name)
+    let here = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
+    here.unwrap_or_else(|| root().join("target/debug")).join(name)
 }
 
 fn live(options: &Options, data: &Path, stop: &AtomicBool) -> Result<()> {
