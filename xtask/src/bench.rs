@@ -1,12 +1,26 @@
 //! `cargo xtask bench`: release builds, measured by the programs in each crate's `examples/*_bench.rs`.
 //!
-//! Each program prints a table for people on standard error and, as its last line on standard output, one
-//! JSON object `{"name": …, "figures": {"<figure>": {"value": …, "unit": …, "target": …}}}`.
+//! Everything they need is built first, then they run one after the other. Each tells people on standard error
+//! what it does and prints, as its last line on standard output, one JSON object
+//! `{"name": …, "figures": {"<figure>": {"value": …, "unit": …, "target": "<= …" | ">= …" | null}}}`
+//! (`bo_testkit::measure::Figures` writes it). The file of `--json` holds `{"machine", "quick", "benches"}`, with
+//! `"pass"` added to every figure that has a target.
 
-use crate::process::{cargo, output, root, say};
-use anyhow::{Context, Result};
-use serde_json::{Map, Value};
+mod machine;
+mod table;
+
+use crate::postgres::Postgres;
+use crate::process::{self, Running, cargo, output, root, say};
+use crate::{artefacts, tools};
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+use std::io::Read;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest one program may take.
+const LIMIT: Duration = Duration::from_secs(150);
 
 /// Where the figures go.
 #[derive(clap::Args)]
@@ -14,58 +28,145 @@ pub struct Options {
     /// Write all figures to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only these programs, by name (`poll`, `journal`, `ingest`, …).
+    /// Only these programs, by name (`edge`, `poll`, `journal`, `ingest`, …). Can be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Short runs: less exact, good enough to see that all of it works.
+    #[arg(long)]
+    quick: bool,
 }
 
-/// Runs every measuring program one after the other.
+/// One measuring program.
+struct Program {
+    /// Without `_bench`.
+    name: String,
+    package: String,
+    example: String,
+}
+
+/// Builds all of it, runs each program, shows the table. A program that fails is named at the end; the others
+/// run all the same.
 pub fn run(options: &Options) -> Result<()> {
-    let mut all = Map::new();
-    for (package, example) in programs()? {
-        let name = example.trim_end_matches("_bench").to_owned();
-        if !options.only.is_empty() && !options.only.contains(&name) {
-            continue;
-        }
-        say(&format!("Measuring {name} ({package})"));
-        let printed = output(cargo(&["run", "--release", "--quiet", "-p", &package, "--example", &example]))?;
-        let line = printed.lines().rev().find(|line| line.starts_with('{'));
-        let figures: Value =
-            serde_json::from_str(line.with_context(|| format!("{example} printed no figures"))?)?;
-        print(&name, &figures);
-        all.insert(name, figures);
+    let metadata = metadata()?;
+    let programs = chosen(programs(&metadata), &options.only)?;
+    let folder =
+        PathBuf::from(metadata["target_directory"].as_str().context("cargo names no target folder")?);
+    build(&programs)?;
+    let postgres = Postgres::start();
+    if let Err(error) = &postgres {
+        say(&format!("PostgreSQL is left out: {error:#}"));
     }
+    let machine = machine::describe();
+    let (mut benches, mut failed) = (Map::new(), Vec::new());
+    for program in &programs {
+        say(&format!("Measuring {} ({})", program.name, program.package));
+        let mut command = process::command(folder.join("release/examples").join(&program.example), &[]);
+        command.args(options.quick.then_some("--quick"));
+        command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
+        if let Ok(postgres) = &postgres {
+            command.env("BO_TEST_POSTGRES", postgres.url());
+        }
+        match measure(&program.name, command) {
+            Ok(figures) => drop(benches.insert(program.name.clone(), figures)),
+            Err(error) => {
+                say(&format!("{} failed: {error:#}", program.name));
+                failed.push(program.name.as_str());
+            }
+        }
+    }
+    drop(postgres);
+    print!("{}", table::show(&machine, &benches));
     if let Some(path) = &options.json {
-        std::fs::write(path, serde_json::to_string_pretty(&Value::Object(all))? + "\n")?;
+        let all = json!({ "machine": machine, "quick": options.quick, "benches": benches });
+        std::fs::write(path, serde_json::to_string_pretty(&all)? + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if !failed.is_empty() {
+        bail!("these programs failed, see above: {}", failed.join(", "));
     }
     Ok(())
 }
 
-/// Every `examples/<name>_bench.rs` of the workspace, as (package, example).
-fn programs() -> Result<Vec<(String, String)>> {
+fn metadata() -> Result<Value> {
     let mut metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     metadata.current_dir(root());
-    let metadata: Value = serde_json::from_str(&output(metadata)?)?;
+    Ok(serde_json::from_str(&output(metadata)?)?)
+}
+
+/// Every `examples/<name>_bench.rs` of the workspace.
+fn programs(metadata: &Value) -> Vec<Program> {
     let mut found = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         for target in package["targets"].as_array().into_iter().flatten() {
-            let (Some(package), Some(name)) = (package["name"].as_str(), target["name"].as_str()) else {
+            let (Some(package), Some(example)) = (package["name"].as_str(), target["name"].as_str()) else {
                 continue;
             };
-            if target["kind"][0] == "example" && name.ends_with("_bench") {
-                found.push((package.to_owned(), name.to_owned()));
+            if target["kind"][0] == "example"
+                && let Some(name) = example.strip_suffix("_bench")
+            {
+                let (name, package, example) = (name.to_owned(), package.to_owned(), example.to_owned());
+                found.push(Program { name, package, example });
             }
         }
     }
-    found.sort();
-    Ok(found)
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
 }
 
-fn print(name: &str, figures: &Value) {
-    for (figure, measured) in figures["figures"].as_object().into_iter().flatten() {
-        let target =
-            measured["target"].as_str().map(|target| format!("   target {target}")).unwrap_or_default();
-        let (value, unit) = (&measured["value"], measured["unit"].as_str().unwrap_or(""));
-        println!("{name:>10}  {figure:<44} {value:>14} {unit:<10}{target}");
+fn chosen(mut programs: Vec<Program>, only: &[String]) -> Result<Vec<Program>> {
+    let known: Vec<String> = programs.iter().map(|program| program.name.clone()).collect();
+    if let Some(unknown) = only.iter().find(|name| !known.contains(name)) {
+        bail!("there is no measuring program `{unknown}`, only {}", known.join(", "));
     }
+    programs.retain(|program| only.is_empty() || only.contains(&program.name));
+    Ok(programs)
+}
+
+/// Builds the programs, both daemons (some programs start the real ones) and what those need.
+fn build(programs: &[Program]) -> Result<()> {
+    tools::for_bench()?;
+    artefacts::drivers()?;
+    artefacts::islands()?;
+    say("Building release binaries");
+    process::run(cargo(&["build", "--release", "-p", "backoffice-edge", "-p", "backoffice", "--bins"]))?;
+    let mut examples = cargo(&["build", "--release"]);
+    for program in programs {
+        examples.args(["-p", &program.package, "--example", &program.example]);
+    }
+    process::run(examples)
+}
+
+/// Runs one program and returns its last line, with `pass` filled in.
+fn measure(name: &str, mut command: Command) -> Result<Value> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut running = Running::start(name, command)?;
+    let stdout = running.child().stdout.take();
+    let reader = std::thread::spawn(move || {
+        let mut printed = String::new();
+        let read = stdout.map(|mut pipe| pipe.read_to_string(&mut printed));
+        read.transpose().map(|_| printed)
+    });
+    let end = Instant::now() + LIMIT;
+    let status = loop {
+        if let Some(status) = running.child().try_wait()? {
+            break status;
+        }
+        if Instant::now() > end {
+            bail!("it took longer than {} s and was ended", LIMIT.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let printed = reader.join().map_err(|_| anyhow::anyhow!("its output could not be read"))??;
+    if !status.success() {
+        bail!("{status}");
+    }
+    let line = printed.lines().rev().find(|line| line.starts_with('{')).context("it printed no figures")?;
+    let mut measured: Value = serde_json::from_str(line).context("its last line is not JSON")?;
+    let figures = measured["figures"].as_object_mut().context("its last line has no `figures`")?;
+    for figure in figures.values_mut() {
+        if let (Some(value), Some(target)) = (figure["value"].as_f64(), figure["target"].as_str()) {
+            figure["pass"] = json!(table::passes(value, target));
+        }
+    }
+    Ok(measured)
 }

@@ -48,6 +48,12 @@ pub fn for_tests() -> Result<()> {
     npm()
 }
 
+/// Makes sure the broker that the edge is measured with is there, and a server for the controller.
+pub fn for_bench() -> Result<()> {
+    debian(&[("mosquitto", "mosquitto"), ("/usr/share/postgresql-common/pg_wrapper", "postgresql")])?;
+    npm()
+}
+
 /// Installs the Debian packages whose program is missing.
 fn debian(wanted: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<&str> =

@@ -1,6 +1,7 @@
 //! For tests with real processes: start them, wait for a condition instead of sleeping, end them by id.
 
 pub mod http;
+pub mod measure;
 pub mod process;
 
 use anyhow::{Result, bail};
