@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 pub const DEFAULT_LIMIT: usize = 25;
 /// Rows of a page at most.
 pub const MAX_LIMIT: usize = 100;
+/// Rows of a CSV at most: an export is the whole list, not a page of it.
+pub const EXPORT_LIMIT: usize = 10_000;
 
 /// What a list offers.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +155,9 @@ impl ListQuery {
                     }
                 }
             }
+        }
+        if list.format == "csv" {
+            list.limit = EXPORT_LIMIT;
         }
         Ok(list)
     }

@@ -3,6 +3,7 @@
 // one, unless somebody is typing or has chosen something in it.
 import { adopt } from "./live";
 import { type Change, subscribe } from "./socket";
+import { count } from "./rows";
 import { refresh } from "./when";
 
 let asking = false;
@@ -26,6 +27,7 @@ async function renew(ids: string[]): Promise<void> {
       if (old.innerHTML !== fresh.innerHTML) old.replaceChildren(...fresh.childNodes);
     }
     adopt();
+    count();
   } catch {
     // No connection: what is shown stays, and the page says that it is cut.
   } finally {

@@ -7,4 +7,5 @@ import "./live";
 import "./fresh";
 import "./commands";
 import "./chart";
+import "./rows";
 import "./map";

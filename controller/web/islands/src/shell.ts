@@ -28,6 +28,17 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// `/` leads to the search field of the page, where there is one; the palette takes it otherwise.
+document.addEventListener("keydown", (event) => {
+  const field = document.querySelector<HTMLInputElement>("main [data-search]");
+  const typing = (event.target as Element).closest("input, textarea, select, [contenteditable], dialog");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing || !field) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  field.focus();
+  field.select();
+});
+
 // A choice that needs no button.
 document.addEventListener("change", (event) => {
   const field = event.target as HTMLElement;

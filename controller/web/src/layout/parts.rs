@@ -1,7 +1,7 @@
 //! Parts that many pages are made of.
 
 use super::icon;
-use crate::list::{ListQuery, Paged};
+use crate::list::{ListQuery, MAX_LIMIT, Paged};
 use bo_model::Time;
 use maud::{Markup, html};
 
@@ -113,11 +113,10 @@ pub type Choice<'a> = (&'a str, &'a str, Vec<(String, String)>);
 pub fn filters(list: &ListQuery, path: &str, placeholder: &str, choices: &[Choice<'_>]) -> Markup {
     html! {
         form.toolbar action=(path) method="get" role="search" {
-            label.sr-only for="list-q" { "Search" }
-            input #list-q type="search" name="q" value=(list.q) placeholder=(placeholder);
+            (search("list-q", &list.q, placeholder))
             @for (name, label, options) in choices {
                 label.sr-only for={ "list-" (name) } { (label) }
-                select id={ "list-" (name) } name=(name) {
+                select id={ "list-" (name) } name=(name) data-submit="" {
                     option value="" { (label) ": all" }
                     @for (value, text) in options {
                         option value=(value) selected[list.filter(name) == Some(value.as_str())] { (text) }
@@ -125,8 +124,19 @@ pub fn filters(list: &ListQuery, path: &str, placeholder: &str, choices: &[Choic
                 }
             }
             input type="hidden" name="sort" value={ @if list.desc { "-" } (list.sort) };
-            button.btn type="submit" { (icon("search")) "Show" }
+            @if !list.q.is_empty() || !list.filters.is_empty() { a.btn.btn--quiet href=(path) { (icon("close")) "Clear" } }
             div.toolbar__end { a.btn.btn--quiet href=(list.href(path, &[("format", "csv")])) { (icon("download")) "CSV" } }
+        }
+    }
+}
+
+/// The search field of a list, `q`, with its button. The key `/` leads to it.
+pub fn search(id: &str, value: &str, placeholder: &str) -> Markup {
+    html! {
+        div.search {
+            label.sr-only for=(id) { "Search" }
+            input id=(id) type="search" name="q" value=(value) placeholder=(placeholder) data-search="" autocomplete="off";
+            button.btn.btn--quiet.btn--icon type="submit" aria-label="Show" { (icon("search")) }
         }
     }
 }
@@ -137,6 +147,7 @@ pub fn pages<T>(list: &ListQuery, path: &str, page: &Paged<T>, first_page: bool)
         nav.pages aria-label="Pages" {
             span { (page.items.len()) " shown" }
             div.row {
+                @if page.next.is_some() && list.limit < MAX_LIMIT { a.btn.btn--small.btn--quiet href=(list.href(path, &[("limit", &MAX_LIMIT.to_string())])) { "Show " (MAX_LIMIT) } }
                 @if !first_page { a.btn.btn--small href=(list.href(path, &[])) { "First page" } }
                 @if let Some(next) = &page.next {
                     a.btn.btn--small rel="next" href=(list.href(path, &[("after", next)])) { "Next" (icon("next")) }
