@@ -18,6 +18,10 @@ impl Kind {
     pub const ACCOUNT: Kind = Kind("account");
     /// A named set of members.
     pub const GROUP: Kind = Kind("group");
+    /// A function inside one scope: a translator of a project, the crew of an event.
+    pub const ROLE: Kind = Kind("role");
+    /// A business module of a workspace: see [`Object::module`].
+    pub const MODULE: Kind = Kind("module");
     /// A gateway.
     pub const EDGE: Kind = Kind("edge");
     /// A place.
@@ -64,6 +68,11 @@ impl Object {
     /// A management area of a workspace: `audit`, `users`, `edges`, `drivers`, `triggers`, ….
     pub fn area(workspace: crate::WorkspaceId, area: &str) -> Object {
         Object(format!("area:{workspace}/{area}"))
+    }
+
+    /// A business module of a workspace: `general`, `wiki`, `blog`, `contracts`, `crm`.
+    pub fn module(workspace: crate::WorkspaceId, module: &str) -> Object {
+        Object(format!("module:{workspace}/{module}"))
     }
 
     /// The general public, signed in or not.
