@@ -32,6 +32,8 @@ pub struct Tx<'c> {
     unaudited: Option<&'static str>,
     pub(crate) after_commit: Vec<AfterCommit>,
     pub(crate) has_emitted: bool,
+    /// The last answer of [`Tx::once`].
+    once: Option<(&'static str, i64)>,
     /// A statement failed in a way that says: run the whole transaction again.
     pub(crate) lost: bool,
 }
@@ -49,6 +51,7 @@ impl<'c> Tx<'c> {
             unaudited: None,
             after_commit: Vec::new(),
             has_emitted: false,
+            once: None,
             lost: false,
         }
     }
@@ -131,6 +134,22 @@ impl<'c> Tx<'c> {
         self.query_opt(sql, params, map)?.ok_or_else(|| DbError::Missing { sql: short(sql) })
     }
 
+    /// A number of the installation (a version, say) that many parts of one transaction ask for: a reading one sees
+    /// the same from begin to end, so it is read once.
+    ///
+    /// # Errors
+    /// As [`Tx::query_one`].
+    pub fn once(&mut self, sql: &'static str) -> Result<i64, DbError> {
+        if let Some((_, number)) = self.once.filter(|(known, _)| *known == sql) {
+            return Ok(number);
+        }
+        let number = self.query_one(sql, &[], |row| row.get::<i64>(0))?;
+        if self.read_only {
+            self.once = Some((sql, number));
+        }
+        Ok(number)
+    }
+
     /// Runs a statement; returns how many rows it changed.
     ///
     /// # Errors
@@ -170,15 +189,16 @@ impl<'c> Tx<'c> {
         rows: &[Vec<Param<'_>>],
         clause: &str,
     ) -> Result<(), DbError> {
-        // Few different lengths, so that few statements are prepared: full chunks, then single rows.
-        let (chunks, rest) = rows.as_chunks::<32>();
-        for chunk in chunks {
-            let flat: Vec<Param<'_>> = chunk.iter().flatten().cloned().collect();
-            self.execute(&insert_sql(table, columns, 32, clause), &flat)?;
-        }
-        let single = insert_sql(table, columns, 1, clause);
-        for row in rest {
-            self.execute(&single, row)?;
+        // Few different lengths, so that few statements are prepared.
+        let mut rest = rows;
+        for length in [256, 32, 4, 1] {
+            let sql =
+                if rest.len() >= length { insert_sql(table, columns, length, clause) } else { continue };
+            while let Some((some, more)) = rest.split_at_checked(length) {
+                let flat: Vec<Param<'_>> = some.iter().flatten().cloned().collect();
+                self.execute(&sql, &flat)?;
+                rest = more;
+            }
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! A value as the product carries it: never a bare number, always with quality, age and source.
 
 use crate::clock::Time;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The datum itself. JSON writes it as the plain JSON value.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Data {
     /// No datum: never read, or the device says it has none.
@@ -92,6 +93,64 @@ impl fmt::Display for Data {
             Data::Text(text) => f.write_str(text),
             Data::Json(json) => json.fmt(f),
         }
+    }
+}
+
+/// Written by hand: what is derived for an untagged enum keeps a copy of everything it tries, and values are most
+/// of what an edge sends.
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Data, D::Error> {
+        deserializer.deserialize_any(DataVisitor)
+    }
+}
+
+struct DataVisitor;
+
+impl<'de> de::Visitor<'de> for DataVisitor {
+    type Value = Data;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, on: bool) -> Result<Data, E> {
+        Ok(Data::Bool(on))
+    }
+
+    fn visit_i64<E>(self, whole: i64) -> Result<Data, E> {
+        Ok(Data::Int(whole))
+    }
+
+    fn visit_u64<E>(self, whole: u64) -> Result<Data, E> {
+        Ok(i64::try_from(whole).map_or(Data::Float(whole as f64), Data::Int))
+    }
+
+    fn visit_f64<E>(self, real: f64) -> Result<Data, E> {
+        Ok(Data::Float(real))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Data, E> {
+        Ok(Data::Text(text.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Data, E> {
+        Ok(Data::None)
+    }
+
+    fn visit_none<E>(self) -> Result<Data, E> {
+        Ok(Data::None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Data, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Data, A::Error> {
+        serde_json::Value::deserialize(SeqAccessDeserializer::new(seq)).map(|json| Data::Json(json.into()))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Data, A::Error> {
+        serde_json::Value::deserialize(MapAccessDeserializer::new(map)).map(|json| Data::Json(json.into()))
     }
 }
 
@@ -266,7 +325,10 @@ mod tests {
 
     #[test]
     fn values_survive_json() {
-        for data in [Data::None, Data::Bool(true), Data::Int(-7), Data::Float(2.5), "HDMI 1".into()] {
+        let json = |json: serde_json::Value| Data::Json(Arc::new(json));
+        let whole = [Data::None, Data::Bool(true), Data::Int(-7), Data::Int(i64::MIN), Data::Float(2.5)];
+        let structured = [json(serde_json::json!({"a": [1, null]})), json(serde_json::json!([]))];
+        for data in whole.into_iter().chain(structured).chain([Data::Float(2.0), "HDMI 1".into()]) {
             let value = Value::good(data, Time(5));
             let text = serde_json::to_string(&value).unwrap();
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value, "{text}");

@@ -2,8 +2,10 @@
 
 use bo_model::command::{Actor, CommandRequest, Step};
 use bo_model::{DeviceId, SystemId, Time, TriggerId, Value};
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value as Json;
+use std::fmt;
 
 /// Priority classes, most important first. Sequence numbers are per (edge, class, epoch), without holes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,7 +53,7 @@ pub struct Record {
 }
 
 /// What a record says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "t")]
 pub enum Body {
     /// A status variable changed (classes `status` and `history`).
@@ -76,6 +78,79 @@ pub enum Body {
     Log(LogLine),
     /// Records were lost; stands in their place with the last lost sequence number.
     Gap(Gap),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Tag {
+    Status,
+    Command,
+    Step,
+    Alarm,
+    Trigger,
+    Audit,
+    Log,
+    Gap,
+}
+
+impl Tag {
+    fn read<'de, D: Deserializer<'de>>(self, fields: D) -> Result<Body, D::Error> {
+        #[derive(Deserialize)]
+        struct Asked {
+            request: CommandRequest,
+        }
+        #[derive(Deserialize)]
+        struct Evidence {
+            step: Step,
+        }
+        Ok(match self {
+            Tag::Status => Body::Status(StatusChange::deserialize(fields)?),
+            Tag::Command => Body::Command { request: Asked::deserialize(fields)?.request },
+            Tag::Step => Body::Step { step: Evidence::deserialize(fields)?.step },
+            Tag::Alarm => Body::Alarm(AlarmEvent::deserialize(fields)?),
+            Tag::Trigger => Body::Trigger(TriggerRun::deserialize(fields)?),
+            Tag::Audit => Body::Audit(AuditEntry::deserialize(fields)?),
+            Tag::Log => Body::Log(LogLine::deserialize(fields)?),
+            Tag::Gap => Body::Gap(Gap::deserialize(fields)?),
+        })
+    }
+}
+
+/// Written by hand: what is derived for a tagged enum copies all fields first, in case the tag comes last. We write it
+/// first, so that the fields are read in place; wherever else it is, it is found all the same.
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
+        deserializer.deserialize_map(BodyVisitor)
+    }
+}
+
+struct BodyVisitor;
+
+impl<'de> de::Visitor<'de> for BodyVisitor {
+    type Value = Body;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record's body")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Body, A::Error> {
+        let mut fields = serde_json::Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if key != "t" {
+                fields.insert(key, map.next_value()?);
+                continue;
+            }
+            let tag: Tag = map.next_value()?;
+            if fields.is_empty() {
+                return tag.read(MapAccessDeserializer::new(map));
+            }
+            while let Some((key, value)) = map.next_entry::<String, Json>()? {
+                fields.insert(key, value);
+            }
+            return tag.read(Json::Object(fields)).map_err(de::Error::custom);
+        }
+        Err(de::Error::missing_field("t"))
+    }
 }
 
 /// A changed status variable.
