@@ -7,6 +7,7 @@ use crate::input::Input;
 use crate::layout::{self, Page};
 use crate::list::{ListQuery, ListSpec};
 use crate::reply::Redirect;
+use crate::upload::Upload;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
@@ -248,6 +249,15 @@ impl Ctx {
     /// [`WebError::BadInput`].
     pub fn form(&self) -> Result<Input> {
         Input::parse_form(&self.body)
+    }
+
+    /// The body as a form that may carry files.
+    ///
+    /// # Errors
+    /// [`WebError::BadInput`].
+    pub async fn form_with_files(&self) -> Result<(Input, Vec<Upload>)> {
+        let (fields, files) = crate::upload::parse(self.header("content-type"), &self.body).await?;
+        Ok((Input::from_pairs(fields), files))
     }
 
     /// The body as JSON. The error names line, column and field.

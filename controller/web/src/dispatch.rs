@@ -9,6 +9,7 @@ use crate::layout;
 use crate::need::Need;
 use crate::reply::cookie;
 use crate::routes::{Route, Routes};
+use crate::upload;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -174,13 +175,17 @@ fn allowed(
             Some(viewer) => (Object::area(viewer.workspace, area), level),
             None => return Ok(Err(WebError::SignIn)),
         },
+        Need::Module { module, level } => match viewer {
+            Some(viewer) => (Object::module(viewer.workspace, module), level),
+            None => return Ok(Err(WebError::SignIn)),
+        },
     };
     let has = (app.access.level)(tx, viewer, &object)?;
     Ok(judge(has, level, viewer.is_some()))
 }
 
 /// What a level is good for: not seen is not there, and whoever has not signed in is asked to.
-pub(crate) fn judge(has: Level, need: Level, signed_in: bool) -> Result<(), WebError> {
+pub fn judge(has: Level, need: Level, signed_in: bool) -> Result<(), WebError> {
     if has >= need {
         Ok(())
     } else if !signed_in {
@@ -219,7 +224,7 @@ async fn handle(
         Err(_) => return Err(WebError::TooLarge(route.body_limit)),
     };
     if route.is_mutation() {
-        csrf::check(&parts.headers, head.viewer.as_ref(), &head.csrf, &given_token(&parts, &body))?;
+        csrf::check(&parts.headers, head.viewer.as_ref(), &head.csrf, &given_token(&parts, &body).await)?;
     }
     let ctx = Ctx { head, parts, body, params };
     let answer = AssertUnwindSafe((route.handler)(ctx)).catch_unwind();
@@ -231,13 +236,16 @@ async fn handle(
     }
 }
 
-fn given_token(parts: &Parts, body: &[u8]) -> String {
+async fn given_token(parts: &Parts, body: &Bytes) -> String {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let header = text("x-csrf-token");
-    if !header.is_empty() || !text("content-type").starts_with("application/x-www-form-urlencoded") {
+    let (header, content_type) = (text("x-csrf-token"), text("content-type"));
+    let pairs: Vec<(String, String)> = if !header.is_empty() {
         return header.to_owned();
-    }
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+    } else if content_type.starts_with("application/x-www-form-urlencoded") {
+        serde_urlencoded::from_bytes(body).unwrap_or_default()
+    } else {
+        upload::parse(content_type, body).await.map(|(pairs, _)| pairs).unwrap_or_default()
+    };
     pairs.into_iter().find(|(name, _)| name == "_csrf").map(|(_, value)| value).unwrap_or_default()
 }
 
@@ -257,6 +265,7 @@ fn note_denial(head: &Head, route: &Route, params: &BTreeMap<String, String>, er
     let object = match route.need {
         Need::Object { kind, param, .. } => Object::new(kind, params.get(param).map_or("", String::as_str)),
         Need::Area { area, .. } => Object::area(viewer.workspace, area),
+        Need::Module { module, .. } => Object::module(viewer.workspace, module),
         Need::Anyone(_) | Need::SignedIn => Object::new(Kind::ACCOUNT, viewer.account),
     };
     let author = Author { actor: viewer.actor(), origin: origin(head), workspace: Some(viewer.workspace) };

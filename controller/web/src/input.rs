@@ -21,11 +21,16 @@ impl Input {
     pub fn parse_form(body: &[u8]) -> Result<Input, WebError> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
             .map_err(|error| WebError::field("", format!("the form could not be read: {error}")))?;
+        Ok(Input::from_pairs(pairs))
+    }
+
+    /// From names and values in the order they were sent.
+    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Input {
         let mut input = Input::default();
         for (name, value) in pairs {
             input.fields.entry(name).or_default().push(value);
         }
-        Ok(input)
+        input
     }
 
     /// A form filled in from what is stored: the first showing of an edit form.

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! - [`Need`]: `Need::anyone("why")`, `Need::signed_in()`, `Need::object(kind, "path parameter", level)`,
-//!   `Need::workspace_area("audit", level)`. What one may not see answers 404; what one sees and may not do, 403.
+//!   `Need::workspace_area("audit", level)`,
+//!   `Need::module("wiki", level)`. What one may not see answers 404; what one sees and may not do, 403.
 //!   Lists are `Need::signed_in()` or an area, and filter rows with [`Ctx::level`] or the list function of `bo-identity`.
 //! - A handler is `async fn show(ctx: Ctx) -> Result<impl IntoResponse>`. [`Ctx`] has everything:
 //!   [`Ctx::param`], [`Ctx::query`], [`Ctx::form`], [`Ctx::json`], [`Ctx::list`], [`Ctx::who`], [`Ctx::now`], [`Ctx::make_id`],
@@ -48,20 +49,25 @@ pub mod health;
 mod input;
 pub mod layout;
 pub mod list;
+mod module;
 mod need;
 pub mod openapi;
 pub mod reply;
 mod routes;
 pub mod server;
 pub mod testing;
+mod upload;
 
 pub use access::{Access, Credential, Theme, Via, Viewer};
 pub use app::App;
 pub use bo_model::{Kind, Level, Object};
 pub use ctx::Ctx;
+pub use dispatch::judge;
 pub use error::{FieldErrors, Result, WebError};
 pub use input::Input;
 pub use layout::{NavItem, Page};
 pub use list::{ListQuery, ListSpec, Paged};
+pub use module::Module;
 pub use need::Need;
 pub use routes::{Route, Routes};
+pub use upload::Upload;

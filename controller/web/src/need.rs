@@ -25,6 +25,13 @@ pub enum Need {
         /// At least this.
         level: Level,
     },
+    /// A level on a business module of the viewer's current workspace.
+    Module {
+        /// `wiki`, `blog`, ….
+        module: &'static str,
+        /// At least this.
+        level: Level,
+    },
 }
 
 impl Need {
@@ -48,12 +55,18 @@ impl Need {
         Need::Area { area, level }
     }
 
+    /// A level on a business module of the workspace.
+    pub const fn module(module: &'static str, level: Level) -> Need {
+        Need::Module { module, level }
+    }
+
     /// In words, for the API description.
     pub fn words(&self) -> String {
         match self {
             Need::Anyone(reason) => format!("Anyone: {reason}."),
             Need::SignedIn => "Signed in.".into(),
             Need::Object { kind, level, .. } => format!("Level `{}` on the {kind}.", level.word()),
+            Need::Module { module, level } => format!("Level `{}` on the module `{module}`.", level.word()),
             Need::Area { area, level } => format!("Level `{}` on the area `{area}`.", level.word()),
         }
     }

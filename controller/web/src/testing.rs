@@ -169,7 +169,7 @@ pub async fn walk(app: &Arc<App>, stranger: &Client) -> Vec<String> {
         if !matches!(route.need, Need::Anyone(_)) && !asks_to_sign_in(route, &anonymous) {
             holes.push(format!("{name}: answers {} to somebody who is not signed in", anonymous.status));
         }
-        if matches!(route.need, Need::Object { .. } | Need::Area { .. }) {
+        if matches!(route.need, Need::Object { .. } | Need::Area { .. } | Need::Module { .. }) {
             let mut stranger = stranger.clone();
             let answer = stranger.send(route.method.clone(), &path, None, Vec::new()).await;
             if !matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) {

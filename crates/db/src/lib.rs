@@ -20,6 +20,7 @@
 //! - `INSERT … ON CONFLICT (…) DO UPDATE SET a = excluded.a`, `RETURNING`, `WITH RECURSIVE`, partial indexes, window functions
 //! - `CASE WHEN a < b THEN a ELSE b END` instead of two-argument `min`/`LEAST`; `COALESCE`; `lower(a) LIKE lower(?1)`
 //! - every selected column that is not aggregated is in `GROUP BY`; `CAST(?1 AS BIGINT)` where nothing else tells a placeholder's type
+//! - what only one engine knows (full text) stands in a migration behind a line `-- [sqlite]` or `-- [postgres]`, up to `-- [both]`
 //! - after a failed statement return the error: PostgreSQL refuses what follows in that transaction
 //!
 //! # Rules
@@ -30,6 +31,7 @@ pub mod audit;
 mod db;
 mod engine;
 mod error;
+mod ids;
 mod migrate;
 pub mod outbox;
 mod param;

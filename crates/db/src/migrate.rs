@@ -89,7 +89,11 @@ fn apply(tx: &mut Tx, migration: &Migration) -> Result<(), DbError> {
         }
         None => {}
     }
-    let text = if tx.is_postgres() { sql::postgres_schema(migration.sql) } else { migration.sql.to_owned() };
+    let text = if tx.is_postgres() {
+        sql::postgres_schema(migration.sql)
+    } else {
+        sql::sqlite_schema(migration.sql)
+    };
     tx.batch(&text).map_err(|error| refused(migration, error.to_string()))?;
     let now = tx.now();
     tx.execute(

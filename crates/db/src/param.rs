@@ -120,30 +120,6 @@ impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
     }
 }
 
-macro_rules! ids {
-    ($($t:ident),* $(,)?) => {$(
-        impl From<bo_model::$t> for Param<'_> {
-            fn from(id: bo_model::$t) -> Self { Param::Text(id.to_string().into()) }
-        }
-        impl From<&bo_model::$t> for Param<'_> {
-            fn from(id: &bo_model::$t) -> Self { Param::Text(id.to_string().into()) }
-        }
-    )*};
-}
-ids!(
-    WorkspaceId,
-    AccountId,
-    GroupId,
-    EdgeId,
-    ZoneId,
-    SystemId,
-    DeviceId,
-    TriggerId,
-    AlarmId,
-    CommandId,
-    SessionId
-);
-
 impl rusqlite::ToSql for Param<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {

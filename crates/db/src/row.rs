@@ -215,30 +215,6 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-macro_rules! ids {
-    ($($t:ident),* $(,)?) => {$(
-        impl Column for bo_model::$t {
-            const NAME: &'static str = stringify!($t);
-            fn read(cell: Cell<'_>) -> Option<Self> {
-                match cell { Cell::Text(text) => text.parse().ok(), _ => None }
-            }
-        }
-    )*};
-}
-ids!(
-    WorkspaceId,
-    AccountId,
-    GroupId,
-    EdgeId,
-    ZoneId,
-    SystemId,
-    DeviceId,
-    TriggerId,
-    AlarmId,
-    CommandId,
-    SessionId
-);
-
 #[cfg(test)]
 mod tests {
     use super::*;

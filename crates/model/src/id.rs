@@ -1,16 +1,20 @@
 //! A newtype per kind of thing over UUID v7, so that a zone's id can't be passed for a device's.
 
 use crate::clock::{SharedClock, Time};
-use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
+/// Makes the id types of a module, beside its other types: `bo_model::ids! { /// A page. PageId }`.
+#[macro_export]
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub Uuid);
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            $crate::serde::Serialize, $crate::serde::Deserialize,
+        )]
+        #[serde(transparent, crate = "bo_model::serde")]
+        pub struct $name(pub $crate::uuid::Uuid);
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -19,14 +23,14 @@ macro_rules! ids {
         }
 
         impl std::str::FromStr for $name {
-            type Err = uuid::Error;
+            type Err = $crate::uuid::Error;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 text.parse().map($name)
             }
         }
 
-        impl From<Uuid> for $name {
-            fn from(id: Uuid) -> Self {
+        impl From<$crate::uuid::Uuid> for $name {
+            fn from(id: $crate::uuid::Uuid) -> Self {
                 $name(id)
             }
         }

@@ -2,6 +2,9 @@
 //!
 //! Everything else depends on this crate and it depends on nothing of ours. A file per noun.
 
+// `ids!` names this crate the same way from inside and from outside.
+extern crate self as bo_model;
+
 pub mod clock;
 pub mod command;
 pub mod driver;
@@ -21,3 +24,5 @@ pub use id::*;
 pub use level::Level;
 pub use object::{Kind, Object};
 pub use value::{Data, Quality, Reason, Value};
+#[doc(hidden)]
+pub use {serde, uuid};
