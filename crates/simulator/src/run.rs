@@ -92,7 +92,9 @@ async fn run_demo(arguments: SimulateArgs, clock: SharedClock) -> Result<(), Sim
 
 async fn run_device(arguments: SimulateArgs) -> Result<(), SimulatorError> {
     let folder = arguments.driver.clone().unwrap_or_default();
-    let fake = Fake::from_folder("simulated", &folder, settings(&arguments.settings)?)?;
+    // A broker lets a client in once: two simulated devices must not have one name.
+    let name = format!("simulated-{}", std::process::id());
+    let fake = Fake::from_folder(&name, &folder, settings(&arguments.settings)?)?;
     let place = place(&arguments, fake.manifest().link.kind)?;
     let running = start(&place, std::slice::from_ref(&fake)).await?;
     say(&json!({ "driver": fake.manifest().driver.name, "listening": listening(&running, &place) }));
