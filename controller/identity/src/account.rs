@@ -1,8 +1,10 @@
 //! Accounts: people who can sign in, and the workspaces they are members of.
 
+use crate::ceiling::{self, Ceiling, CeilingKind};
 use crate::error::IdentityError;
+use crate::profile::Profile;
 use bo_db::{DbError, Event, Row, Tx, params};
-use bo_model::{AccountId, Kind, Object, Time, WorkspaceId};
+use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
 use bo_web::{FieldErrors, ListQuery, Paged, list::Key};
 use serde::Serialize;
 use serde_json::json;
@@ -45,8 +47,11 @@ pub struct Account {
     pub id: AccountId,
     /// To sign in with; case-folded.
     pub email: String,
-    /// For people.
+    /// For people: the parts of the profile put together.
     pub name: String,
+    /// How to address them.
+    #[serde(flatten)]
+    pub profile: Profile,
     /// Position.
     pub job: String,
     /// Telephone.
@@ -89,46 +94,75 @@ pub fn check(name: &str, email: &str) -> FieldErrors {
     if name.trim().is_empty() {
         errors.push(("name".into(), "is required".into()));
     }
+    errors.extend(check_email(email));
+    errors
+}
+
+/// What is wrong with a mail address.
+pub fn check_email(email: &str) -> Option<(String, String)> {
     let email = email.trim();
     let (user, host) = email.rsplit_once('@').unwrap_or(("", ""));
     let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c);
     if email.is_empty() {
-        errors.push(("email".into(), "is required".into()));
-    } else if user.is_empty()
+        return Some(("email".into(), "is required".into()));
+    }
+    let wrong = user.is_empty()
         || host.is_empty()
         || email.len() > 254
         || email.contains(odd)
         || host.starts_with('.')
-        || host.ends_with('.')
-    {
-        errors.push(("email".into(), "must be a mail address like name@example.org".into()));
-    }
-    errors
+        || host.ends_with('.');
+    wrong.then(|| ("email".into(), "must be a mail address like name@example.org".into()))
 }
 
-/// Makes an account and its membership.
+/// Makes an account and its membership; the name is taken apart into first and last.
 ///
 /// # Errors
-/// [`IdentityError::BadInput`], or [`IdentityError::BadInput`] on `email` when the address is taken.
+/// As [`create_with`].
 pub fn create(tx: &mut Tx, workspace: WorkspaceId, new: &NewAccount) -> Result<(), IdentityError> {
     let errors = check(&new.name, &new.email);
     if !errors.is_empty() {
         return Err(IdentityError::BadInput(errors));
     }
+    create_with(tx, workspace, new, &Profile::of_name(&new.name))
+}
+
+/// Makes an account and its membership.
+///
+/// # Errors
+/// [`IdentityError::BadInput`], among others on `email` when the address is taken.
+pub fn create_with(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    new: &NewAccount,
+    profile: &Profile,
+) -> Result<(), IdentityError> {
+    let mut errors = FieldErrors::new();
+    errors.extend(check_email(&new.email));
+    errors.extend(check_work(&new.job, &new.phone));
     let email = fold_email(&new.email);
     let taken = tx.query_opt("SELECT 1 FROM account WHERE email = ?1", params![&email], |_| Ok(()))?;
     if taken.is_some() {
-        return Err(IdentityError::BadInput(vec![("email".into(), "belongs to an account already".into())]));
+        errors.push(("email".into(), "belongs to an account already".into()));
+    }
+    if !errors.is_empty() {
+        return Err(IdentityError::BadInput(errors));
     }
     let state = if new.password_hash.is_empty() { State::Invited } else { State::Active };
-    let (now, name) = (tx.now(), new.name.trim());
+    let (now, name) = (tx.now(), profile.full_name());
     tx.execute(
-        "INSERT INTO account (id, email, name, job, phone, state, password_hash, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        "INSERT INTO account (id, email, name, gender, first_name, middle_name, last_name, language, job, phone, state,
+           password_hash, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
         params![
             new.id,
             &email,
-            name,
+            &name,
+            &profile.gender,
+            &profile.first_name,
+            &profile.middle_name,
+            &profile.last_name,
+            &profile.language,
             new.job.trim(),
             new.phone.trim(),
             state.word(),
@@ -136,39 +170,76 @@ pub fn create(tx: &mut Tx, workspace: WorkspaceId, new: &NewAccount) -> Result<(
             now
         ],
     )?;
-    tx.execute(
-        "INSERT INTO member (workspace, account, joined_at) VALUES (?1, ?2, ?3)",
-        params![workspace, new.id, now],
-    )?;
+    join(tx, workspace, new.id)?;
     tx.audit(
         Event::new("account.create", Object::new(Kind::ACCOUNT, new.id))
-            .name(name)
+            .name(&name)
             .workspace(workspace)
-            .after(json!({"name": name, "email": email, "job": new.job, "phone": new.phone, "state": state})),
+            .after(json!({"profile": profile, "email": email, "job": new.job, "phone": new.phone, "state": state})),
     );
     Ok(())
 }
 
-/// Changes name, position and telephone. The mail address stays: it is what one signs in with.
+/// Makes an account a member of a workspace. The record of it is the caller's.
+///
+/// # Errors
+/// When the database fails.
+pub fn join(tx: &mut Tx, workspace: WorkspaceId, id: AccountId) -> Result<(), DbError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO member (workspace, account, joined_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        params![workspace, id, now],
+    )?;
+    Ok(())
+}
+
+fn check_work(job: &str, phone: &str) -> FieldErrors {
+    [("job", job, 120), ("phone", phone, 40)]
+        .into_iter()
+        .filter(|(_, text, longest)| text.chars().count() > *longest)
+        .map(|(field, _, longest)| (field.to_owned(), format!("must be at most {longest} characters")))
+        .collect()
+}
+
+/// Changes profile, position and telephone. The mail address stays: it is what one signs in with.
 ///
 /// # Errors
 /// [`IdentityError::BadInput`], [`IdentityError::NotFound`].
-pub fn update(tx: &mut Tx, id: AccountId, name: &str, job: &str, phone: &str) -> Result<(), IdentityError> {
+pub fn update(
+    tx: &mut Tx,
+    id: AccountId,
+    profile: &Profile,
+    job: &str,
+    phone: &str,
+) -> Result<(), IdentityError> {
     let before = find(tx, id)?.ok_or(IdentityError::NotFound)?;
-    let errors = check(name, &before.email);
+    let errors = check_work(job, phone);
     if !errors.is_empty() {
         return Err(IdentityError::BadInput(errors));
     }
-    let (now, name, job, phone) = (tx.now(), name.trim(), job.trim(), phone.trim());
+    let (now, name, job, phone) = (tx.now(), profile.full_name(), job.trim(), phone.trim());
     tx.execute(
-        "UPDATE account SET name = ?2, job = ?3, phone = ?4, updated_at = ?5 WHERE id = ?1",
-        params![id, name, job, phone, now],
+        "UPDATE account SET name = ?2, gender = ?3, first_name = ?4, middle_name = ?5, last_name = ?6, language = ?7,
+           job = ?8, phone = ?9, updated_at = ?10 WHERE id = ?1",
+        params![
+            id,
+            &name,
+            &profile.gender,
+            &profile.first_name,
+            &profile.middle_name,
+            &profile.last_name,
+            &profile.language,
+            job,
+            phone,
+            now
+        ],
     )?;
-    let describe = |name: &str, job: &str, phone: &str| json!({"name": name, "job": job, "phone": phone});
+    let describe =
+        |profile: &Profile, job: &str, phone: &str| json!({"profile": profile, "job": job, "phone": phone});
     tx.audit(
         Event::new("account.update", Object::new(Kind::ACCOUNT, id))
-            .name(name)
-            .change(describe(&before.name, &before.job, &before.phone), describe(name, job, phone)),
+            .name(&name)
+            .change(describe(&before.profile, &before.job, &before.phone), describe(profile, job, phone)),
     );
     Ok(())
 }
@@ -193,8 +264,15 @@ pub fn set_enabled(tx: &mut Tx, id: AccountId, enabled: bool, reason: &str) -> R
         "UPDATE account SET state = ?2, updated_at = ?3 WHERE id = ?1",
         params![id, state.word(), now],
     )?;
-    if !enabled {
+    let object = Object::new(Kind::ACCOUNT, id);
+    if enabled {
+        ceiling::lift(tx, &object, CeilingKind::Account)?;
+    } else {
         end_access(tx, id)?;
+        // Whoever asks the graph without a session, a gateway's release among them, gets the same answer.
+        let (cap, reason) = (Level::None, "The account is disabled.".to_owned());
+        let (kind, lifted_by) = (CeilingKind::Account, None);
+        ceiling::put(tx, &Ceiling { object, kind, cap, lifted_by, deep: false, reason })?;
     }
     tx.audit(
         Event::new(
@@ -239,7 +317,8 @@ fn end_access(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
 }
 
 const COLUMNS: &str =
-    "a.id, a.email, a.name, a.job, a.phone, a.state, a.created_at, a.updated_at, a.signed_in_at";
+    "a.id, a.email, a.name, a.job, a.phone, a.state, a.created_at, a.updated_at, a.signed_in_at,
+  a.gender, a.first_name, a.middle_name, a.last_name, a.language";
 
 fn read(row: &Row<'_>) -> Result<Account, DbError> {
     Ok(Account {
@@ -252,6 +331,13 @@ fn read(row: &Row<'_>) -> Result<Account, DbError> {
         created_at: row.get(6)?,
         updated_at: row.get(7)?,
         signed_in_at: row.get(8)?,
+        profile: Profile {
+            gender: row.get(9)?,
+            first_name: row.get(10)?,
+            middle_name: row.get(11)?,
+            last_name: row.get(12)?,
+            language: row.get(13)?,
+        },
     })
 }
 
@@ -283,7 +369,7 @@ pub fn by_email(tx: &mut Tx, email: &str) -> Result<Option<(Account, String)>, D
     tx.query_opt(
         &format!("SELECT {COLUMNS}, a.password_hash FROM account a WHERE a.email = ?1"),
         params![fold_email(email)],
-        |row| Ok((read(row)?, row.get(9)?)),
+        |row| Ok((read(row)?, row.get(14)?)),
     )
 }
 
@@ -294,6 +380,7 @@ pub fn by_email(tx: &mut Tx, email: &str) -> Result<Option<(Account, String)>, D
 pub fn members(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<Paged<Account>, DbError> {
     let by = match list.sort {
         "email" => "a.email",
+        "id" => "a.id",
         "created" => "a.created_at",
         "updated" => "a.updated_at",
         _ => "lower(a.name)",
@@ -311,6 +398,7 @@ pub fn members(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<
     Ok(list.paged(rows, |account| {
         let key = match list.sort {
             "email" => Key::from(account.email.as_str()),
+            "id" => Key::from(account.id.to_string()),
             "created" => Key::from(account.created_at),
             "updated" => Key::from(account.updated_at),
             // ASCII only, as `lower` of the database does it.

@@ -1,10 +1,10 @@
 //! Who may give what to whom: only what one owns, never above one's own level, never to oneself, and a workspace always
 //! keeps an owner. Every change of access by people goes through here.
 
-use crate::account;
 use crate::error::IdentityError;
-use crate::level::level;
+use crate::level::{granted, level};
 use crate::relation::{self, RelationKind, Validity, from_subject};
+use crate::{account, area};
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, GroupId, Kind, Level, Object, WorkspaceId};
 use bo_web::Viewer;
@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 pub enum Rank {
     /// Uses it.
     Member,
+    /// Edits the area `users`.
+    Editor,
     /// Owns the area `users`.
     Admin,
     /// Owns the workspace.
@@ -32,7 +34,11 @@ pub fn rank(tx: &mut Tx, account: AccountId, workspace: WorkspaceId) -> Result<R
         return Ok(Rank::Owner);
     }
     let users = level(tx, &subject, &Object::area(workspace, "users"), now)?;
-    Ok(if users == Level::Own { Rank::Admin } else { Rank::Member })
+    Ok(match users {
+        Level::Own => Rank::Admin,
+        Level::Edit => Rank::Editor,
+        _ => Rank::Member,
+    })
 }
 
 /// Whether one may change another's account: their rank must be higher; owners may administer owners, nobody themselves.
@@ -50,6 +56,27 @@ pub fn administer(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(),
         return Ok(());
     }
     refuse("You can only administer people who have less access than you.")
+}
+
+/// Whether one has everything another has, area by area and module by module: who could act as them gains nothing.
+///
+/// # Errors
+/// [`IdentityError::NotAllowed`] naming what is missing.
+pub fn covers(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(), IdentityError> {
+    let (me, them, now) = (viewer.subject(), Object::new(Kind::ACCOUNT, target), tx.now());
+    for (object, area) in area::objects(viewer.workspace) {
+        let (mine, theirs) = (level(tx, &me, &object, now)?.min(viewer.cap), level(tx, &them, &object, now)?);
+        if mine < theirs {
+            let text = format!(
+                "They have “{}” on {}, and you have “{}”. Somebody with at least their access has to do this.",
+                theirs.word(),
+                area.title,
+                mine.word()
+            );
+            return Err(IdentityError::NotAllowed(text));
+        }
+    }
+    Ok(())
 }
 
 /// Whether one may put people into a group: one must have everything the group gives.
@@ -87,6 +114,11 @@ pub fn assign(tx: &mut Tx, viewer: &Viewer, group: &Object) -> Result<(), Identi
 /// [`IdentityError::NotFound`] for what one does not see, [`IdentityError::NotAllowed`] otherwise.
 pub fn own(tx: &mut Tx, viewer: &Viewer, object: &Object) -> Result<(), IdentityError> {
     let now = tx.now();
+    // Who owns things in two workspaces must not tie them together.
+    let workspace = Object::new(Kind::WORKSPACE, viewer.workspace);
+    if *object != workspace && granted(tx, &workspace, object, now)? == Level::None {
+        return Err(IdentityError::NotFound);
+    }
     match level(tx, &viewer.subject(), object, now)?.min(viewer.cap) {
         Level::Own => Ok(()),
         Level::None => Err(IdentityError::NotFound),
@@ -123,6 +155,97 @@ pub fn group(tx: &mut Tx, workspace: WorkspaceId, id: GroupId) -> Result<(String
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?
     .ok_or(IdentityError::NotFound)
+}
+
+/// Puts a group into others and takes it out of others, so that it is in exactly these: its members then get what those
+/// give.
+///
+/// # Errors
+/// As [`assign`] for each group that changes; [`IdentityError::NotAllowed`] when a group would end up in itself.
+pub fn set_parents(
+    tx: &mut Tx,
+    viewer: &Viewer,
+    child: GroupId,
+    wanted: &[GroupId],
+) -> Result<(), IdentityError> {
+    let subject = Object::new(Kind::GROUP, child);
+    let (child_name, builtin) = group(tx, viewer.workspace, child)?;
+    if builtin == "everyone" {
+        return Err(IdentityError::NotAllowed(
+            "Everyone can't be put into a group: that would be public.".into(),
+        ));
+    }
+    let present: BTreeSet<GroupId> =
+        parents_of(tx, viewer.workspace, child)?.into_iter().map(|(id, _)| id).collect();
+    let wanted: BTreeSet<GroupId> = wanted.iter().copied().collect();
+    for id in present.symmetric_difference(&wanted) {
+        let object = Object::new(Kind::GROUP, id);
+        let (name, builtin) = group(tx, viewer.workspace, *id)?;
+        if builtin == "everyone" {
+            return Err(IdentityError::NotAllowed("Everybody belongs to Everyone already.".into()));
+        }
+        assign(tx, viewer, &object)?;
+        let verb = if wanted.contains(id) {
+            let now = tx.now();
+            if id == &child || level(tx, &object, &subject, now)? > Level::None {
+                let text =
+                    format!("“{name}” is in “{child_name}” already, so it can't be the other way round too.");
+                return Err(IdentityError::NotAllowed(text));
+            }
+            relation::join(tx, &subject, &object, Validity::ALWAYS, "")?;
+            "group.join"
+        } else {
+            relation::leave(tx, &subject, &object)?;
+            "group.leave"
+        };
+        let after = json!({"subject": subject.as_str(), "subject_name": child_name});
+        tx.audit(Event::new(verb, object).name(name).after(after));
+    }
+    keep_an_owner(tx, viewer.workspace, &child_name)
+}
+
+/// Groups a group was put into directly, by name.
+///
+/// # Errors
+/// When the database fails.
+pub fn parents_of(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    id: GroupId,
+) -> Result<Vec<(GroupId, String)>, DbError> {
+    groups_with(tx, workspace, &Object::new(Kind::GROUP, id))
+}
+
+/// Gives a role in a scope one owns, or takes it back: a translator of a project, the crew of an event.
+///
+/// # Errors
+/// As [`own`] for the scope; [`IdentityError::NotFound`] for somebody who is no member of the workspace.
+pub fn set_role(
+    tx: &mut Tx,
+    viewer: &Viewer,
+    subject: &Object,
+    (word, scope): (&str, &Object),
+    wanted: Option<Validity>,
+    reason: &str,
+) -> Result<(), IdentityError> {
+    own(tx, viewer, scope)?;
+    let name = subject_name(tx, viewer, subject)?;
+    let role = relation::role(word, scope);
+    // What the role gives may lie outside its scope.
+    assign(tx, viewer, &role)?;
+    let verb = match wanted {
+        Some(validity) => {
+            relation::join(tx, subject, &role, validity, reason)?;
+            "role.give"
+        }
+        None => {
+            relation::leave(tx, subject, &role)?;
+            "role.take"
+        }
+    };
+    let after = json!({"role": word, "subject": subject.as_str(), "subject_name": name});
+    tx.audit(Event::new(verb, scope.clone()).after(after).reason(reason));
+    Ok(())
 }
 
 /// Puts somebody into groups and takes them out of others, so that they are in exactly these.
@@ -168,12 +291,41 @@ pub fn groups_of(
     workspace: WorkspaceId,
     account: AccountId,
 ) -> Result<Vec<(GroupId, String)>, DbError> {
+    groups_with(tx, workspace, &Object::new(Kind::ACCOUNT, account))
+}
+
+fn groups_with(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    subject: &Object,
+) -> Result<Vec<(GroupId, String)>, DbError> {
     tx.query(
         "SELECT g.id, g.name FROM relation r JOIN grp g ON r.object = 'group:' || g.id
          WHERE r.subject = ?1 AND r.kind = 'member' AND g.workspace = ?2 ORDER BY lower(g.name), g.id",
-        params![Object::new(Kind::ACCOUNT, account), workspace],
+        params![subject, workspace],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
+}
+
+/// Name of a subject that may be given something in the viewer's workspace: a member, a group, a role in a scope they see.
+fn subject_name(tx: &mut Tx, viewer: &Viewer, subject: &Object) -> Result<String, IdentityError> {
+    let missing = |_| IdentityError::NotFound;
+    match subject.kind() {
+        "account" => {
+            let found = account::find_member(tx, viewer.workspace, subject.id().parse().map_err(missing)?)?;
+            Ok(found.ok_or(IdentityError::NotFound)?.name)
+        }
+        "group" => Ok(group(tx, viewer.workspace, subject.id().parse().map_err(missing)?)?.0),
+        "role" => {
+            let (word, scope) = relation::role_parts(subject).ok_or(IdentityError::NotFound)?;
+            let now = tx.now();
+            match level(tx, &viewer.subject(), &scope, now)? {
+                Level::None => Err(IdentityError::NotFound),
+                _ => Ok(word.to_owned()),
+            }
+        }
+        _ => Err(IdentityError::NotFound),
+    }
 }
 
 /// Gives a level on an object (`none` takes it back), by the rules.
@@ -190,20 +342,10 @@ pub fn set_grant(
     reason: &str,
 ) -> Result<(), IdentityError> {
     own(tx, viewer, object)?;
-    let name = match subject.kind() {
-        "account" => {
-            let id: AccountId = subject.id().parse().map_err(|_| IdentityError::NotFound)?;
-            let account = account::find_member(tx, viewer.workspace, id)?.ok_or(IdentityError::NotFound)?;
-            if id == viewer.account && level != Level::None {
-                return Err(IdentityError::NotAllowed(
-                    "You can't give yourself access. Ask another owner.".into(),
-                ));
-            }
-            account.name
-        }
-        "group" => group(tx, viewer.workspace, subject.id().parse().map_err(|_| IdentityError::NotFound)?)?.0,
-        _ => return Err(IdentityError::NotFound),
-    };
+    let name = subject_name(tx, viewer, subject)?;
+    if *subject == viewer.subject() && level != Level::None {
+        return Err(IdentityError::NotAllowed("You can't give yourself access. Ask another owner.".into()));
+    }
     let verb = if level == Level::None {
         relation::revoke(tx, subject, object)?;
         "relation.revoke"

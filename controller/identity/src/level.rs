@@ -1,7 +1,9 @@
-//! The one permission check and the one list, both over the relation graph.
+//! The one permission check and the one list, both over the relation graph: what the widest path gives, lowered by
+//! ceilings.
 //!
 //! `level` walks up from the object, `list` walks down from the viewer; that both agree is a property test.
 
+use crate::ceiling::{self, Ceiling};
 use crate::relation::{self, Relation};
 use bo_db::{DbError, Tx, params};
 use bo_model::{Kind, Level, Object, Time};
@@ -9,28 +11,44 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// Walks up from the object, carrying what a level must be (`floor`) and can be at most (`cap`) to get down again.
-/// Rows that start at an account are only looked at for the one account that asks.
+/// Rows that start at an account are only looked at for the one account that asks. `CROSS JOIN` keeps SQLite from turning
+/// the join around, or putting a filter over the whole table in front of it, once it has statistics.
 const UP: &str = "
 WITH RECURSIVE up (node, floor, cap) AS (
   SELECT CAST(?1 AS TEXT), CAST(0 AS BIGINT), CAST(4 AS BIGINT)
   UNION
   SELECT r.subject, CASE WHEN r.floor > u.floor THEN r.floor ELSE u.floor END, CASE WHEN r.cap < u.cap THEN r.cap ELSE u.cap END
-  FROM up u JOIN relation r ON r.object = u.node AND r.leaf = 0
-  WHERE r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
+  FROM up u CROSS JOIN relation r
+  WHERE r.object = u.node AND r.leaf = 0 AND r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
 )
 SELECT MAX(level) FROM (
   SELECT CASE WHEN r.cap < u.cap THEN r.cap ELSE u.cap END AS level
-  FROM up u JOIN relation r ON r.object = u.node AND r.leaf = 1 AND r.subject = ?2
-  WHERE r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
+  FROM up u CROSS JOIN relation r
+  WHERE r.object = u.node AND r.leaf = 1 AND r.subject = ?2 AND r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
   UNION ALL
   SELECT cap AS level FROM up WHERE node IN (?2, 'everyone:') AND node <> ?1
 ) AS found";
 
-/// The widest level a subject (account or group) has on an object at that time; the public's counts for everyone.
+/// The level a subject (account or group) has on an object at that time: the widest path's, lowered by ceilings. The
+/// public's counts for everyone.
 ///
 /// # Errors
 /// When the database fails.
 pub fn level(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Result<Level, DbError> {
+    let mut level = granted(tx, subject, object, now)?;
+    if level > Level::None {
+        for ceiling in ceiling::over(tx, subject, object, now)? {
+            level = level.min(ceiling::leaves(tx, subject, &ceiling, now)?);
+        }
+    }
+    Ok(level)
+}
+
+/// What the widest path gives, whatever ceilings there are.
+///
+/// # Errors
+/// When the database fails.
+pub fn granted(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Result<Level, DbError> {
     let level = tx.query_opt(UP, params![object, subject, now], |row| row.get::<Option<Level>>(0))?;
     Ok(level.flatten().unwrap_or(Level::None))
 }
@@ -41,10 +59,13 @@ WITH RECURSIVE down (node, level) AS (
   WHERE subject IN (?1, 'everyone:') AND cap > 0 AND valid_from <= ?2 AND valid_to > ?2
   UNION
   SELECT r.object, CASE WHEN r.cap < d.level THEN r.cap ELSE d.level END
-  FROM down d JOIN relation r ON r.subject = d.node
-  WHERE d.level >= r.floor AND r.cap > 0 AND r.valid_from <= ?2 AND r.valid_to > ?2
+  FROM down d CROSS JOIN relation r
+  WHERE r.subject = d.node AND d.level >= r.floor AND r.cap > 0 AND r.valid_from <= ?2 AND r.valid_to > ?2
 )
 SELECT node, MAX(level) FROM down WHERE node LIKE ?3 GROUP BY node HAVING MAX(level) >= ?4 ORDER BY node";
+
+/// The statements of the check and the list, so that a test can look at how a database runs them.
+pub const STATEMENTS: [&str; 2] = [UP, DOWN];
 
 /// Every object of a kind on which a subject has at least that level, with the level.
 ///
@@ -58,7 +79,49 @@ pub fn list(
     now: Time,
 ) -> Result<Vec<(Object, Level)>, DbError> {
     let at_least = at_least.max(Level::See);
-    tx.query(DOWN, params![subject, now, format!("{kind}:%"), at_least], |row| Ok((row.get(0)?, row.get(1)?)))
+    let found = tx.query(DOWN, params![subject, now, format!("{kind}:%"), at_least], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    let mut found = ceiling::lower(tx, subject, kind, found, now)?;
+    found.retain(|(_, level)| *level >= at_least);
+    Ok(found)
+}
+
+/// Candidates that [`page`] asks for at a time, per row that is wanted.
+const AHEAD: usize = 2;
+
+/// The next rows on which a subject has at least that level, in the order of `candidates`: for whoever may see far more
+/// than a page, where [`list`] would be long. `candidates(tx, after, count)` gives the next rows behind one.
+///
+/// # Errors
+/// When the database fails.
+pub fn page<T: Clone>(
+    tx: &mut Tx,
+    subject: &Object,
+    (at_least, limit): (Level, usize),
+    object: impl Fn(&T) -> Object,
+    mut candidates: impl FnMut(&mut Tx, Option<&T>, usize) -> Result<Vec<T>, DbError>,
+) -> Result<Vec<(T, Level)>, DbError> {
+    let (now, ahead) = (tx.now(), limit.max(1) * AHEAD);
+    let mut found: Vec<(T, Level)> = Vec::new();
+    let mut last: Option<T> = None;
+    loop {
+        let rows = candidates(tx, last.as_ref(), ahead)?;
+        let more = rows.len() == ahead;
+        last = rows.last().cloned();
+        for row in rows {
+            let level = level(tx, subject, &object(&row), now)?;
+            if level >= at_least.max(Level::See) {
+                found.push((row, level));
+            }
+            if found.len() == limit {
+                return Ok(found);
+            }
+        }
+        if !more {
+            return Ok(found);
+        }
+    }
 }
 
 /// One step of an explanation: this row, and the level that is left behind it.
@@ -70,7 +133,25 @@ pub struct Step {
     pub level: Level,
 }
 
-/// Why a subject has its level on an object: the widest path, from the subject to the object. Empty when there is none.
+/// The ceilings over an object for a subject, with what each leaves: the other half of an explanation.
+///
+/// # Errors
+/// When the database fails.
+pub fn bounds(
+    tx: &mut Tx,
+    subject: &Object,
+    object: &Object,
+    now: Time,
+) -> Result<Vec<(Ceiling, Level)>, DbError> {
+    let mut bounds = Vec::new();
+    for ceiling in ceiling::over(tx, subject, object, now)? {
+        let leaves = ceiling::leaves(tx, subject, &ceiling, now)?;
+        bounds.push((ceiling, leaves));
+    }
+    Ok(bounds)
+}
+
+/// Why a subject has its level on an object, before ceilings: the widest path, from the subject to the object. Empty when there is none.
 /// Of two paths that are equally wide, the shorter.
 ///
 /// # Errors

@@ -6,20 +6,28 @@
 //!   `relation::contain(tx, &Object::area(workspace, "estate"), &zone, Containment::Open)`, a system into its zone, a device
 //!   into its system. [`relation::move_into`] when it moves, [`relation::forget`] when it is removed.
 //! - Lists: [`level::list`] gives every object of a kind a viewer may see, with the level.
-//! - [`workspace::AREAS`] are the management areas; [`workspace::bootstrap`] makes the first workspace and owner.
+//! - [`area::AREAS`] are the management areas, [`area::MODULES`] the business modules' arrangements; [`workspace::bootstrap`]
+//!   makes the first workspace and owner.
+//! - [`ceiling`]: a licence, a closed project, a device that matters for safety; [`level::page`] for long lists.
 
 pub mod account;
+pub mod area;
 mod cache;
+pub mod ceiling;
 pub mod delegate;
 mod error;
+mod graph;
 pub mod group;
+pub mod letter;
 pub mod level;
 mod pages;
 pub mod password;
+pub mod profile;
 pub mod relation;
 pub mod session;
 pub mod sign_in;
 mod throttle;
+pub mod user;
 pub mod workspace;
 
 pub use cache::LevelCache;
@@ -32,19 +40,25 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 1] =
-    [migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql")];
+pub const MIGRATIONS: [Migration; 3] = [
+    migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
+    migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
+    migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
+];
 
 /// Hashes that may be worked out at the same time: each takes tens of milliseconds and 19 MiB.
 const HASHES: usize = 4;
 
 /// What an installation may set.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// How much work a password hash is.
     pub cost: password::Cost,
     /// How long people stay signed in.
     pub lifetimes: session::Lifetimes,
+    /// What links in letters begin with, `https://backoffice.example.org`. Never taken from a request, or whoever asks for a
+    /// new password could make the link lead to themselves. Without it no letters are written.
+    pub public_url: Option<String>,
 }
 
 /// What identity keeps in memory.
@@ -58,6 +72,13 @@ impl Identity {
     /// With those settings.
     pub fn new(settings: Settings) -> Arc<Identity> {
         Arc::new(Identity { settings, cache: LevelCache::default(), hashing: Semaphore::new(HASHES) })
+    }
+
+    /// A letter with the link of a secret; `None` while no mail can be sent.
+    pub(crate) fn post(&self, secret: &str, words: letter::Words) -> Option<letter::Letter> {
+        let base = self.settings.public_url.as_ref()?;
+        let link = format!("{}{}", base.trim_end_matches('/'), letter::path(secret));
+        Some(letter::Letter { link, words })
     }
 
     /// The questions the web asks.

@@ -133,7 +133,7 @@ fn put(tx: &mut Tx, row: New<'_>) -> Result<(), DbError> {
 }
 
 /// Remembered answers are worth nothing from here on.
-fn bump(tx: &mut Tx) -> Result<(), DbError> {
+pub(crate) fn bump(tx: &mut Tx) -> Result<(), DbError> {
     tx.execute("UPDATE relation_version SET version = version + 1 WHERE id = 1", &[])?;
     Ok(())
 }
@@ -164,6 +164,7 @@ pub fn move_into(tx: &mut Tx, parent: &Object, child: &Object, how: Containment)
 /// When the database fails.
 pub fn forget(tx: &mut Tx, object: &Object) -> Result<(), DbError> {
     tx.execute("DELETE FROM relation WHERE object = ?1 OR subject = ?1", params![object])?;
+    tx.execute("DELETE FROM ceiling WHERE object = ?1", params![object])?;
     bump(tx)
 }
 
@@ -180,6 +181,17 @@ pub fn join(
 ) -> Result<(), DbError> {
     let (kind, cap, floor) = (RelationKind::Member, Level::Own, Level::None);
     put(tx, New { subject, object: group, kind, cap, floor, validity, reason })
+}
+
+/// A function inside one scope, as a subject of the graph: `translator` in a project, `crew` of an event.
+pub fn role(word: &str, scope: &Object) -> Object {
+    Object::new(Kind::ROLE, format!("{word}@{scope}"))
+}
+
+/// The word and the scope of a role.
+pub fn role_parts(role: &Object) -> Option<(&str, Object)> {
+    let (word, scope) = role.id().split_once('@').filter(|_| role.is(Kind::ROLE))?;
+    Some((word, Object::parse(scope)?))
 }
 
 /// Ends a membership, whenever it counts.

@@ -1,58 +1,12 @@
-//! Workspaces: their management areas, their built-in groups, and how the first one comes to be.
+//! Workspaces: their built-in groups, and how the first one comes to be.
 
 use crate::account;
+use crate::area::{AREAS, GENERAL, MODULES};
 use crate::error::IdentityError;
 use crate::relation::{Containment, Validity, contain, grant, join};
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, GroupId, IdGen, Kind, Level, Object, WorkspaceId};
 use serde_json::json;
-
-/// A management area: what hangs gated below a workspace, so that a level elsewhere never reaches it by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Area {
-    /// In paths and in the graph.
-    pub name: &'static str,
-    /// For people.
-    pub title: &'static str,
-    /// One sentence: what its levels open.
-    pub about: &'static str,
-}
-
-/// All areas of a workspace. Zones hang in `estate`.
-pub const AREAS: [Area; 8] = [
-    Area {
-        name: "estate",
-        title: "Buildings",
-        about: "View sees buildings, rooms and devices; edit operates them; own configures them.",
-    },
-    Area {
-        name: "alarms",
-        title: "Alarms",
-        about: "View sees alarms; edit acknowledges them; own configures who is told.",
-    },
-    Area {
-        name: "triggers",
-        title: "Triggers",
-        about: "View sees triggers and their traces; edit changes and enables them.",
-    },
-    Area {
-        name: "edges",
-        title: "Gateways",
-        about: "View sees gateways and their state; edit releases configurations; own enrols and revokes them.",
-    },
-    Area { name: "drivers", title: "Drivers", about: "View sees drivers; edit adds and rolls out versions." },
-    Area { name: "audit", title: "Audit", about: "View reads the audit log and exports it." },
-    Area {
-        name: "users",
-        title: "Users",
-        about: "View sees users and groups; edit changes them; own creates and disables them.",
-    },
-    Area {
-        name: "settings",
-        title: "Settings",
-        about: "View sees the installation's settings and numbers; own changes them.",
-    },
-];
 
 /// A built-in group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +48,26 @@ impl Builtin {
         }
     }
 
-    /// What the group may do in a fresh workspace.
-    fn grants(self) -> &'static [(&'static str, Level)] {
+    /// What the group may do with business modules in a fresh workspace. Contracts and customer relations are nobody's but
+    /// the admins' until somebody says otherwise.
+    fn modules(self) -> &'static [(&'static str, Level)] {
+        match self {
+            Builtin::Everyone => &[("general", Level::View), ("blog", Level::View)],
+            Builtin::Team => &[("general", Level::Edit), ("wiki", Level::Edit), ("blog", Level::Edit)],
+            // Access can only be given by whoever owns it.
+            Builtin::Admin => &[
+                ("general", Level::Own),
+                ("wiki", Level::Own),
+                ("blog", Level::Own),
+                ("contracts", Level::Own),
+                ("crm", Level::Own),
+            ],
+            Builtin::Webmaster => &[],
+        }
+    }
+
+    /// What the group may do in the areas of a fresh workspace.
+    fn areas(self) -> &'static [(&'static str, Level)] {
         match self {
             Builtin::Everyone => &[],
             Builtin::Team => &[
@@ -108,6 +80,7 @@ impl Builtin {
             Builtin::Admin => &[("users", Level::Own), ("audit", Level::View)],
             Builtin::Webmaster => &[
                 ("settings", Level::Own),
+                ("backoffice", Level::Own),
                 ("estate", Level::Own),
                 ("alarms", Level::Own),
                 ("triggers", Level::Own),
@@ -160,6 +133,13 @@ pub fn create(tx: &mut Tx, new: NewWorkspace, name: &str) -> Result<(), Identity
     for area in AREAS {
         contain(tx, &workspace, &Object::area(new.id, area.name), Containment::Gated)?;
     }
+    for module in MODULES {
+        contain(tx, &workspace, &Object::module(new.id, module.name), Containment::Gated)?;
+    }
+    let general = Object::module(new.id, "general");
+    for module in GENERAL {
+        contain(tx, &general, &Object::module(new.id, module), Containment::Open)?;
+    }
     for builtin in Builtin::ALL {
         let (title, about) = builtin.title_and_about();
         tx.execute(
@@ -167,8 +147,11 @@ pub fn create(tx: &mut Tx, new: NewWorkspace, name: &str) -> Result<(), Identity
             params![new.group(builtin), new.id, title, builtin.word(), about, now],
         )?;
         let group = Object::new(Kind::GROUP, new.group(builtin));
-        for (area, level) in builtin.grants() {
+        for (area, level) in builtin.areas() {
             grant(tx, &group, &Object::area(new.id, area), *level, Validity::ALWAYS, "built in")?;
+        }
+        for (module, level) in builtin.modules() {
+            grant(tx, &group, &Object::module(new.id, module), *level, Validity::ALWAYS, "built in")?;
         }
     }
     let group = |builtin| Object::new(Kind::GROUP, new.group(builtin));

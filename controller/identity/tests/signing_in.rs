@@ -258,7 +258,9 @@ async fn a_program_signs_in_by_api_with_a_cookie_and_a_csrf_token() {
 async fn an_activation_link_works_once_and_for_three_days() {
     for world in worlds().await {
         let mut owner = world.browser(NOOR).await;
-        let made = owner.post("/users", &[("name", "Ada Quist"), ("email", "ada@example.org")]).await;
+        let made = owner
+            .post("/users", &[("first_name", "Ada"), ("last_name", "Quist"), ("email", "ada@example.org")])
+            .await;
         assert_eq!(made.status, 200, "{}", made.text);
         let link = between(&made.text, "<pre>http://bo.example", "</pre>").unwrap().to_owned();
         let code = link.split_once("code=").unwrap().1;
@@ -277,7 +279,9 @@ async fn an_activation_link_works_once_and_for_three_days() {
             ada.post("/sign-in", &[("email", "ada@example.org"), ("password", "silver bicycle noon")]).await;
         assert_eq!(signed.status, 303);
 
-        let late = owner.post("/users", &[("name", "Bo Late"), ("email", "late@example.org")]).await;
+        let late = owner
+            .post("/users", &[("first_name", "Bo"), ("last_name", "Late"), ("email", "late@example.org")])
+            .await;
         let link = between(&late.text, "<pre>http://bo.example", "</pre>").unwrap().to_owned();
         world.clock.advance(Duration::from_secs(73 * 3600));
         assert!(Client::new(&world.app).get(&link).await.text.contains("no longer works"));

@@ -25,7 +25,7 @@ impl Input {
     }
 
     /// From names and values in the order they were sent.
-    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Input {
+    pub fn from_pairs(pairs: Vec<(String, String)>) -> Input {
         let mut input = Input::default();
         for (name, value) in pairs {
             input.fields.entry(name).or_default().push(value);

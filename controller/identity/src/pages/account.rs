@@ -337,7 +337,7 @@ async fn api_me(ctx: Ctx) -> Result<Response> {
     let viewer = ctx.who()?;
     let areas = ctx.read(|tx| -> std::result::Result<_, IdentityError> {
         let mut areas = serde_json::Map::new();
-        for area in workspace::AREAS {
+        for area in crate::area::AREAS {
             let level = ctx.level(tx, &bo_model::Object::area(viewer.workspace, area.name))?;
             areas.insert(area.name.into(), json!(level));
         }

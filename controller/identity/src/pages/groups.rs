@@ -1,9 +1,9 @@
 //! Groups: what each gives, and to whom.
 
 use super::fields;
+use crate::area::AREAS;
 use crate::error::IdentityError;
 use crate::relation::{RelationKind, Validity, from_subject};
-use crate::workspace::AREAS;
 use crate::{delegate, group};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -132,7 +132,7 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                     div.card__head { h2 { "What it gives" } }
                     form.form action={ "/groups/" (id) "/areas" } method="post" {
                         (ctx.csrf())
-                        @for (area, level) in &areas { (area_choice(area.name, area.title, area.about, *level, owned.contains(&area.name))) }
+                        @for (area, level) in &areas { (area_choice(area.name, area.title, &area.about(), *level, owned.contains(&area.name))) }
                         @if owned.is_empty() { p.muted { "You own none of these areas, so you can't change what this group gives." } }
                         @else { div.form__actions { button.btn.btn--primary type="submit" { "Save" } } }
                     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub fn routes(identity: &Arc<Identity>) -> Routes {
     sign_in::routes(identity)
         .and(account::routes(identity))
-        .and(users::routes())
+        .and(users::routes(identity))
         .and(groups::routes())
         .and(relations::routes())
 }
@@ -37,6 +37,18 @@ fn fields(error: WebError) -> Result<bo_web::FieldErrors> {
         WebError::Conflict(text) | WebError::Forbidden(text) => Ok(vec![(String::new(), text)]),
         other => Err(other),
     }
+}
+
+/// The pages about people and access, as tabs.
+fn people_tabs(current: &str) -> maud::Markup {
+    let tabs = [
+        ("Users", "/users"),
+        ("Groups", "/groups"),
+        ("Modules", "/access/modules"),
+        ("Review", "/access/review"),
+        ("Why?", "/access"),
+    ];
+    bo_web::layout::parts::tabs(&tabs.map(|(title, href)| (title, href.to_owned())), current)
 }
 
 /// A level from its word.

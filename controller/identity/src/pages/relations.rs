@@ -84,8 +84,7 @@ fn name(
             Err(_) => None,
         },
         "area" => {
-            let area =
-                crate::workspace::AREAS.iter().find(|area| Object::area(workspace, area.name) == *subject);
+            let area = crate::area::AREAS.iter().find(|area| Object::area(workspace, area.name) == *subject);
             area.map(|area| format!("the area {}", area.title))
         }
         "workspace" => Some("the workspace".into()),
@@ -106,7 +105,7 @@ async fn show(ctx: Ctx) -> Result<Markup> {
         None => (None, input),
     };
     let people = ctx.read(|tx| people(tx, workspace))?;
-    let areas: Vec<(String, String)> = crate::workspace::AREAS
+    let areas: Vec<(String, String)> = crate::area::AREAS
         .iter()
         .map(|area| (Object::area(workspace, area.name).to_string(), format!("Area: {}", area.title)))
         .collect();

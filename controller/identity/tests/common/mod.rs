@@ -6,7 +6,6 @@ use bo_db::testing::TestDb;
 use bo_db::{Db, Tx};
 use bo_identity::account::{self, NewAccount};
 use bo_identity::password::{self, Cost};
-use bo_identity::session::Lifetimes;
 use bo_identity::workspace::{self, Builtin, First, NewWorkspace};
 use bo_identity::{Identity, IdentityError, MIGRATIONS, Settings, relation};
 use bo_model::{AccountId, GroupId, IdGen, Kind, ManualClock, Object, Time, WorkspaceId};
@@ -55,7 +54,7 @@ async fn world(test: TestDb, clock: Arc<ManualClock>, routes: Vec<bo_web::Routes
     };
     let (groups, owner) = (first.workspace, first.owner);
     test.db.write(move |tx| workspace::bootstrap(tx, &first)).await.unwrap();
-    let identity = Identity::new(Settings { cost: Cost::TESTS, lifetimes: Lifetimes::default() });
+    let identity = Identity::new(Settings { cost: Cost::TESTS, ..Settings::default() });
     let mut all_routes = vec![identity.routes()];
     all_routes.extend(routes);
     let app = App::new(AppConfig {

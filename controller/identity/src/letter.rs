@@ -1,0 +1,65 @@
+//! Letters of identity: the texts, and the way they leave.
+//!
+//! A letter is an event of the outbox, written in the transaction that causes it: whoever is made gets exactly one, and
+//! nobody gets one of a change that was undone. What delivers them is not identity's business.
+
+use crate::account::Account;
+use crate::error::IdentityError;
+use crate::session::ACTIVATION;
+use bo_db::Tx;
+use bo_model::{Kind, Object};
+use serde_json::json;
+
+/// The outbox topic of letters: `{to, subject, text}`.
+pub const TOPIC: &str = "mail.wanted";
+
+/// A letter before it is known whom it goes to: (their name, the organisation, the link) to (subject, text).
+pub type Words = fn(&str, &str, &str) -> (String, String);
+
+/// A letter with a link, ready to be addressed.
+#[derive(Clone)]
+pub struct Letter {
+    pub(crate) link: String,
+    pub(crate) words: Words,
+}
+
+impl Letter {
+    /// Posts it to an account, in this transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn post(&self, tx: &mut Tx, to: &Account, organisation: &str) -> Result<(), IdentityError> {
+        let (subject, text) = (self.words)(&to.profile.first_name, organisation, &self.link);
+        let body = json!({"to": to.email, "subject": subject, "text": text});
+        tx.emit(TOPIC, &Object::new(Kind::ACCOUNT, to.id), body);
+        Ok(())
+    }
+}
+
+/// Where the link of a secret leads, on this site.
+pub fn path(secret: &str) -> String {
+    format!("/activate?code={secret}")
+}
+
+/// For somebody who was added.
+pub fn activation(name: &str, organisation: &str, link: &str) -> (String, String) {
+    let days = ACTIVATION.as_secs() / 86_400;
+    (
+        format!("Your account at {organisation}"),
+        format!(
+            "Hello {name},\n\nan account was made for you at {organisation}. Open this link to choose your password and activate it:\n\n\
+             {link}\n\nIt works once, within {days} days. You sign in with this mail address.\n"
+        ),
+    )
+}
+
+/// For somebody who forgot their password.
+pub fn reset(name: &str, organisation: &str, link: &str) -> (String, String) {
+    (
+        format!("A new password at {organisation}"),
+        format!(
+            "Hello {name},\n\nsomebody, you we hope, asked for a new password at {organisation}. Open this link to choose one:\n\n{link}\n\n\
+             It works once, within an hour, and ends all your sessions. If it was not you, do nothing: your password stays as it is.\n"
+        ),
+    )
+}

@@ -1,0 +1,294 @@
+//! A user's page: the form, what is known of them, and what can be done with their account.
+
+use super::super::fields;
+use super::form::{self, Choices};
+use super::state_badge;
+use crate::account::{self, Account, State};
+use crate::error::IdentityError;
+use crate::group::Group;
+use crate::{Identity, delegate, letter, session, user};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bo_model::{AccountId, GroupId, Level};
+use bo_web::layout::parts::{self, Tone};
+use bo_web::{Ctx, Input, Page, Result};
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub async fn new(ctx: Ctx) -> Result<Markup> {
+    new_page(&ctx, &Input::default())
+}
+
+fn new_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
+    let choices = Choices::read(ctx)?;
+    let body = html! {
+        (bo_web::layout::form::problems(input))
+        (form::tabs())
+        form.form.stack #user action="/users" method="post" {
+            (ctx.csrf())
+            (form::general(input, None))
+            (form::roles(input, &choices))
+        }
+        section.card #information {
+            div.card__head { h2 { "Information" } }
+            p.muted { "Number and dates appear once the user is saved. They then get a link by mail with which they choose their own password." }
+        }
+    };
+    Ok(ctx.page(
+        Page::new("New backoffice user", "/users", html! { div.stack { (body) } })
+            .crumb("Backoffice users", "/users")
+            .actions(save_button()),
+    ))
+}
+
+fn save_button() -> Markup {
+    html! { a.btn.btn--quiet href="/users" { "Cancel" } button.btn.btn--primary type="submit" form="user" { "Save" } }
+}
+
+/// Makes the account, its groups and levels and its activation link, all or nothing. Answers the id, and the link when
+/// no mail can be sent.
+pub async fn make(
+    identity: &Identity,
+    ctx: &Ctx,
+    wanted: user::Wanted,
+) -> Result<(AccountId, Option<String>)> {
+    let (id, secret, viewer) = (ctx.make_id::<AccountId>(), session::secret(), ctx.who()?.clone());
+    let (hash, mail) = (session::digest(&secret), identity.post(&secret, letter::activation));
+    let sent = mail.is_some();
+    ctx.write(move |tx| -> std::result::Result<(), IdentityError> {
+        user::create(tx, &viewer, id, &wanted, &hash)?;
+        if let Some(mail) = &mail {
+            let to = account::find(tx, id)?.ok_or(IdentityError::NotFound)?;
+            mail.post(tx, &to, &viewer.workspace_name)?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok((id, (!sent).then(|| letter::path(&secret))))
+}
+
+pub async fn create(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    let made = match form::parse(&input, true) {
+        Ok(wanted) => make(&identity, &ctx, wanted).await,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok((id, Some(link))) => Ok(user_page(&ctx, id, None, Some(&link))?.into_response()),
+        Ok((id, None)) => {
+            let message = "Saved. A mail with the link to activate the account is on its way.";
+            Ok(ctx.redirect(format!("/users/{id}")).flash(message).into_response())
+        }
+        Err(error) => {
+            let input = input.with_errors(fields(error)?);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, new_page(&ctx, &input)?).into_response())
+        }
+    }
+}
+
+pub async fn show(ctx: Ctx) -> Result<Markup> {
+    user_page(&ctx, ctx.param("id")?, None, None)
+}
+
+struct Shown {
+    user: Account,
+    groups: Vec<(GroupId, String)>,
+    areas: BTreeMap<&'static str, Level>,
+    has_roles: bool,
+    /// Why the viewer may not change them.
+    refused: Option<String>,
+    may_save: bool,
+}
+
+fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
+    let viewer = ctx.who()?;
+    let workspace = viewer.workspace;
+    ctx.read(|tx| {
+        let user = account::find_member(tx, workspace, id)?.ok_or(bo_web::WebError::NotFound)?;
+        let refused = delegate::administer(tx, viewer, id).err().map(|error| error.to_string());
+        let edits = ctx.level(tx, &bo_model::Object::area(workspace, "users"))? >= Level::Edit;
+        Ok(Shown {
+            groups: delegate::groups_of(tx, workspace, id)?,
+            areas: user::areas_of(tx, workspace, id)?,
+            has_roles: user::has_roles(tx, workspace, id)?,
+            may_save: edits && refused.is_none(),
+            refused,
+            user,
+        })
+    })
+}
+
+fn user_page(ctx: &Ctx, id: AccountId, typed: Option<&Input>, link: Option<&str>) -> Result<Markup> {
+    let (shown, choices) = (read(ctx, id)?, Choices::read(ctx)?);
+    let ids: Vec<GroupId> = shown.groups.iter().map(|(id, _)| *id).collect();
+    let stored = form::stored(&shown.user, &ids, &shown.areas);
+    let input = typed.unwrap_or(&stored);
+    let user = &shown.user;
+    let body = html! {
+        @if let Some(link) = link { (link_notice(ctx, link)) }
+        (bo_web::layout::form::problems(input))
+        @if let Some(why) = &shown.refused { (parts::notice(Tone::Info, html! { (why) })) }
+        @if !shown.has_roles && user.state != State::Disabled {
+            (parts::notice(Tone::Warn, html! { (user.name) " has no role here, so they can't do anything. Give them one below to let them in again." }))
+        }
+        (form::tabs())
+        @if shown.may_save {
+            form.form.stack #user action={ "/users/" (user.id) } method="post" {
+                (ctx.csrf())
+                (form::general(input, Some(&user.email)))
+                (form::roles(input, &choices))
+            }
+        } @else {
+            (read_only(&shown, &choices.groups))
+        }
+        (information(ctx, user))
+    };
+    let mut page = Page::new(&user.name, "/users", html! { div.stack { (body) } })
+        .crumb("Backoffice users", "/users")
+        .lead(&user.email)
+        .state(html! { (state_badge(user.state)) @if !shown.has_roles { " " (parts::badge(Tone::Warn, "no access")) } });
+    if shown.may_save {
+        page = page.actions(html! { (actions(ctx, user)) (save_button()) });
+    }
+    Ok(ctx.page(page))
+}
+
+fn read_only(shown: &Shown, groups: &[Group]) -> Markup {
+    let user = &shown.user;
+    let text = |text: &str| html! { (text) };
+    html! {
+        section.card #general {
+            div.card__head { h2 { "General" } }
+            (parts::facts(&[("Name", text(&user.name)), ("Mail address", text(&user.email)), ("Telephone", text(&user.phone)), ("Job", text(&user.job))]))
+        }
+        section.card #roles {
+            div.card__head { h2 { "Roles & permissions" } }
+            ul {
+                @for group in groups.iter().filter(|group| shown.groups.iter().any(|(id, _)| *id == group.id)) { li { "Group " (group.name) } }
+                @for (name, level) in &shown.areas { li { (crate::area::find(name).map_or(*name, |area| area.title)) ": " (level.word()) } }
+            }
+        }
+    }
+}
+
+fn link_notice(ctx: &Ctx, link: &str) -> Markup {
+    let scheme = if ctx.app().secure { "https" } else { "http" };
+    let whole = format!("{scheme}://{}{link}", ctx.header("host"));
+    parts::notice(
+        Tone::Good,
+        html! {
+            p { strong { "Hand this link over. It works once, for three days, and is not shown again." } }
+            p { "No mail server is configured, so it could not be sent." }
+            pre { (whole) }
+        },
+    )
+}
+
+fn information(ctx: &Ctx, user: &Account) -> Markup {
+    let now = ctx.now();
+    html! {
+        section.card #information {
+            div.card__head { h2 { "Information" } a href={ "/access/review?subject=account:" (user.id) } { "Everything they may" } }
+            (parts::facts(&[
+                ("User id", html! { code { (user.id) } }),
+                ("Created", parts::time(user.created_at, now)),
+                ("Changed", parts::time(user.updated_at, now)),
+                ("Last sign-in", parts::time_or(user.signed_in_at, now, "never")),
+            ]))
+            a href={ "/audit?actor=account:" (user.id) } { "What they did" }
+        }
+    }
+}
+
+fn actions(ctx: &Ctx, user: &Account) -> Markup {
+    let path = |verb: &str| format!("/users/{}/{verb}", user.id);
+    html! {
+        @if user.state == State::Disabled {
+            (parts::post_button("Enable", "", &path("enable"), ctx.csrf()))
+        } @else {
+            (parts::post_button(if user.state == State::Invited { "Send activation again" } else { "Send password link" }, "", &path("invite"), ctx.csrf()))
+            (parts::confirm("Disable", &format!("Disable {}?", user.name),
+                html! { p { "Their sessions and API tokens end at once. What they did stays. You can enable them again." } }, &path("disable"), ctx.csrf()))
+        }
+    }
+}
+
+/// Runs a change of somebody else's account, by the rules of delegation.
+pub async fn change<F>(ctx: &Ctx, work: F) -> Result<()>
+where
+    F: Fn(&mut bo_db::Tx, AccountId) -> std::result::Result<(), IdentityError> + Send + 'static,
+{
+    let (id, viewer): (AccountId, _) = (ctx.param("id")?, ctx.who()?.clone());
+    ctx.write(move |tx| -> std::result::Result<(), IdentityError> {
+        delegate::administer(tx, &viewer, id)?;
+        let name = account::find(tx, id)?.map(|account| account.name).unwrap_or_default();
+        work(tx, id)?;
+        delegate::keep_an_owner(tx, viewer.workspace, &name)
+    })
+    .await?;
+    Ok(())
+}
+
+/// Back to the user's page: with the message, or with what is wrong.
+fn answer(ctx: &Ctx, outcome: Result<()>, typed: Option<Input>, message: &str) -> Result<Response> {
+    let id: AccountId = ctx.param("id")?;
+    match outcome {
+        Ok(()) => Ok(ctx.redirect(format!("/users/{id}")).flash(message).into_response()),
+        Err(error) => {
+            let status = error.status();
+            let errors = fields(error)?;
+            let shown = read(ctx, id)?;
+            let ids: Vec<GroupId> = shown.groups.iter().map(|(id, _)| *id).collect();
+            let input = typed.unwrap_or_else(|| form::stored(&shown.user, &ids, &shown.areas));
+            Ok((status, user_page(ctx, id, Some(&input.with_errors(errors)), None)?).into_response())
+        }
+    }
+}
+
+pub async fn save(ctx: Ctx) -> Result<Response> {
+    let (input, id): (Input, AccountId) = (ctx.form()?, ctx.param("id")?);
+    let viewer = ctx.who()?.clone();
+    let outcome = match form::parse(&input, false) {
+        Ok(wanted) => {
+            ctx.write(move |tx| user::save(tx, &viewer, id, &wanted)).await.map_err(bo_web::WebError::from)
+        }
+        Err(error) => Err(error),
+    };
+    answer(&ctx, outcome, Some(input), "Saved. It counts from their next request on.")
+}
+
+pub async fn disable(ctx: Ctx) -> Result<Response> {
+    let outcome = change(&ctx, |tx, id| account::set_enabled(tx, id, false, "")).await;
+    answer(&ctx, outcome, None, "Disabled. All their sessions have ended.")
+}
+
+pub async fn enable(ctx: Ctx) -> Result<Response> {
+    let outcome = change(&ctx, |tx, id| account::set_enabled(tx, id, true, "")).await;
+    answer(&ctx, outcome, None, "Enabled.")
+}
+
+pub async fn invite(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let secret = session::secret();
+    let (hash, mail) = (session::digest(&secret), identity.post(&secret, letter::activation));
+    let (sent, viewer) = (mail.is_some(), ctx.who()?.clone());
+    let outcome = change(&ctx, move |tx, id| {
+        if mail.is_none() {
+            // Whoever sees the link can use it: only for people who have nothing the viewer lacks.
+            delegate::covers(tx, &viewer, id)?;
+        }
+        session::add_activation(tx, id, &hash)?;
+        if let Some(mail) = &mail {
+            let to = account::find(tx, id)?.ok_or(IdentityError::NotFound)?;
+            mail.post(tx, &to, &viewer.workspace_name)?;
+        }
+        Ok(())
+    })
+    .await;
+    match outcome {
+        Ok(()) if !sent => {
+            Ok(user_page(&ctx, ctx.param("id")?, None, Some(&letter::path(&secret)))?.into_response())
+        }
+        other => answer(&ctx, other, None, "A mail with a new link is on its way."),
+    }
+}
