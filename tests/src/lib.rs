@@ -2,4 +2,9 @@
 //! several of them share.
 
 pub mod api;
+pub mod books;
+pub mod controller;
 pub mod demo;
+pub mod edge;
+pub mod load;
+pub mod rig;

@@ -13,10 +13,13 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
 }
 
-/// A built binary of this workspace. The test command builds all of them first.
+/// A built binary of this workspace, or one in the folder that `BO_TEST_BINARIES` names (a release build, say).
+/// The test command builds all of them first.
 pub fn binary(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default();
+    let folder = match std::env::var_os("BO_TEST_BINARIES") {
+        Some(folder) => PathBuf::from(folder),
+        None => std::env::current_exe()?.ancestors().nth(2).map(Path::to_owned).unwrap_or_default(),
+    };
     let path = folder.join(name);
     if !path.exists() {
         bail!("{} is not built; run `cargo build --workspace --bins` or `cargo xtask test`", path.display());
@@ -55,4 +58,11 @@ pub fn skip_without(peer: &str, there: bool) -> bool {
     assert!(!required, "this test needs {peer}; `cargo xtask test` installs it");
     eprintln!("skipped: {peer} is not installed");
     true
+}
+
+/// True when a program is installed.
+pub fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let sbin = [PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")];
+    std::env::split_paths(&path).chain(sbin).any(|folder| folder.join(program).is_file())
 }
