@@ -1,67 +1,96 @@
-//! What a permission check and a list cost with many objects: `cargo run --release -p bo-identity --example permission_bench`.
-//! Prints one JSON object.
+//! What a permission check and a list cost with many objects (`cargo xtask bench --only permission`).
 
+use anyhow::ensure;
 use bo_db::testing::TestDb;
 use bo_db::{DbError, Param};
 use bo_identity::{LevelCache, MIGRATIONS, level};
 use bo_model::{Kind, Level, Object, SystemClock};
+use bo_testkit::measure::{Figures, quick};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const ZONES: usize = 1_000;
-const DEVICES: usize = 300_000;
 const PEOPLE: usize = 2_000;
 
 fn main() -> anyhow::Result<()> {
-    let mut report = serde_json::Map::new();
+    let devices = if quick() { 20_000 } else { 300_000 };
+    let mut figures = Figures::new("permission");
     for test in TestDb::each(&MIGRATIONS, Arc::new(SystemClock))? {
-        test.db.write_blocking(fill)?;
-        let cache = LevelCache::default();
+        test.db.write_blocking(move |tx| fill(tx, devices))?;
+        let of = |what: &str| format!("{}, {devices} devices: {what}", test.engine);
         let people: Vec<Object> = (0..PEOPLE).map(|number| Object::new(Kind::ACCOUNT, number)).collect();
-        let device = |number: usize| Object::new(Kind::DEVICE, (number * 7919) % DEVICES);
+        let device = |number: usize| Object::new(Kind::DEVICE, (number * 7919) % devices);
         let rounds = if test.engine == "sqlite" { 20_000 } else { 4_000 };
-        let time = |work: &mut dyn FnMut(usize)| {
+        let each = |count: usize, work: &mut dyn FnMut(usize)| {
             let started = Instant::now();
-            (0..rounds).for_each(work);
-            started.elapsed().as_secs_f64() * 1e6 / rounds as f64
+            (0..count).for_each(work);
+            started.elapsed().as_secs_f64() * 1e6 / count as f64
         };
-        let (check, remembered, listed) = test.db.read(|tx| -> Result<_, DbError> {
+        let cache = LevelCache::default();
+        test.db.read(|tx| -> anyhow::Result<()> {
             let now = tx.now();
             let mut found = 0u64;
-            let check = time(&mut |round| {
+            let check = each(rounds, &mut |round| {
                 let level = level::level(tx, &people[round % PEOPLE], &device(round), now);
                 found += u64::from(level.is_ok_and(|level| level >= Level::View));
             });
-            (0..50).for_each(|number| drop(cache.level(tx, &people[0], &device(number))));
-            let remembered = time(&mut |round| drop(cache.level(tx, &people[0], &device(round % 50))));
+            // A benchmark that measures finding nothing measures nothing.
+            ensure!(found > 0, "the benchmark's own graph gives nobody anything");
+            figures.say(&of("a check in the database, as in a write"), check, "µs");
+
+            let started = Instant::now();
+            cache.level(tx, &people[0], &device(0))?;
+            figures.say(&of("first check, reading the graph"), millis(started.elapsed()), "ms");
+            let (mut first, mut seen) = (0, 0u64);
+            let people_first = each(PEOPLE, &mut |_| {
+                drop(cache.level(tx, &people[first], &device(first)));
+                first += 1;
+            });
+            figures.say(&of("a person's first check"), people_first, "µs");
+            let check = each(200_000, &mut |round| {
+                let level = cache.level(tx, &people[round % 50], &device(round));
+                seen += u64::from(level.is_ok_and(|level| level >= Level::View));
+            });
+            ensure!(seen > 0, "the graph in memory gives nobody anything");
+            figures.at_most(&of("a check"), check, "µs", 20.0);
+
             let started = Instant::now();
             let mine = level::list(tx, &people[0], Kind::DEVICE, Level::View, now)?.len();
-            found_something(found, mine)?;
-            Ok((check, remembered, started.elapsed().as_secs_f64() * 1e3))
+            figures.say(
+                &of(&format!("list of the {mine} devices a person may see")),
+                millis(started.elapsed()),
+                "ms",
+            );
+            Ok(())
         })?;
-        report.insert(
-            test.engine.into(),
-            serde_json::json!({"objects": ZONES + DEVICES, "check_us": check, "remembered_check_us": remembered, "list_ms": listed}),
+        // Every request asks in a transaction of its own, which reads the graph's version first.
+        let single = each(5_000, &mut |round| {
+            let level = test.db.read(|tx| cache.level(tx, &people[round % 50], &device(round)));
+            assert!(level.is_ok(), "a check failed");
+        });
+        figures.at_most(
+            &of("a check with a transaction of its own"),
+            single,
+            "µs",
+            if test.engine == "sqlite" { 20.0 } else { 500.0 },
         );
     }
-    println!("{}", serde_json::Value::Object(report));
+    figures.print();
     Ok(())
 }
 
-/// A benchmark that measures finding nothing measures nothing.
-fn found_something(found: u64, mine: usize) -> Result<(), DbError> {
-    match found > 0 && mine > 0 {
-        true => Ok(()),
-        false => Err(DbError::Missing { sql: "the benchmark's own graph".into() }),
-    }
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// Buildings of zones five deep, devices in zones, people in groups, groups on buildings.
-fn fill(tx: &mut bo_db::Tx) -> Result<(), DbError> {
+fn fill(tx: &mut bo_db::Tx, devices: usize) -> Result<(), DbError> {
     tx.unaudited("a benchmark arranges its world");
     let row =
         |subject: String, object: String, kind: &'static str, leaf: bool, cap: i64| -> Vec<Param<'static>> {
-            let end: Param<'static> = i64::MAX.into();
+            let (from, to): (Param<'static>, Param<'static>) = (0i64.into(), i64::MAX.into());
+            let (by, why, at): (Param<'static>, Param<'static>, Param<'static>) =
+                ("".into(), "".into(), 0i64.into());
             vec![
                 subject.into(),
                 object.into(),
@@ -69,18 +98,18 @@ fn fill(tx: &mut bo_db::Tx) -> Result<(), DbError> {
                 leaf.into(),
                 cap.into(),
                 0i64.into(),
-                0i64.into(),
-                end,
-                "".into(),
-                "".into(),
-                0i64.into(),
+                from,
+                to,
+                by,
+                why,
+                at,
             ]
         };
     let mut rows = Vec::new();
     for zone in 1..ZONES {
         rows.push(row(format!("zone:{}", (zone - 1) / 4), format!("zone:{zone}"), "contain", false, 4));
     }
-    for device in 0..DEVICES {
+    for device in 0..devices {
         rows.push(row(format!("zone:{}", device % ZONES), format!("device:{device}"), "contain", false, 4));
     }
     for person in 0..PEOPLE {
