@@ -20,6 +20,7 @@ pub mod maps;
 pub mod pages;
 pub mod registry;
 pub mod releases;
+pub mod settings;
 mod state;
 pub mod systems;
 pub mod triggers;
@@ -33,15 +34,18 @@ use bo_web::Routes;
 use std::sync::Arc;
 
 /// The estate's tables.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: [Migration; 4] = [
     migration!("estate", 1, "places", "../migrations/0001_places.sql"),
     migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
+    migration!("estate", 3, "secret settings", "../migrations/0003_secrets.sql"),
+    migration!("estate", 4, "last values in pages", "../migrations/0004_last_pages.sql"),
 ];
 
 /// Pages and API of the estate.
 pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
     let mut routes = pages::routes(estate);
     routes.extend([
+        configure::routes::routes(estate),
         zones::routes::routes(estate),
         systems::routes::routes(estate),
         devices::routes::routes(estate),

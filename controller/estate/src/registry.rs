@@ -12,7 +12,7 @@ use crate::{devices, drivers, edges, systems, triggers, zones};
 use bo_db::{Db, DbError, Tx};
 use bo_model::settings::{Origin, Resolved, Values, resolve};
 use bo_model::{DeviceId, EdgeId, SystemId, TriggerId, WorkspaceId, ZoneId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Name of the installation value that changes with every change of the configuration.
@@ -50,6 +50,8 @@ pub struct Registry {
     pub definitions: BTreeMap<(WorkspaceId, String), Arc<TriggerDefinition>>,
     /// Trigger instances.
     pub triggers: HashMap<TriggerId, Arc<TriggerInstance>>,
+    secrets: HashMap<WorkspaceId, BTreeSet<String>>,
+    nothing: BTreeSet<String>,
     children: HashMap<ZoneId, Vec<ZoneId>>,
     in_zone: HashMap<ZoneId, Vec<SystemId>>,
     in_system: HashMap<SystemId, Vec<DeviceId>>,
@@ -91,6 +93,9 @@ impl Registry {
         }
         let keyed = |driver: Driver| ((driver.workspace, driver.name().to_owned()), Arc::new(driver));
         registry.drivers = parts.drivers.into_iter().map(keyed).collect();
+        for driver in registry.drivers.values() {
+            registry.secrets.entry(driver.workspace).or_default().extend(driver.secrets());
+        }
         for device in parts.devices {
             let Some(system) = registry.systems.get(&device.system) else { continue };
             let driver = registry.drivers.get(&(device.workspace, device.driver.clone())).cloned();
@@ -108,6 +113,11 @@ impl Registry {
             parts.triggers.into_iter().map(|trigger| (trigger.id, Arc::new(trigger))).collect();
         registry.sort();
         registry
+    }
+
+    /// Keys that any driver of a workspace declares secret.
+    pub fn declared_secrets(&self, workspace: WorkspaceId) -> &BTreeSet<String> {
+        self.secrets.get(&workspace).unwrap_or(&self.nothing)
     }
 
     /// Children by rank and name, systems by name, devices by address: the order lists show.

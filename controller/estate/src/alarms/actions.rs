@@ -40,6 +40,24 @@ pub fn clear(tx: &mut Tx, workspace: WorkspaceId, key: &str, at: Time) -> Result
     Ok(Some(alarm))
 }
 
+/// What an alarm is about was removed: it ends, and stays visible to whoever sees what is left of its place.
+pub fn orphan(tx: &mut Tx, object: &Object) -> Result<Vec<Alarm>, DbError> {
+    let now = tx.now();
+    let mut ended = Vec::new();
+    for alarm in queries::about(tx, object)? {
+        let (active, cleared_at) = (false, alarm.cleared_at.or(Some(now.max(alarm.raised_at))));
+        let mut alarm = Alarm { active, cleared_at, ..alarm };
+        match object.kind() {
+            "device" => alarm.device = None,
+            "system" => alarm.system = None,
+            _ => alarm.edge = None,
+        }
+        queries::save(tx, &alarm)?;
+        ended.push(alarm);
+    }
+    Ok(ended)
+}
+
 /// Somebody sees to it. Doing it again changes only the comment.
 pub fn acknowledge(
     tx: &mut Tx,

@@ -2,7 +2,7 @@
 
 use super::Alarm;
 use bo_db::{DbError, Row, Tx, params};
-use bo_model::{AlarmId, WorkspaceId};
+use bo_model::{AlarmId, Object, WorkspaceId};
 use bo_web::ListQuery;
 
 const COLUMNS: &str =
@@ -89,13 +89,24 @@ pub fn list(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<Vec
     tx.query(&sql, &values, row)
 }
 
+/// All alarms about a device, system or edge.
+pub fn about(tx: &mut Tx, object: &Object) -> Result<Vec<Alarm>, DbError> {
+    let column = match object.kind() {
+        column @ ("device" | "system" | "edge") => column,
+        _ => return Ok(Vec::new()),
+    };
+    let sql = format!("SELECT {COLUMNS} FROM alarm WHERE {column} = ?1");
+    tx.query(&sql, params![object.id()], row)
+}
+
 /// Writes an alarm, new or changed.
 pub fn save(tx: &mut Tx, alarm: &Alarm) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO alarm (id, workspace, key, edge, system, device, severity, text, active, acknowledged, raised_at,
            cleared_at, acknowledged_at, acknowledged_by, comment)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-         ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, text = excluded.text, active = excluded.active,
+         ON CONFLICT (id) DO UPDATE SET edge = excluded.edge, system = excluded.system,
+           device = excluded.device, severity = excluded.severity, text = excluded.text, active = excluded.active,
            acknowledged = excluded.acknowledged, cleared_at = excluded.cleared_at,
            acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by,
            comment = excluded.comment",

@@ -6,8 +6,9 @@ pub mod routes;
 use bo_model::settings::Values;
 use bo_model::{DeviceId, SystemId, WorkspaceId};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
-/// A device.
+/// A device. Its settings are not part of its JSON, because some are secret: see [`crate::settings`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Device {
     /// Its id.
@@ -26,7 +27,11 @@ pub struct Device {
     /// Name of the link on the system's edge.
     pub link: Option<String>,
     /// Settings of this device alone.
+    #[serde(skip)]
     pub settings: Values,
+    /// Keys of settings that are never shown, beside those a driver declares so.
+    #[serde(skip)]
+    pub secrets: BTreeSet<String>,
     /// Runs when true.
     pub enabled: bool,
 }

@@ -2,8 +2,9 @@
 
 use super::Device;
 use bo_db::{DbError, Row, Tx, params};
+use bo_model::DeviceId;
 
-const COLUMNS: &str = "id, workspace, system, address, name, driver, link, settings, enabled";
+const COLUMNS: &str = "id, workspace, system, address, name, driver, link, settings, enabled, secrets";
 
 fn row(row: &Row<'_>) -> Result<Device, DbError> {
     Ok(Device {
@@ -16,6 +17,7 @@ fn row(row: &Row<'_>) -> Result<Device, DbError> {
         link: row.get(6)?,
         settings: row.json(7)?,
         enabled: row.get(8)?,
+        secrets: row.json(9)?,
     })
 }
 
@@ -28,11 +30,11 @@ pub fn all(tx: &mut Tx) -> Result<Vec<Device>, DbError> {
 pub fn save(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
     let now = tx.now();
     tx.execute(
-        "INSERT INTO device (id, workspace, system, address, name, driver, link, settings, enabled, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO device (id, workspace, system, address, name, driver, link, settings, enabled, changed_at, secrets)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (id) DO UPDATE SET system = excluded.system, address = excluded.address, name = excluded.name,
            driver = excluded.driver, link = excluded.link, settings = excluded.settings, enabled = excluded.enabled,
-           changed_at = excluded.changed_at",
+           changed_at = excluded.changed_at, secrets = excluded.secrets",
         params![
             device.id,
             device.workspace,
@@ -43,8 +45,15 @@ pub fn save(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
             device.link.as_ref(),
             crate::json(&device.settings),
             device.enabled,
-            now
+            now,
+            crate::json(&device.secrets)
         ],
     )?;
+    Ok(())
+}
+
+/// Removes a device; its history stays until it is too old.
+pub fn remove(tx: &mut Tx, id: DeviceId) -> Result<(), DbError> {
+    tx.execute("DELETE FROM device WHERE id = ?1", params![id])?;
     Ok(())
 }

@@ -2,19 +2,18 @@
 
 use crate::Estate;
 use crate::commands::actions::{self, Ask};
-use crate::configure::{self, DevicePatch};
+use crate::configure::{self, DevicePatch, MoveDevice, NewDevice};
 use crate::http::{Health, Mention, device, finds, health, may, page, system, with};
 use crate::live::view::{self, LiveValue};
 use crate::registry::{DeviceEntry, Registry};
 use crate::state::LogOf;
 use axum::response::Response;
 use bo_model::driver::{Command, Status};
-use bo_model::settings::{Field, Origin, Resolved};
 use bo_model::{DeviceId, EdgeId, Level, SystemId};
 use bo_web::list::ListSpec;
 use bo_web::{Ctx, Kind, Need, Result, Routes, WebError, reply};
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,12 +73,24 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/devices", Need::signed_in(), with(estate, list))
         .about("Devices; filter by system, zone, gateway, driver or state (ok, offline, gateway-offline, disabled, unknown)")
+        .post("/api/v1/devices", Need::signed_in(), with(estate, create))
+        .about("Make a device; level `own` on its system")
+        .accepts(json!({"type": "object", "required": ["system", "driver"], "additionalProperties": false, "properties": {
+            "system": {"type": "string", "format": "uuid"}, "driver": {"type": "string", "examples": ["sdm630-meter"]},
+            "address": {"type": ["string", "null"], "examples": ["Meter_1"]}, "name": {"type": ["string", "null"]},
+            "link": {"type": ["string", "null"]}, "settings": {"type": "object"}, "disabled": {"type": "boolean"}}}))
         .get("/api/v1/devices/{id}", see(Level::View), with(estate, show))
         .about("A device with its points, live, and the commands it knows")
         .patch("/api/v1/devices/{id}", see(Level::Own), with(estate, change))
-        .about("Change a device's name or settings, enable or disable it")
-        .get("/api/v1/devices/{id}/settings", see(Level::View), with(estate, settings))
-        .about("A device's settings: the value in force per key, and every level that set it")
+        .about("Change a device's name, link or settings, enable or disable it; settings are replaced as a whole")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
+            "name": {"type": "string"}, "enabled": {"type": "boolean"}, "link": {"type": ["string", "null"]},
+            "settings": {"type": "object"}}}))
+        .post("/api/v1/devices/{id}/move", see(Level::Own), with(estate, relocate))
+        .about("Move a device to another system, or give it another address; level `own` on the system")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
+            "system": {"type": "string", "format": "uuid"}, "address": {"type": "string"},
+            "link": {"type": ["string", "null"]}}}))
         .get("/api/v1/devices/{id}/log", see(Level::View), with(estate, log))
         .about("The last lines of a device's log")
         .post("/api/v1/devices/{id}/commands", see(Level::See), with(estate, execute))
@@ -114,7 +125,8 @@ pub fn page_of_lines(estate: &Estate, ctx: &Ctx) -> Result<bo_web::Paged<DeviceL
         None => None,
     };
     let is = |name: &str, id: &dyn Fn() -> String| list.filter(name).is_none_or(|wanted| wanted == id());
-    let rows: Vec<DeviceLine> = ctx.read(|tx| {
+    let by_state = list.sort == "state" || list.filter("state").is_some();
+    let rows: Vec<(Arc<DeviceEntry>, &'static str)> = ctx.read(|tx| {
         let mut rows = Vec::new();
         for entry in registry.devices.values().filter(|entry| entry.device.workspace == workspace) {
             let device = &entry.device;
@@ -126,23 +138,27 @@ pub fn page_of_lines(estate: &Estate, ctx: &Ctx) -> Result<bo_web::Paged<DeviceL
             if !wanted || !may(ctx, tx, Kind::DEVICE, device.id, Level::View)? {
                 continue;
             }
-            let line = line(estate, &registry, entry);
-            if list.filter("state").is_none_or(|state| state == line.health.state) {
-                rows.push(line);
+            let state = if by_state { health(estate, entry).state } else { "" };
+            if list.filter("state").is_none_or(|wanted| wanted == state) {
+                rows.push((entry.clone(), state));
             }
         }
         Ok::<_, WebError>(rows)
     })?;
     let sort = list.sort;
-    Ok(page(ctx, &list, rows, |line| {
+    let paged = page(ctx, &list, rows, |(entry, state)| {
+        let device = &entry.device;
         let by = match sort {
-            "address" => line.address.to_lowercase(),
-            "driver" => line.driver.clone(),
-            "state" => line.health.state.to_owned(),
-            _ => line.name.to_lowercase(),
+            "address" => device.address.to_lowercase(),
+            "driver" => device.driver.clone(),
+            "state" => (*state).to_owned(),
+            _ => device.name.to_lowercase(),
         };
-        (format!("{by}\u{1}{}", line.system.name), line.id.to_string())
-    }))
+        let of = registry.systems.get(&device.system).map_or("", |system| system.name.as_str());
+        (format!("{by}\u{1}{of}"), device.id.to_string())
+    });
+    let items = paged.items.iter().map(|(entry, _)| line(estate, &registry, entry)).collect();
+    Ok(bo_web::Paged { items, next: paged.next })
 }
 
 /// A page of devices as CSV.
@@ -199,47 +215,22 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     Ok(reply::json(&view))
 }
 
-async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let patch: DevicePatch = ctx.json()?;
-    configure::device(&estate, ctx.author(), ctx.param("id")?, patch).await?;
+async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let new: NewDevice = ctx.json()?;
+    let device = configure::devices::create_device(&estate, &ctx, new).await?;
+    Ok(reply::created(&format!("/api/v1/devices/{}", device.id), &device))
+}
+
+async fn relocate(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let to: MoveDevice = ctx.json()?;
+    configure::devices::move_device(&estate, &ctx, ctx.param("id")?, to).await?;
     show(estate, ctx).await
 }
 
-/// A setting with its description and where it comes from; the value of a secret is never shown.
-#[derive(Clone, Debug, Serialize)]
-pub struct SettingView {
-    /// The key.
-    pub key: String,
-    /// What it is; absent for a key the driver does not know.
-    pub field: Option<Field>,
-    /// The value in force.
-    pub value: Option<Json>,
-    /// Who set it, lowest precedence first.
-    pub provenance: Vec<(Origin, Json)>,
-}
-
-/// A device's settings in order of key, those that nobody set included.
-pub fn setting_views(registry: &Registry, entry: &DeviceEntry) -> Vec<SettingView> {
-    let fields = entry.driver.as_ref().map(|driver| driver.manifest.settings.clone()).unwrap_or_default();
-    let mut resolved = registry.settings(entry);
-    for key in fields.keys() {
-        resolved.entry(key.clone()).or_insert_with(|| Resolved { value: Json::Null, provenance: Vec::new() });
-    }
-    let view = |(key, Resolved { value, provenance }): (String, Resolved)| {
-        let field = fields.get(&key).cloned();
-        let secret = field.as_ref().is_some_and(|field| field.secret);
-        let hide = |value: Json| if secret && !value.is_null() { json!("(hidden)") } else { value };
-        let provenance: Vec<_> =
-            provenance.into_iter().map(|(origin, value)| (origin, hide(value))).collect();
-        let value = (!provenance.is_empty()).then(|| hide(value));
-        SettingView { key, field, value, provenance }
-    };
-    resolved.into_iter().map(view).collect()
-}
-
-async fn settings(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let (registry, entry) = device(&estate, &ctx)?;
-    Ok(reply::json(&json!({ "items": setting_views(&registry, &entry) })))
+async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let patch: DevicePatch = ctx.json()?;
+    configure::device(&estate, &ctx, ctx.param("id")?, patch).await?;
+    show(estate, ctx).await
 }
 
 async fn log(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

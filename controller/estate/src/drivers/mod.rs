@@ -21,6 +21,12 @@ pub struct Driver {
 }
 
 impl Driver {
+    /// Settings whose values are never shown.
+    pub fn secrets(&self) -> impl Iterator<Item = String> + '_ {
+        let settings = self.manifest.settings.iter();
+        settings.filter(|(_, field)| field.secret).map(|(key, _)| key.clone())
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.manifest.driver.name

@@ -127,3 +127,12 @@ pub fn revoke(tx: &mut Tx, edge: EdgeId) -> Result<(), DbError> {
     tx.execute("UPDATE edge SET state = 'revoked', revoked_at = ?2 WHERE id = ?1", params![edge, now])?;
     Ok(())
 }
+
+/// Removes an edge with its certificates, codes, releases and marks. What it held is refused from then on.
+pub fn remove(tx: &mut Tx, edge: EdgeId) -> Result<(), DbError> {
+    for table in ["edge_certificate", "edge_code", "edge_release", "watermark", "gap"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE edge = ?1"), params![edge])?;
+    }
+    tx.execute("DELETE FROM edge WHERE id = ?1", params![edge])?;
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 use super::{Edge, actions};
 use crate::Estate;
+use crate::configure::{self, EdgePatch, NewEdge};
 use crate::fleet::EdgePresence;
 use crate::fleet::queries::{self as fleet, Watermark};
 use crate::http::{Mention, finds, may, page, with, zone};
@@ -70,9 +71,20 @@ struct EdgeView {
 /// Routes of edges. `enrolment` is what the enrolment's answer needs besides the certificate.
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     let on = |level| Need::object(Kind::EDGE, "id", level);
+    let links = json!({"type": "object", "additionalProperties": {"type": "object", "required": ["kind"]},
+        "examples": [{"bus": {"kind": "modbus-tcp", "host": "10.0.0.7"}}]});
     Routes::new("estate")
         .get("/api/v1/edges", Need::signed_in(), with(estate, list))
         .about("Gateways and how they are")
+        .post("/api/v1/edges", Need::workspace_area("edges", Level::Own), with(estate, create))
+        .about("Make a gateway; it enrols with a code")
+        .accepts(json!({"type": "object", "required": ["name", "zone"], "additionalProperties": false, "properties": {
+            "name": {"type": "string", "examples": ["Harbour gateway"]}, "key": {"type": ["string", "null"]},
+            "zone": {"type": "string", "format": "uuid"}, "links": links.clone()}}))
+        .patch("/api/v1/edges/{id}", on(Level::Own), with(estate, change))
+        .about("Change a gateway's name, zone or links; links are replaced as a whole")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
+            "name": {"type": "string"}, "zone": {"type": "string", "format": "uuid"}, "links": links}}))
         .get("/api/v1/edges/{id}", on(Level::View), with(estate, show))
         .about("A gateway: presence, links, watermarks, devices that are not well, releases, gaps")
         .get("/api/v1/edges/{id}/log", on(Level::View), with(estate, log))
@@ -187,6 +199,18 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let lag = line.presence.backlog;
     let links = edge.links.clone();
     Ok(reply::json(&EdgeView { line, links, watermarks, lag, unwell_devices, releases, gaps }))
+}
+
+async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let new: NewEdge = ctx.json()?;
+    let edge = configure::edges::create_edge(&estate, &ctx, new).await?;
+    Ok(reply::created(&format!("/api/v1/edges/{}", edge.id), &edge))
+}
+
+async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let patch: EdgePatch = ctx.json()?;
+    configure::edge(&estate, &ctx, ctx.param("id")?, patch).await?;
+    show(estate, ctx).await
 }
 
 async fn log(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

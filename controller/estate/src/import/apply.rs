@@ -2,13 +2,13 @@
 
 use super::plan::Plan;
 use crate::error::EstateError;
-use crate::{devices, drivers, edges, maps, registry, systems, triggers, zones};
-use bo_db::{DbError, Event, Tx, params};
+use crate::{drivers, maps, registry, triggers};
+use bo_db::{Event, Tx, params};
 use bo_identity::account::{self, NewAccount};
-use bo_identity::relation::{Containment, RelationKind, Validity, contain, grant, join, to_object};
+use bo_identity::relation::{RelationKind, Validity, grant, join, to_object};
 use bo_identity::workspace::{Builtin, builtin_group};
 use bo_model::estate::{EstateGroup, EstatePerson};
-use bo_model::{AccountId, GroupId, IdGen, Kind, Level, Object, WorkspaceId};
+use bo_model::{AccountId, GroupId, IdGen, Kind, Object, WorkspaceId};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -25,40 +25,8 @@ pub fn apply(tx: &mut Tx, plan: &Plan, ids: &IdGen) -> Result<(), EstateError> {
     for map in &plan.maps {
         maps::queries::save(tx, map)?;
     }
-    write_zones(tx, workspace, plan)?;
-    for edge in &plan.edges {
-        edges::queries::save(tx, edge)?;
-        // Whoever sees the zone sees the gateway; who may handle gateways is another question.
-        let object = Object::new(Kind::EDGE, edge.id);
-        put(
-            tx,
-            &[
-                (Object::new(Kind::ZONE, edge.zone), Containment::Capped(Level::View)),
-                (Object::area(workspace, "edges"), Containment::Open),
-            ],
-            &object,
-        )?;
-    }
-    for system in &plan.systems {
-        systems::queries::save(tx, system)?;
-        let parent = (Object::new(Kind::ZONE, system.zone), Containment::Open);
-        put(tx, &[parent], &Object::new(Kind::SYSTEM, system.id))?;
-    }
-    for device in &plan.devices {
-        devices::queries::save(tx, device)?;
-        let parent = (Object::new(Kind::SYSTEM, device.system), Containment::Open);
-        put(tx, &[parent], &Object::new(Kind::DEVICE, device.id))?;
-    }
-    for instance in &plan.triggers {
-        triggers::queries::save_instance(tx, instance)?;
-        put(
-            tx,
-            &[
-                (Object::new(Kind::SYSTEM, instance.system), Containment::Capped(Level::View)),
-                (Object::area(workspace, "triggers"), Containment::Open),
-            ],
-            &Object::new(Kind::TRIGGER, instance.id),
-        )?;
+    for thing in plan.things() {
+        thing.store(tx)?;
     }
     let groups = write_groups(tx, workspace, plan, ids)?;
     for person in &plan.people {
@@ -80,31 +48,6 @@ pub fn apply(tx: &mut Tx, plan: &Plan, ids: &IdGen) -> Result<(), EstateError> {
                 .workspace(workspace)
                 .after(json!(summary)),
         );
-    }
-    Ok(())
-}
-
-fn write_zones(tx: &mut Tx, workspace: WorkspaceId, plan: &Plan) -> Result<(), EstateError> {
-    for zone in &plan.zones {
-        zones::queries::save(tx, zone)?;
-        let parent = match zone.parent {
-            Some(parent) => Object::new(Kind::ZONE, parent),
-            None => Object::area(workspace, "estate"),
-        };
-        put(tx, &[(parent, Containment::Open)], &Object::new(Kind::ZONE, zone.id))?;
-    }
-    Ok(())
-}
-
-/// Puts an object into its parents and takes it out of all others.
-fn put(tx: &mut Tx, parents: &[(Object, Containment)], child: &Object) -> Result<(), DbError> {
-    for held in to_object(tx, child, RelationKind::Contain)? {
-        if !parents.iter().any(|(parent, _)| *parent == held.subject) {
-            tx.execute("DELETE FROM relation WHERE id = ?1", params![held.id])?;
-        }
-    }
-    for (parent, how) in parents {
-        contain(tx, parent, child, *how)?;
     }
     Ok(())
 }

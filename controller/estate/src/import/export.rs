@@ -1,13 +1,21 @@
 //! The way back: the registry as an estate file. People and groups are not in it; they live in the database.
 
 use crate::registry::Registry;
+use crate::settings;
 use bo_model::WorkspaceId;
 use bo_model::estate::{
     Estate as EstateFile, EstateDevice, EstateEdge, EstateSystem, EstateTrigger, EstateZone, Organisation,
 };
 use bo_model::settings::Values;
+use std::collections::BTreeSet;
 
-/// Everything of a workspace, in order of key. Values of settings that the driver marks as secret are left out.
+/// What a file may hold of a level's settings: secrets stay in the database, and an import leaves them there.
+fn open(values: &Values, secrets: &BTreeSet<String>) -> Values {
+    let open = values.iter().filter(|(key, _)| !secrets.contains(*key));
+    open.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Everything of a workspace, in order of key. Secret settings are left out.
 pub fn to_file(registry: &Registry, workspace: WorkspaceId, name: &str) -> EstateFile {
     let key_of = |zone| registry.zones.get(&zone).map(|zone| zone.key.clone()).unwrap_or_default();
     let mut zones: Vec<EstateZone> = registry
@@ -24,7 +32,7 @@ pub fn to_file(registry: &Registry, workspace: WorkspaceId, name: &str) -> Estat
             time_zone: zone.time_zone.clone(),
             position: zone.position,
             map: zone.map.clone(),
-            settings: zone.settings.clone(),
+            settings: open(&zone.settings, &settings::secrets_of(registry, workspace, &zone.secrets)),
             metadata: zone.metadata.clone(),
         })
         .collect();
@@ -51,7 +59,7 @@ pub fn to_file(registry: &Registry, workspace: WorkspaceId, name: &str) -> Estat
             zone: key_of(system.zone),
             edge: registry.edges.get(&system.edge).map(|edge| edge.key.clone()).unwrap_or_default(),
             tags: system.tags.clone(),
-            settings: system.settings.clone(),
+            settings: open(&system.settings, &settings::secrets_of(registry, workspace, &system.secrets)),
             metadata: system.metadata.clone(),
             devices: devices(registry, system.id),
             triggers: triggers(registry, system.id),
@@ -69,25 +77,12 @@ fn devices(registry: &Registry, system: bo_model::SystemId) -> Vec<EstateDevice>
     entries
         .map(|entry| {
             let device = &entry.device;
-            let secret = |key: &str| {
-                entry
-                    .driver
-                    .as_ref()
-                    .and_then(|driver| driver.manifest.settings.get(key))
-                    .is_some_and(|f| f.secret)
-            };
-            let settings: Values = device
-                .settings
-                .iter()
-                .filter(|(key, _)| !secret(key))
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect();
             EstateDevice {
                 address: device.address.clone(),
                 name: if device.name == device.address { String::new() } else { device.name.clone() },
                 driver: device.driver.clone(),
                 link: device.link.clone(),
-                settings,
+                settings: open(&device.settings, &settings::secrets_of_device(registry, device)),
                 disabled: !device.enabled,
             }
         })

@@ -1,15 +1,18 @@
 //! What an import would change: compares files with the registry. Pure but for the ids it makes.
 
 use super::library::Library;
+use crate::configure::Thing;
 use crate::devices::Device;
 use crate::drivers::package::Packed;
 use crate::edges::{Edge, EdgeState};
 use crate::maps::ZoneMap;
 use crate::registry::Registry;
+use crate::settings;
 use crate::systems::System;
 use crate::triggers::{TriggerDefinition, TriggerInstance};
 use crate::zones::Zone;
 use bo_model::estate::{Estate as EstateFile, EstateGroup, EstatePerson};
+use bo_model::settings::Values;
 use bo_model::{EdgeId, IdGen, SystemId, WorkspaceId, ZoneId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +81,19 @@ impl Plan {
         plan
     }
 
+    /// What it writes, each before what lies in it.
+    pub fn things(&self) -> impl Iterator<Item = Thing> + '_ {
+        let zones = self.zones.iter().cloned().map(Thing::Zone);
+        let edges = self.edges.iter().cloned().map(Thing::Edge);
+        let systems = self.systems.iter().cloned().map(Thing::System);
+        let devices = self.devices.iter().cloned().map(Thing::Device);
+        zones
+            .chain(edges)
+            .chain(systems)
+            .chain(devices)
+            .chain(self.triggers.iter().cloned().map(Thing::Trigger))
+    }
+
     /// Notes a change when there is one; returns whether there is.
     fn note<T: PartialEq>(&mut self, kind: &'static str, key: &str, before: Option<&T>, after: &T) -> bool {
         let changed = before != Some(after);
@@ -129,7 +145,8 @@ impl Plan {
         let mut zones: Vec<Zone> = file
             .zones
             .iter()
-            .map(|zone| Zone {
+            .map(|zone| (zone, held.get(zone.key.as_str())))
+            .map(|(zone, held)| Zone {
                 id: self.zone_ids[&zone.key],
                 workspace,
                 key: zone.key.clone(),
@@ -144,7 +161,13 @@ impl Plan {
                     .or_else(|| default_zone.clone().filter(|_| zone.parent.is_none())),
                 position: zone.position,
                 map: zone.map.clone(),
-                settings: zone.settings.clone(),
+                settings: kept_secrets(
+                    held.map(|held| {
+                        (&held.settings, settings::secrets_of(registry, workspace, &held.secrets))
+                    }),
+                    &zone.settings,
+                ),
+                secrets: held.map(|held| held.secrets.clone()).unwrap_or_default(),
                 metadata: zone.metadata.clone(),
             })
             .collect();
@@ -215,7 +238,13 @@ impl Plan {
                 zone: self.zone_ids[&system.zone],
                 edge: edges[&system.edge],
                 tags: system.tags.clone(),
-                settings: system.settings.clone(),
+                settings: kept_secrets(
+                    before.map(|held| {
+                        (&held.settings, settings::secrets_of(registry, workspace, &held.secrets))
+                    }),
+                    &system.settings,
+                ),
+                secrets: before.map(|held| held.secrets.clone()).unwrap_or_default(),
                 metadata: system.metadata.clone(),
             };
             seen.insert(system.key.as_str());
@@ -255,7 +284,11 @@ impl Plan {
                 name: name.clone(),
                 driver: device.driver.clone(),
                 link: device.link.clone(),
-                settings: device.settings.clone(),
+                settings: kept_secrets(
+                    before.map(|held| (&held.settings, settings::secrets_of_device(registry, held))),
+                    &device.settings,
+                ),
+                secrets: before.map(|held| held.secrets.clone()).unwrap_or_default(),
                 enabled: !device.disabled,
             };
             if self.note("device", &format!("{key}/{}", device.address), before, &fresh) {
@@ -296,6 +329,12 @@ impl Plan {
             }
         }
     }
+}
+
+/// A file's settings, and the secrets that are stored: files don't hold them, so that none is there doesn't mean none is wanted.
+fn kept_secrets(held: Option<(&Values, BTreeSet<String>)>, file: &Values) -> Values {
+    let kept = held.iter().flat_map(|(held, secrets)| held.iter().filter(|(key, _)| secrets.contains(*key)));
+    kept.chain(file).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// How deep a zone lies; the files are checked, so this ends.

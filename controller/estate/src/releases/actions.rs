@@ -5,6 +5,7 @@ use super::diff::Diff;
 use super::queries::{self, Summary};
 use crate::error::EstateError;
 use crate::registry::Registry;
+use crate::settings::{secrets_of_device, shown};
 use bo_db::{DbError, Event, Tx};
 use bo_model::release::Site;
 use bo_model::{EdgeId, Kind, Object};
@@ -25,12 +26,19 @@ pub struct Plan {
     pub faults: Vec<String>,
 }
 
+/// Everything a release of an edge holds.
+fn compiled(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Compiled, EstateError> {
+    let mut compiled = compile(registry, edge);
+    compiled.faults.extend(super::local::complete(tx, registry, edge, &mut compiled.site)?);
+    Ok(compiled)
+}
+
 /// Compares the configuration with the newest release of an edge.
 pub fn plan(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Plan, EstateError> {
     if !registry.edges.contains_key(&edge) {
         return Err(EstateError::missing("gateway", edge));
     }
-    let Compiled { site, faults } = compile(registry, edge);
+    let Compiled { site, faults } = compiled(tx, registry, edge)?;
     let latest = queries::latest(tx, edge)?;
     let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
     Ok(Plan { current: latest.map(|release| release.number), diff: Diff::between(&before, &site), faults })
@@ -44,7 +52,7 @@ pub fn publish(
     key: &SigningKey,
 ) -> Result<Option<SignedRelease>, EstateError> {
     let entry = registry.edges.get(&edge).ok_or_else(|| EstateError::missing("gateway", edge))?;
-    let Compiled { site, faults } = compile(registry, edge);
+    let Compiled { site, faults } = compiled(tx, registry, edge)?;
     let latest = queries::latest(tx, edge)?;
     let text = crate::json(&site);
     if latest.as_ref().is_some_and(|latest| latest.site == text) {
@@ -64,6 +72,19 @@ pub fn publish(
             .after(json!({ "number": number, "hash": release.hash, "changes": summary.diff.summary() })),
     );
     Ok(Some(release))
+}
+
+/// A release's content as people may read it: settings that are secret today are hidden, those of devices that are gone
+/// altogether.
+pub fn readable(registry: &Registry, release: &SignedRelease) -> Result<Site, EstateError> {
+    let mut site = read_site(release)?;
+    for device in &mut site.devices {
+        device.settings = match registry.devices.get(&device.id) {
+            Some(entry) => shown(&device.settings, &secrets_of_device(registry, &entry.device)),
+            None => shown(&device.settings, &device.settings.keys().cloned().collect()),
+        };
+    }
+    Ok(site)
 }
 
 fn read_site(release: &SignedRelease) -> Result<Site, EstateError> {

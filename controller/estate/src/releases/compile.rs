@@ -33,6 +33,8 @@ pub fn compile(registry: &Registry, edge: EdgeId) -> Compiled {
                     id: zone.id,
                     parent: zone.parent,
                     name: zone.name.clone(),
+                    key: zone.key.clone(),
+                    map: zone.map.clone(),
                     time_zone: zone.time_zone.clone(),
                 });
             }
@@ -40,6 +42,7 @@ pub fn compile(registry: &Registry, edge: EdgeId) -> Compiled {
         site.systems.push(SiteSystem {
             id: system.id,
             name: system.name.clone(),
+            key: system.key.clone(),
             zone: Some(system.zone),
             time_zone: registry.time_zone(system.zone),
             position: registry.position(system.zone),

@@ -3,5 +3,6 @@
 pub mod actions;
 pub mod compile;
 pub mod diff;
+pub mod local;
 pub mod queries;
 pub mod routes;

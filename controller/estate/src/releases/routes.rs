@@ -18,7 +18,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .get("/api/v1/edges/{id}/releases", on(Level::View), with(estate, list))
         .about("The releases of a gateway, newest first; `before` pages")
         .get("/api/v1/edges/{id}/releases/{number}", on(Level::View), with(estate, show))
-        .about("A release with its content, hash and signature")
+        .about("A release with its content, hash and signature; secrets in the content read `(hidden)`")
         .post("/api/v1/edges/{id}/releases", on(Level::Edit), with(estate, publish))
         .about("Publish a release of the configuration as it is now")
 }
@@ -36,9 +36,10 @@ async fn list(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     Ok(reply::json(&json!({ "items": items })))
 }
 
-async fn show(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let (edge, number): (EdgeId, u64) = (ctx.param("id")?, ctx.param("number")?);
-    let release = ctx.read(|tx| queries::find(tx, edge, number))?.ok_or(WebError::NotFound)?;
+    let mut release = ctx.read(|tx| queries::find(tx, edge, number))?.ok_or(WebError::NotFound)?;
+    release.site = crate::json(&actions::readable(&estate.registry(), &release)?);
     Ok(reply::json(&release))
 }
 

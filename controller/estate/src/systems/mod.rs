@@ -6,8 +6,9 @@ pub mod routes;
 use bo_model::settings::Values;
 use bo_model::{EdgeId, SystemId, WorkspaceId, ZoneId};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
-/// A system.
+/// A system. Its settings are not part of its JSON, because some are secret: see [`crate::settings`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct System {
     /// Its id.
@@ -26,7 +27,11 @@ pub struct System {
     /// Free words.
     pub tags: Vec<String>,
     /// Settings for its devices.
+    #[serde(skip)]
     pub settings: Values,
+    /// Keys of settings that are never shown, beside those a driver declares so.
+    #[serde(skip)]
+    pub secrets: BTreeSet<String>,
     /// Named JSON.
     pub metadata: Values,
 }

@@ -3,7 +3,7 @@
 use super::System;
 use bo_db::{DbError, Row, Tx, params};
 
-const COLUMNS: &str = "id, workspace, key, name, zone, edge, tags, settings, metadata";
+const COLUMNS: &str = "id, workspace, key, name, zone, edge, tags, settings, metadata, secrets";
 
 fn row(row: &Row<'_>) -> Result<System, DbError> {
     Ok(System {
@@ -16,6 +16,7 @@ fn row(row: &Row<'_>) -> Result<System, DbError> {
         tags: row.json(6)?,
         settings: row.json(7)?,
         metadata: row.json(8)?,
+        secrets: row.json(9)?,
     })
 }
 
@@ -28,11 +29,11 @@ pub fn all(tx: &mut Tx) -> Result<Vec<System>, DbError> {
 pub fn save(tx: &mut Tx, system: &System) -> Result<(), DbError> {
     let now = tx.now();
     tx.execute(
-        "INSERT INTO system (id, workspace, key, name, zone, edge, tags, settings, metadata, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO system (id, workspace, key, name, zone, edge, tags, settings, metadata, changed_at, secrets)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, zone = excluded.zone, edge = excluded.edge,
            tags = excluded.tags, settings = excluded.settings, metadata = excluded.metadata,
-           changed_at = excluded.changed_at",
+           changed_at = excluded.changed_at, secrets = excluded.secrets",
         params![
             system.id,
             system.workspace,
@@ -43,7 +44,8 @@ pub fn save(tx: &mut Tx, system: &System) -> Result<(), DbError> {
             crate::json(&system.tags),
             crate::json(&system.settings),
             crate::json(&system.metadata),
-            now
+            now,
+            crate::json(&system.secrets)
         ],
     )?;
     Ok(())

@@ -2,15 +2,18 @@
 
 use super::System;
 use crate::Estate;
-use crate::configure::{self, PlacePatch};
+use crate::configure::{self, MoveSystem, NewSystem, SystemPatch, places};
 use crate::devices::routes::{DeviceLine, line};
 use crate::http::{Mention, finds, may, page, with, zone};
+use crate::settings::{secrets_of, shown};
 use crate::triggers::TriggerInstance;
 use axum::response::Response;
+use bo_model::settings::Values;
 use bo_model::{EdgeId, SystemId, ZoneId};
 use bo_web::list::ListSpec;
 use bo_web::{Ctx, Kind, Level, Need, Result, Routes, WebError, reply};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -45,6 +48,8 @@ pub struct SystemLine {
 struct SystemView {
     #[serde(flatten)]
     system: System,
+    /// Set here; secrets read `(hidden)`.
+    settings: Values,
     path: Vec<Mention<ZoneId>>,
     devices: Vec<DeviceLine>,
     triggers: Vec<TriggerInstance>,
@@ -55,10 +60,23 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/systems", Need::signed_in(), with(estate, list))
         .about("Systems; filter by zone (with everything below it), gateway or tag")
+        .post("/api/v1/systems", Need::signed_in(), with(estate, create))
+        .about("Make a system; level `own` on its zone, `view` on its gateway")
+        .accepts(json!({"type": "object", "required": ["name", "zone", "edge"], "additionalProperties": false, "properties": {
+            "name": {"type": "string", "examples": ["Meeting room 2.04"]}, "key": {"type": "string"},
+            "zone": {"type": "string", "format": "uuid"}, "edge": {"type": "string", "format": "uuid"},
+            "tags": {"type": "array", "items": {"type": "string"}}}}))
         .get("/api/v1/systems/{id}", Need::object(Kind::SYSTEM, "id", Level::View), with(estate, show))
         .about("A system with its devices and triggers")
         .patch("/api/v1/systems/{id}", Need::object(Kind::SYSTEM, "id", Level::Own), with(estate, change))
-        .about("Change a system's name, tags, settings or metadata")
+        .about("Change a system: what is not named stays; settings and metadata are replaced as a whole")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
+            "name": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}},
+            "settings": {"type": "object"}, "metadata": {"type": "object"}}}))
+        .post("/api/v1/systems/{id}/move", Need::object(Kind::SYSTEM, "id", Level::Own), with(estate, relocate))
+        .about("Move a system to another zone, gateway, or both; level `own` on the zone")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
+            "zone": {"type": "string", "format": "uuid"}, "edge": {"type": "string", "format": "uuid"}}}))
 }
 
 /// A system as a line.
@@ -69,7 +87,6 @@ pub fn system_line(estate: &Estate, system: &System) -> SystemLine {
         .iter()
         .filter_map(|id| registry.devices.get(id))
         .filter(|entry| matches!(crate::http::health(estate, entry).state, "offline" | "gateway-offline"));
-    let open = estate.alarms.changes(0);
     SystemLine {
         id: system.id,
         key: system.key.clone(),
@@ -79,7 +96,7 @@ pub fn system_line(estate: &Estate, system: &System) -> SystemLine {
         tags: system.tags.clone(),
         devices: devices.len(),
         unwell: unwell.count(),
-        alarms: open.iter().filter(|alarm| alarm.active && alarm.system == Some(system.id)).count(),
+        alarms: estate.alarms.count(|alarm| alarm.active && alarm.system == Some(system.id)),
     }
 }
 
@@ -140,13 +157,27 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         triggers.sort_by(|a, b| a.name.cmp(&b.name));
         let path = registry.path(system.zone);
         let path = path.iter().map(|zone| Mention { id: zone.id, name: zone.name.clone() }).collect();
-        Ok::<_, WebError>(SystemView { system: (**system).clone(), path, devices, triggers })
+        let secrets = secrets_of(&registry, system.workspace, &system.secrets);
+        let settings = shown(&system.settings, &secrets);
+        Ok::<_, WebError>(SystemView { system: (**system).clone(), settings, path, devices, triggers })
     })?;
     Ok(reply::json(&view))
 }
 
+async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let new: NewSystem = ctx.json()?;
+    let system = places::create_system(&estate, &ctx, new).await?;
+    Ok(reply::created(&format!("/api/v1/systems/{}", system.id), &system))
+}
+
+async fn relocate(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let to: MoveSystem = ctx.json()?;
+    places::move_system(&estate, &ctx, ctx.param("id")?, to).await?;
+    show(estate, ctx).await
+}
+
 async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let patch: PlacePatch = ctx.json()?;
-    configure::system(&estate, ctx.author(), ctx.param("id")?, patch).await?;
+    let patch: SystemPatch = ctx.json()?;
+    configure::system(&estate, &ctx, ctx.param("id")?, patch).await?;
     show(estate, ctx).await
 }

@@ -3,7 +3,7 @@
 use super::{TriggerDefinition, TriggerInstance};
 use crate::state::RunEntry;
 use bo_db::{DbError, Tx, params};
-use bo_model::TriggerId;
+use bo_model::{TriggerId, WorkspaceId};
 
 /// All definitions of all workspaces: for the registry.
 pub fn definitions(tx: &mut Tx) -> Result<Vec<TriggerDefinition>, DbError> {
@@ -75,6 +75,22 @@ pub fn save_instance(tx: &mut Tx, instance: &TriggerInstance) -> Result<(), DbEr
             instance.enabled,
             now
         ],
+    )?;
+    Ok(())
+}
+
+/// Removes an instance with its runs.
+pub fn remove_instance(tx: &mut Tx, id: TriggerId) -> Result<(), DbError> {
+    tx.execute("DELETE FROM trigger_run WHERE trigger_id = ?1", params![id])?;
+    tx.execute("DELETE FROM trigger_instance WHERE id = ?1", params![id])?;
+    Ok(())
+}
+
+/// Removes a definition; its instances are removed before.
+pub fn remove_definition(tx: &mut Tx, workspace: WorkspaceId, name: &str) -> Result<(), DbError> {
+    tx.execute(
+        "DELETE FROM trigger_definition WHERE workspace = ?1 AND name = ?2",
+        params![workspace, name],
     )?;
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use super::{TriggerDefinition, TriggerInstance, queries};
 use crate::Estate;
-use crate::configure::{self, TriggerPatch};
+use crate::configure::triggers::{Draft, create_trigger, diagnose, remove_definition, save_definition};
+use crate::configure::{self, NewTrigger, TriggerPatch};
 use crate::http::{Mention, finds, may, page, system, with};
 use crate::state::RunEntry;
 use axum::response::Response;
@@ -42,19 +43,38 @@ struct TriggerView {
 
 /// Routes of triggers.
 pub fn routes(estate: &Arc<Estate>) -> Routes {
+    let draft = json!({"type": "object", "required": ["definition"], "additionalProperties": false, "properties": {
+        "definition": {"type": "string"}, "script": {"type": ["string", "null"]},
+        "system": {"type": ["string", "null"], "format": "uuid"}}});
     Routes::new("estate")
         .get("/api/v1/triggers", Need::signed_in(), with(estate, list))
         .about("Trigger instances with their last run; filter by system or definition")
+        .post("/api/v1/triggers", Need::workspace_area("triggers", Level::Edit), with(estate, create))
+        .about("Bind a trigger of the library to a system")
+        .accepts(json!({"type": "object", "required": ["system", "name"], "additionalProperties": false, "properties": {
+            "system": {"type": "string", "format": "uuid"}, "name": {"type": "string", "examples": ["night-set-back"]},
+            "params": {"type": "object"}, "disabled": {"type": "boolean"}}}))
         .get("/api/v1/triggers/{id}", Need::object(Kind::TRIGGER, "id", Level::View), with(estate, show))
         .about("A trigger instance with its definition and the traces of its last runs")
         .patch("/api/v1/triggers/{id}", Need::object(Kind::TRIGGER, "id", Level::Edit), with(estate, change))
         .about("Enable or disable a trigger instance, or change its parameters")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
+            "enabled": {"type": "boolean"}, "params": {"type": "object"}}}))
         .get(
             "/api/v1/trigger-definitions",
             Need::workspace_area("triggers", Level::View),
             with(estate, definitions),
         )
         .about("The trigger library of the workspace")
+        .post("/api/v1/trigger-definitions/check", Need::workspace_area("triggers", Level::View), with(estate, check))
+        .about("What is wrong with a draft, with file, line and column; with `system` its devices are held against it")
+        .accepts(draft.clone())
+        .put("/api/v1/trigger-definitions/{name}", Need::workspace_area("triggers", Level::Edit), with(estate, save))
+        .about("Write a trigger of the library, new or changed")
+        .accepts(draft)
+        .delete("/api/v1/trigger-definitions/{name}", Need::workspace_area("triggers", Level::Edit), with(estate, remove))
+        .about("Remove a trigger of the library; `with_contents=true` removes its instances too")
+        .accepts(json!({"type": "object", "properties": {"with_contents": {"type": "boolean"}}}))
 }
 
 /// An instance as a line.
@@ -123,9 +143,33 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     Ok(reply::json(&view))
 }
 
+async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let new: NewTrigger = ctx.json()?;
+    let instance = create_trigger(&estate, &ctx, new).await?;
+    Ok(reply::created(&format!("/api/v1/triggers/{}", instance.id), &instance))
+}
+
+async fn check(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let draft: Draft = ctx.json()?;
+    if let Some(system) = draft.system {
+        ctx.read(|tx| ctx.require(tx, &bo_web::Object::new(Kind::SYSTEM, system), Level::View))?;
+    }
+    Ok(reply::json(&json!({ "items": diagnose(&estate.registry(), &draft) })))
+}
+
+async fn save(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let draft: Draft = ctx.json()?;
+    Ok(reply::json(&save_definition(&estate, &ctx, ctx.param("name")?, draft).await?))
+}
+
+async fn remove(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    remove_definition(&estate, &ctx, ctx.param("name")?, ctx.query_value("with_contents") == "true").await?;
+    Ok(reply::done())
+}
+
 async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let patch: TriggerPatch = ctx.json()?;
-    configure::trigger(&estate, ctx.author(), ctx.param("id")?, patch).await?;
+    configure::trigger(&estate, &ctx, ctx.param("id")?, patch).await?;
     show(estate, ctx).await
 }
 

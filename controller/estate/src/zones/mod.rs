@@ -7,8 +7,9 @@ use bo_model::estate::ZoneKind;
 use bo_model::settings::Values;
 use bo_model::{WorkspaceId, ZoneId};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
-/// A place in the tree.
+/// A place in the tree. Its settings are not part of its JSON, because some are secret: see [`crate::settings`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Zone {
     /// Its id.
@@ -35,7 +36,11 @@ pub struct Zone {
     /// Name of its map.
     pub map: Option<String>,
     /// Settings for every device below.
+    #[serde(skip)]
     pub settings: Values,
+    /// Keys of settings that are never shown, beside those a driver declares so.
+    #[serde(skip)]
+    pub secrets: BTreeSet<String>,
     /// Named JSON.
     pub metadata: Values,
 }

@@ -2,10 +2,9 @@
 
 use super::Zone;
 use bo_db::{DbError, Row, Tx, params};
-use bo_model::WorkspaceId;
 use bo_model::estate::ZoneKind;
 
-const COLUMNS: &str = "id, workspace, key, parent, kind, name, rank, tags, time_zone, latitude, longitude, map, settings, metadata";
+const COLUMNS: &str = "id, workspace, key, parent, kind, name, rank, tags, time_zone, latitude, longitude, map, settings, metadata, secrets";
 
 fn row(row: &Row<'_>) -> Result<Zone, DbError> {
     let (latitude, longitude) = (row.get::<Option<f64>>(9)?, row.get::<Option<f64>>(10)?);
@@ -23,6 +22,7 @@ fn row(row: &Row<'_>) -> Result<Zone, DbError> {
         map: row.get(11)?,
         settings: row.json(12)?,
         metadata: row.json(13)?,
+        secrets: row.json(14)?,
     })
 }
 
@@ -31,22 +31,17 @@ pub fn all(tx: &mut Tx) -> Result<Vec<Zone>, DbError> {
     tx.query(&format!("SELECT {COLUMNS} FROM zone"), params![], row)
 }
 
-/// All zones of a workspace.
-pub fn of_workspace(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Zone>, DbError> {
-    tx.query(&format!("SELECT {COLUMNS} FROM zone WHERE workspace = ?1"), params![workspace], row)
-}
-
 /// Writes a zone, new or changed, found by its id.
 pub fn save(tx: &mut Tx, zone: &Zone) -> Result<(), DbError> {
     let now = tx.now();
     tx.execute(
         "INSERT INTO zone (id, workspace, key, parent, kind, name, rank, tags, time_zone, latitude, longitude, map,
-           settings, metadata, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+           settings, metadata, changed_at, secrets)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, kind = excluded.kind, name = excluded.name,
            rank = excluded.rank, tags = excluded.tags, time_zone = excluded.time_zone, latitude = excluded.latitude,
            longitude = excluded.longitude, map = excluded.map, settings = excluded.settings,
-           metadata = excluded.metadata, changed_at = excluded.changed_at",
+           metadata = excluded.metadata, changed_at = excluded.changed_at, secrets = excluded.secrets",
         params![
             zone.id,
             zone.workspace,
@@ -62,7 +57,8 @@ pub fn save(tx: &mut Tx, zone: &Zone) -> Result<(), DbError> {
             zone.map.as_ref(),
             crate::json(&zone.settings),
             crate::json(&zone.metadata),
-            now
+            now,
+            crate::json(&zone.secrets)
         ],
     )?;
     Ok(())

@@ -1,11 +1,13 @@
 //! API of zones and their maps.
 
 use super::Zone;
-use crate::configure::{self, PlacePatch};
+use crate::configure::{self, MoveZone, NewZone, ZonePatch, places};
 use crate::http::{Mention, finds, may, page, sortable, system, with};
+use crate::settings::{secrets_of, shown};
 use crate::{Estate, maps};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use bo_model::settings::Values;
 use bo_model::{SystemId, ZoneId};
 use bo_web::list::ListSpec;
 use bo_web::{Ctx, Kind, Level, Need, Result, Routes, WebError, reply};
@@ -21,6 +23,8 @@ const SPEC: ListSpec =
 struct ZoneView {
     #[serde(flatten)]
     zone: Zone,
+    /// Set here; secrets read `(hidden)`.
+    settings: Values,
     /// Zones from the root down to this one.
     path: Vec<Mention<ZoneId>>,
     children: Vec<Mention<ZoneId>>,
@@ -37,10 +41,27 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .get("/api/v1/zones", Need::signed_in(), with(estate, list))
         .about("Zones, in the order of the tree; filter by parent or kind")
         .returns(json!({"type": "object", "properties": {"items": {"type": "array"}, "next": {"type": ["string", "null"]}}}))
+        .post("/api/v1/zones", Need::signed_in(), with(estate, create))
+        .about("Make a zone; level `own` on the zone it lies in")
+        .accepts(json!({"type": "object", "required": ["kind", "name"], "additionalProperties": false, "properties": {
+            "parent": {"type": "string", "format": "uuid"},
+            "kind": {"enum": ["organisation", "region", "building", "level", "area"]},
+            "name": {"type": "string", "examples": ["Level 2"]}, "key": {"type": "string"},
+            "tags": {"type": "array", "items": {"type": "string"}}, "time_zone": {"type": ["string", "null"]},
+            "position": {"type": ["array", "null"], "items": {"type": "number"}}}}))
         .get("/api/v1/zones/{id}", view, with(estate, show))
         .about("A zone with its path, its children and its systems")
         .patch("/api/v1/zones/{id}", Need::object(Kind::ZONE, "id", Level::Own), with(estate, change))
-        .about("Change a zone's name, tags, settings or metadata")
+        .about("Change a zone: what is not named stays; settings and metadata are replaced as a whole")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
+            "name": {"type": "string"}, "kind": {"type": "string"}, "rank": {"type": "integer"},
+            "tags": {"type": "array", "items": {"type": "string"}}, "time_zone": {"type": ["string", "null"]},
+            "position": {"type": ["array", "null"]}, "map": {"type": ["string", "null"]},
+            "settings": {"type": "object"}, "metadata": {"type": "object"}}}))
+        .post("/api/v1/zones/{id}/move", Need::object(Kind::ZONE, "id", Level::Own), with(estate, relocate))
+        .about("Move a zone with everything in it; level `own` on where it goes")
+        .accepts(json!({"type": "object", "required": ["parent"], "additionalProperties": false, "properties": {
+            "parent": {"type": "string", "format": "uuid"}}}))
         .get("/api/v1/zones/{id}/map", view, with(estate, map))
         .about("A zone's map: title and bindings")
         .get("/api/v1/zones/{id}/map.svg", view, with(estate, drawing))
@@ -95,6 +116,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         let path =
             registry.path(id).iter().map(|zone| Mention { id: zone.id, name: zone.name.clone() }).collect();
         Ok::<_, WebError>(ZoneView {
+            settings: shown(&zone.settings, &secrets_of(&registry, zone.workspace, &zone.secrets)),
             zone: (**zone).clone(),
             path,
             children,
@@ -106,9 +128,21 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     Ok(reply::json(&view))
 }
 
+async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let new: NewZone = ctx.json()?;
+    let zone = places::create_zone(&estate, &ctx, new).await?;
+    Ok(reply::created(&format!("/api/v1/zones/{}", zone.id), &zone))
+}
+
+async fn relocate(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let to: MoveZone = ctx.json()?;
+    places::move_zone(&estate, &ctx, ctx.param("id")?, to).await?;
+    show(estate, ctx).await
+}
+
 async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let patch: PlacePatch = ctx.json()?;
-    configure::zone(&estate, ctx.author(), ctx.param("id")?, patch).await?;
+    let patch: ZonePatch = ctx.json()?;
+    configure::zone(&estate, &ctx, ctx.param("id")?, patch).await?;
     show(estate, ctx).await
 }
 

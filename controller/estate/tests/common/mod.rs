@@ -1,6 +1,8 @@
 //! A small estate on a throw-away database: one building, one gateway, a meter and a display.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod people;
+
 use bo_db::testing::TestDb;
 use bo_db::{Db, DbError, Migration};
 use bo_estate::import::library::Folders;
