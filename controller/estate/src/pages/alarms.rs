@@ -140,18 +140,12 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let current = list.filter("state").unwrap_or("open");
     let tab = |state: &str| if state == "open" { PATH.to_owned() } else { format!("{PATH}?state={state}") };
     let tabs = [("Need somebody", tab("open")), ("Active", tab("active")), ("History", tab("all"))];
-    let pairs =
-        |values: &[(&str, &str)]| values.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    let severities = pairs(&[("critical", "Critical"), ("warning", "Warning"), ("info", "Info")]);
-    let states = pairs(&[
-        ("open", "Need somebody"),
-        ("active", "Active"),
-        ("closed", "Over and seen to"),
-        ("all", "All"),
-    ]);
+    let severities = [("critical", "Critical"), ("warning", "Warning"), ("info", "Info")];
+    let severities = severities.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let to_choose = page.items.iter().any(|alarm| !alarm.acknowledged);
     let body = html! {
         (parts::tabs(&tabs, &tab(if current == "closed" { "all" } else { current })))
-        (parts::filters(&list, PATH, "Words of the alarm", &[("state", "State", states), ("severity", "Severity", severities)]))
+        (parts::filters(&list, PATH, "Words of the alarm", &[("severity", "Severity", severities)]))
         section.card.card--flush id="alarms" data-fresh="alarms" {
             @if page.items.is_empty() {
                 @if current == "open" { (parts::empty("check", "Nothing needs you", "No alarm is active and none waits for somebody. What was is in the history.", Some(("History", "/alarms?state=all")))) }
@@ -159,13 +153,14 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
             } @else {
                 form action="/alarms/acknowledge" method="post" {
                     (ctx.csrf())
-                    div.table-wrap { table.table.table--cards {
+                    input type="hidden" name="next" value=(list.href(PATH, &[]));
+                    div.table-wrap { table.table.table--cards.table--rows data-rows="" {
                         thead { tr {
-                            th scope="col" { span.sr-only { "Choose" } } (parts::heading(&list, PATH, "Severity", Some("severity"))) th scope="col" { "Alarm" } th scope="col" { "Where" }
+                            th.choose scope="col" { @if to_choose { input type="checkbox" data-choose-all="" aria-label="Choose all"; } } (parts::heading(&list, PATH, "Severity", Some("severity"))) th scope="col" { "Alarm" } th scope="col" { "Where" }
                             (parts::heading(&list, PATH, "Since", Some("raised"))) th scope="col" { "State" }
                         } }
-                        tbody { @for alarm in &page.items { tr {
-                            td { @if !alarm.acknowledged { input type="checkbox" name="alarm" value=(alarm.id) aria-label={ "Choose: " (alarm.text) }; } }
+                        tbody { @for alarm in &page.items { tr.severity class={ "severity--" (alarm.severity) } data-over[!alarm.active] {
+                            td.choose { @if !alarm.acknowledged { input type="checkbox" name="alarm" value=(alarm.id) aria-label={ "Choose: " (alarm.text) }; } }
                             td data-label="Severity" { (own::severity(&alarm.severity)) }
                             td data-label="Alarm" { a href={ "/alarms/" (alarm.id) } { (alarm.text) } }
                             td data-label="Where" { span { (subject(&registry, alarm)) } }
@@ -174,11 +169,13 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
                                 @if let Some(by) = &alarm.acknowledged_by { div.field__help { (by) @if !alarm.comment.is_empty() { ": " (alarm.comment) } } } } }
                         } } }
                     } }
-                    @if page.items.iter().any(|alarm| !alarm.acknowledged) {
+                    @if to_choose {
                         div.bulk {
-                            label for="bulk-comment" { "Comment" }
-                            input #bulk-comment name="comment" maxlength="1000" placeholder="What is being done" autocomplete="off";
-                            button.btn type="submit" { (icon("check")) "Acknowledge the chosen" }
+                            span.muted data-chosen="" aria-live="polite" {}
+                            label.sr-only for="bulk-comment" { "Comment" }
+                            input #bulk-comment name="comment" maxlength="1000" placeholder="What is being done (optional)" autocomplete="off";
+                            button.btn.btn--primary type="submit" data-key="a" data-needs-choice="" { (icon("check")) "Acknowledge" }
+                            p.bulk__keys { kbd { "↓" } kbd { "↑" } " move, " kbd { "x" } " choose, " kbd { "a" } " acknowledge, " kbd { "Enter" } " open" }
                         }
                     }
                 }
@@ -259,8 +256,9 @@ async fn acknowledge_many(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         return Err(WebError::field("comment", "must be at most 1000 characters"));
     }
     let ids: Vec<AlarmId> = input.all("alarm").iter().take(BULK).filter_map(|id| id.parse().ok()).collect();
+    let next = if input.text("next").is_empty() { PATH } else { input.text("next") }.to_owned();
     if ids.is_empty() {
-        return Ok(ctx.redirect(PATH).flash("Choose alarms first.").into_response());
+        return Ok(ctx.redirect(next).flash("Choose alarms first.").into_response());
     }
     let viewer = ctx.who()?;
     let (workspace, by, check) = (viewer.workspace, viewer.name.clone(), ctx.checker());
@@ -282,7 +280,7 @@ async fn acknowledge_many(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         })
         .await?;
     done.iter().for_each(|alarm| estate.show_alarm(alarm));
-    Ok(ctx.redirect(PATH).flash(format!("Acknowledged {}.", own::count(done.len(), "alarm"))).into_response())
+    Ok(ctx.redirect(next).flash(format!("Acknowledged {}.", own::count(done.len(), "alarm"))).into_response())
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ fn effort(driver: &Driver) -> &'static str {
     }
 }
 
-fn speaks(driver: &Driver) -> &'static str {
+/// What a driver talks over, in words.
+pub fn speaks(driver: &Driver) -> &'static str {
     match driver.manifest.link.kind {
         LinkKind::None => "nothing: works with other devices",
         LinkKind::Modbus => "Modbus",
@@ -63,9 +64,7 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     }
     let body = html! {
         form.toolbar action=(PATH) method="get" role="search" {
-            label.sr-only for="driver-q" { "Search drivers" }
-            input #driver-q type="search" name="q" value=(ctx.query_value("q")) placeholder="Title, maker or name";
-            button.btn type="submit" { (bo_web::layout::icon("search")) "Show" }
+            (parts::search("driver-q", &ctx.query_value("q"), "Title, maker or name"))
         }
         section.card.card--flush {
             @if drivers.is_empty() {

@@ -8,10 +8,13 @@ mod controls;
 mod devices;
 mod drivers;
 mod edges;
+mod forms;
 mod history;
 mod map;
 mod overview;
 mod parts;
+mod releases;
+mod removal;
 mod search;
 mod settings;
 mod systems;
@@ -37,7 +40,9 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         triggers::routes(estate),
         drivers::routes(estate),
         edges::routes(estate),
-        audit::routes(),
+        releases::routes(estate),
+        removal::routes(estate),
+        audit::routes(estate),
         search::routes(estate),
     ]
 }

@@ -55,6 +55,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         .sum();
     let body = html! {
         div.stack {
+            div id="overview-verdict" data-fresh="alarms" { (verdict(&summary, &open)) }
             div.stats id="overview-stats" data-fresh="10" {
                 a.card.stat href="/alarms" {
                     span.stat__label { "Active alarms" } span.stat__value { (active) }
@@ -95,6 +96,45 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         }
     };
     Ok(ctx.page(Page::new("Overview", "/", body)))
+}
+
+/// The state of everything in one sentence: what is wrong first, and where to look.
+fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm]) -> Markup {
+    let devices: usize = summary.devices.values().sum();
+    let away: usize =
+        ["offline", "gateway-offline"].iter().filter_map(|state| summary.devices.get(state)).sum();
+    let gateways = summary.edges - summary.edges_online;
+    let critical = open
+        .iter()
+        .filter(|alarm| alarm.active && !alarm.acknowledged && alarm.severity == "critical")
+        .count();
+    let unseen = open.iter().filter(|alarm| !alarm.acknowledged).count();
+    let mut wrong: Vec<String> = Vec::new();
+    if critical > 0 {
+        wrong.push(format!("{} now", own::count(critical, "critical alarm")));
+    }
+    if unseen > critical {
+        wrong.push(format!("{} nobody has seen to", own::count(unseen - critical, "alarm")));
+    }
+    if gateways > 0 {
+        wrong.push(format!("{} of {} gateways away", gateways, summary.edges));
+    }
+    if away > 0 {
+        wrong.push(format!("{away} of {devices} devices not answering"));
+    }
+    let (tone, symbol) = match (critical + gateways, wrong.is_empty()) {
+        (1.., _) => ("verdict verdict--bad", "warning"),
+        (_, false) => ("verdict verdict--warn", "alarm"),
+        _ => ("verdict", "check"),
+    };
+    html! {
+        p class=(tone) role="status" {
+            (icon(symbol))
+            @if summary.edges == 0 { strong { "Nothing is connected yet." } span { "Create a gateway to bring a building in." } a.btn href="/edges/new" { "New gateway" } }
+            @else if wrong.is_empty() { strong { "All well." } span { (devices) " devices answer, no alarm waits." } }
+            @else { strong { (wrong.join(", ")) "." } @if unseen > 0 { a.btn href="/alarms" { "See to it" } } @else if gateways > 0 { a.btn href="/edges?state=offline" { "Which" } } @else { a.btn href="/devices?state=offline" { "Which" } } }
+        }
+    }
 }
 
 fn alarms_card(estate: &Estate, ctx: &Ctx, open: &[crate::alarms::Alarm]) -> Markup {
@@ -235,18 +275,24 @@ fn recent_changes(estate: &Estate, ctx: &Ctx) -> Result<Markup> {
             return Ok::<_, WebError>(None);
         }
         let filter = bo_db::audit::search::Filter { workspace: Some(workspace), ..Default::default() };
-        Ok(Some(bo_db::audit::search::search(tx, &filter, LINES)?))
+        Ok(Some(bo_db::audit::search::search(tx, &filter, 10 * LINES)?))
     })?;
-    let Some(records) = records else { return Ok(own::none()) };
+    let Some(mut records) = records else { return Ok(own::none()) };
+    // Commands have a list of their own; who signed in and what gateways report is no change.
+    records.retain(|record| {
+        !["command.", "session.", "edge.record"].iter().any(|noun| record.verb.starts_with(noun))
+    });
+    records.truncate(LINES);
     let registry = estate.registry();
     Ok(own::flush(
         "Recent changes",
         own::more("Audit", "/audit"),
         html! {
+            @if records.is_empty() { div.empty.empty--small { p { "Nothing was changed lately." } } }
             ul.feed { @for record in &records { li {
                 span.feed__head { a href={ "/audit/" (record.seq) } { (audit::verb(&record.verb)) }
                     @if record.outcome != bo_db::audit::Outcome::Done { (parts::badge(Tone::Warn, record.outcome.word())) } }
-                span.muted { (audit::object_name(record)) ", by " (own::actor(&registry, &record.actor)) ", " (parts::time(record.at, ctx.now())) }
+                span.muted { (audit::object_name(&registry, record)) ", by " (own::actor(&registry, &record.actor)) ", " (parts::time(record.at, ctx.now())) }
             } } }
         },
     ))

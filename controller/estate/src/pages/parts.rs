@@ -7,6 +7,7 @@ use bo_model::command::Actor;
 use bo_model::value::Source;
 use bo_model::{DeviceId, EdgeId, Quality, SystemId, Time, ZoneId};
 use bo_web::Page;
+use bo_web::layout::icon;
 use bo_web::layout::parts::{self, Tone, badge};
 use maud::{Markup, html};
 
@@ -28,6 +29,11 @@ pub fn none() -> Markup {
 /// A small link at the end of a heading.
 pub fn more(title: &str, href: &str) -> Markup {
     html! { a.btn.btn--small.btn--quiet href=(href) { (title) } }
+}
+
+/// A button that leads to where something is made.
+pub fn new(title: &str, href: &str) -> Markup {
+    html! { a.btn href=(href) { (icon("plus")) (title) } }
 }
 
 /// A status variable's value, which the page keeps true.
@@ -152,6 +158,22 @@ pub fn place(registry: &Registry, zone: ZoneId) -> String {
     names.split_off(from).join(" · ")
 }
 
+/// What a thing of the estate is called now; nothing when it is not there.
+pub fn name_of(registry: &Registry, kind: &str, id: &str) -> Option<String> {
+    match kind {
+        "zone" => registry.zones.get(&id.parse().ok()?).map(|zone| zone.name.clone()),
+        "system" => registry.systems.get(&id.parse().ok()?).map(|system| system.name.clone()),
+        "device" => registry.devices.get(&id.parse().ok()?).map(|entry| entry.device.name.clone()),
+        "edge" => registry.edges.get(&id.parse().ok()?).map(|edge| edge.name.clone()),
+        "trigger" => {
+            let instance = registry.triggers.get(&id.parse().ok()?)?;
+            let held = registry.definitions.get(&(instance.workspace, instance.name.clone()))?;
+            Some(held.title.clone())
+        }
+        _ => None,
+    }
+}
+
 /// A link to a system.
 pub fn system_link(registry: &Registry, id: SystemId) -> Markup {
     let name = registry.systems.get(&id).map_or("a removed system", |system| system.name.as_str());
@@ -206,7 +228,12 @@ pub fn bytes(count: u64) -> String {
 
 /// `1 device`, `3 devices`.
 pub fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+    format!("{number} {}", plural(one, number))
+}
+
+/// `device` or `devices`.
+pub fn plural(one: &str, number: usize) -> String {
+    if number == 1 { one.to_owned() } else { format!("{one}s") }
 }
 
 /// A name made of a machine's word: `operating_state` is `Operating state`.

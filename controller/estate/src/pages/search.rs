@@ -4,7 +4,6 @@ use super::parts as own;
 use crate::Estate;
 use crate::fleet::routes::hits;
 use crate::http::with;
-use bo_web::layout::icon;
 use bo_web::layout::parts;
 use bo_web::{Ctx, Need, Page, Result, Routes};
 use maud::{Markup, html};
@@ -21,9 +20,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     let hits = hits(&estate, &ctx, &asked)?;
     let body = html! {
         form.toolbar action="/search" method="get" role="search" {
-            label.sr-only for="search-q" { "Search" }
-            input #search-q type="search" name="q" value=(asked) placeholder="Room, device, building";
-            button.btn type="submit" { (icon("search")) "Search" }
+            (parts::search("search-q", &asked, "Room, device, building"))
         }
         section.card.card--flush {
             @if hits.is_empty() {

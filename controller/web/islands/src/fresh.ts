@@ -17,7 +17,9 @@ async function renew(ids: string[]): Promise<void> {
   if (asking || document.hidden) return;
   asking = true;
   try {
-    const reply = await fetch(location.href, { headers: { accept: "text/html" } });
+    // What answers a form stands under an address that can't be asked for again.
+    const address = document.querySelector<HTMLElement>("[data-page]")?.dataset["page"] ?? location.href;
+    const reply = await fetch(address, { headers: { accept: "text/html" } });
     if (!reply.ok || reply.redirected) return;
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
     for (const id of ids) {

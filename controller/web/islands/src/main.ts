@@ -8,4 +8,5 @@ import "./fresh";
 import "./commands";
 import "./chart";
 import "./rows";
+import "./trigger";
 import "./map";

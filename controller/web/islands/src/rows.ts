@@ -18,7 +18,7 @@ function current(): number {
 /** Says how many are chosen, and lets what needs a choice be used only with one. */
 export function count(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("form:has([data-rows])")) {
-    const boxes = [...form.querySelectorAll<HTMLInputElement>('[data-rows] tbody input[type="checkbox"]')];
+    const boxes = [...form.querySelectorAll<HTMLInputElement>('[data-rows] input[type="checkbox"]:not([data-choose-all])')];
     const chosen = boxes.filter((each) => each.checked).length;
     for (const each of form.querySelectorAll<HTMLElement>("[data-chosen]")) each.textContent = chosen > 0 ? `${chosen} chosen` : "None chosen";
     for (const each of form.querySelectorAll<HTMLButtonElement>("[data-needs-choice]")) each.disabled = chosen === 0;

@@ -1,18 +1,18 @@
 //! Devices: the list, and what forms change. One device is in [`page`], its card on other pages in [`card`].
 
 pub mod card;
+mod edit;
 mod page;
 
-use super::{parts as own, settings};
+use super::{forms, parts as own};
 use crate::Estate;
 use crate::configure::{self, DevicePatch};
 use crate::devices::routes::{self as api, SPEC};
 use crate::http::{device, with};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::{DeviceId, Kind, Level, Object};
 use bo_web::layout::parts;
-use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError};
+use bo_web::{Ctx, Need, Page, Result, Routes};
 pub use card::card;
 use card::in_short;
 use maud::{Markup, html};
@@ -27,16 +27,12 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get(PATH, Need::signed_in(), with(estate, list))
         .about("All devices")
-        .get("/devices/{id}", on(Level::View), with(estate, show))
-        .about("A device: values, commands, settings, log")
         .get("/devices/{id}/peek", on(Level::View), with(estate, peek))
         .about("A device in short, as a piece of a page")
-        .post("/devices/{id}/settings", on(Level::Own), with(estate, save_settings))
-        .about("Set what a device itself sets")
         .post("/devices/{id}/enabled", on(Level::Own), with(estate, set_enabled))
         .about("Enable or disable a device")
-        .post("/devices/{id}/name", on(Level::Own), with(estate, rename))
-        .about("Rename a device")
+        .and(page::routes(estate))
+        .and(edit::routes(estate))
 }
 
 async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
@@ -62,13 +58,17 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         .map(|driver| (driver.name().to_owned(), driver.manifest.driver.title.clone()))
         .collect();
     let zones = super::zones::choices(&registry, workspace);
+    let builds = forms::builds(&ctx, &registry)?;
+    let searched = !list.q.is_empty() || !list.filters.is_empty();
     let body = html! {
         (parts::filters(&list, PATH, "Name, address or driver", &[
             ("state", "State", states), ("driver", "Driver", drivers.into_iter().collect()), ("zone", "Place", zones),
         ]))
         section.card.card--flush {
             @if page.items.is_empty() {
-                (parts::empty("device", "No devices here", "No device fits. Change the search, or import an estate with `backoffice import` to bring devices in.", None))
+                @if searched { (parts::empty("device", "Nothing found", "No device fits. Change the search or the filters.", Some(("Show all", PATH)))) }
+                @else if builds { (parts::empty("device", "No devices yet", "A device lies in a system and is reached over a link of its gateway.", Some(("New device", "/devices/new")))) }
+                @else { (parts::empty("device", "No devices here", "Nothing is shared with you yet. Whoever administers this workspace can give you access.", None)) }
             } @else {
                 div.table-wrap { table.table.table--cards {
                     thead { tr {
@@ -93,9 +93,9 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
             }
         }
     };
-    Ok(ctx
-        .page(Page::new("Devices", PATH, body).lead("Every device, what it shows and whether it answers."))
-        .into_response())
+    let page = Page::new("Devices", PATH, body).lead("Every device, what it shows and whether it answers.");
+    let page = if builds { page.actions(own::new("New device", "/devices/new")) } else { page };
+    Ok(ctx.page(page).into_response())
 }
 
 /// The viewer's level on a device.
@@ -112,49 +112,12 @@ async fn peek(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     })
 }
 
-async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
-    page::render(&estate, &ctx, &Input::default())
-}
-
-async fn save_settings(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let (_, entry) = device(&estate, &ctx)?;
-    let input = ctx.form()?;
-    let fields = entry.driver.as_ref().map(|driver| driver.manifest.settings.clone()).unwrap_or_default();
-    let id = entry.device.id;
-    let outcome = match settings::parse(&input, &fields, &entry.device.settings) {
-        Ok(values) => {
-            let patch = DevicePatch { settings: Some(values), ..DevicePatch::default() };
-            configure::device(&estate, ctx.author(), id, patch).await.map_err(WebError::from)
-        }
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => Ok(ctx
-            .redirect(format!("/devices/{id}?tab=settings"))
-            .flash("Saved. The gateway gets it with its next release.")
-            .into_response()),
-        Err(WebError::BadInput(errors)) => {
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page::render(&estate, &ctx, &input.with_errors(errors))?)
-                .into_response())
-        }
-        Err(error) => Err(error),
-    }
-}
-
 async fn set_enabled(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let id: DeviceId = ctx.param("id")?;
     let enabled = ctx.form()?.checked("enabled");
     let patch = DevicePatch { enabled: Some(enabled), ..DevicePatch::default() };
-    configure::device(&estate, ctx.author(), id, patch).await?;
+    configure::device(&estate, &ctx, id, patch).await?;
     let words = if enabled { "Enabled." } else { "Disabled." };
     let flash = format!("{words} The gateway gets it with its next release.");
     Ok(ctx.redirect(format!("/devices/{id}")).flash(flash).into_response())
-}
-
-async fn rename(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let id: DeviceId = ctx.param("id")?;
-    let name = ctx.form()?.text("name").to_owned();
-    configure::device(&estate, ctx.author(), id, DevicePatch { name: Some(name), ..DevicePatch::default() })
-        .await?;
-    Ok(ctx.redirect(format!("/devices/{id}?tab=settings")).flash("Renamed.").into_response())
 }

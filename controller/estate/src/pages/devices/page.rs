@@ -1,26 +1,50 @@
 //! One device: values, commands, history, settings, log.
 
-use super::super::{alarms, commands, controls, parts as own, settings};
+use super::super::{alarms, commands, controls, forms, parts as own, settings};
 use super::card::{Point, points};
-use super::{PATH, level_on};
+use super::{PATH, edit, level_on};
 use crate::Estate;
-use crate::devices::routes::setting_views;
-use crate::http::{device, health};
+use crate::configure::Holder;
+use crate::http::{device, health, with};
 use crate::registry::{DeviceEntry, Registry};
 use crate::state::LogOf;
+use axum::response::Response;
 use bo_model::settings::FieldKind;
-use bo_model::{DeviceId, Level};
+use bo_model::{DeviceId, Kind, Level};
 use bo_web::layout::icon;
 use bo_web::layout::parts;
-use bo_web::{Ctx, Input, Page, Result};
+use bo_web::{Ctx, Input, Need, Page, Result, Routes};
 use maud::{Markup, html};
 use std::sync::Arc;
 
-/// The page; `input` is a refused settings form.
-pub fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
+pub fn routes(estate: &Arc<Estate>) -> Routes {
+    let on = |level| Need::object(Kind::DEVICE, "id", level);
+    Routes::new("estate")
+        .get("/devices/{id}", on(Level::View), with(estate, show))
+        .about("A device: values, commands, settings, log")
+        .post("/devices/{id}/settings", on(Level::Own), with(estate, save_setting))
+        .about("Set a setting of a device")
+        .post("/devices/{id}/settings/reset", on(Level::Own), with(estate, reset_setting))
+        .about("Take back a setting of a device")
+}
+
+async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
+    render(&estate, &ctx, &ctx.query_value("tab"), &Input::default())
+}
+
+async fn save_setting(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let on = Holder::Device(ctx.param("id")?);
+    settings::save(&estate, &ctx, on, |input| render(&estate, &ctx, "settings", input)).await
+}
+
+async fn reset_setting(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    settings::reset(&estate, &ctx, Holder::Device(ctx.param("id")?)).await
+}
+
+/// The page, with one of its tabs open; `input` is a refused form of that tab.
+pub fn render(estate: &Arc<Estate>, ctx: &Ctx, tab: &str, input: &Input) -> Result<Markup> {
     let (registry, entry) = device(estate, ctx)?;
     let (id, level) = (entry.device.id, level_on(ctx, entry.device.id)?);
-    let tab = if input.errors().next().is_some() { "settings".into() } else { ctx.query_value("tab") };
     let path = format!("/devices/{id}");
     let at = |tab: &str| format!("{path}?tab={tab}");
     let tabs = [
@@ -29,12 +53,15 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> 
         ("Commands", at("commands")),
         ("Settings", at("settings")),
         ("Log", at("log")),
+        ("About", at("about")),
     ];
-    let (current, body) = match tab.as_str() {
+    let owns = level >= Level::Own;
+    let (current, body) = match tab {
         "history" => (at("history"), history(estate, ctx, &registry, &entry)),
         "commands" => (at("commands"), past_commands(estate, ctx, id)?),
-        "settings" => (at("settings"), settings_tab(ctx, &registry, &entry, level, input)),
+        "settings" => (at("settings"), settings::tab(ctx, &registry, Holder::Device(id), owns, input)?),
         "log" => (at("log"), log(estate, &entry)),
+        "about" => (at("about"), about(estate, ctx, &registry, &entry, level, input)?),
         _ => (path.clone(), now(estate, ctx, &registry, &entry, level)?),
     };
     let body = html! { (parts::tabs(&tabs, &current)) (body) };
@@ -47,6 +74,35 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> 
         system.map(|system| system.name.clone()).unwrap_or_default(),
         format!("/systems/{}", entry.device.system),
     )))
+}
+
+fn about(
+    estate: &Estate,
+    ctx: &Ctx,
+    registry: &Registry,
+    entry: &DeviceEntry,
+    level: Level,
+    input: &Input,
+) -> Result<Markup> {
+    let id = entry.device.id;
+    let was = ctx.query_value("was");
+    let was_name =
+        was.parse().ok().and_then(|id| registry.systems.get(&id)).map(|system| system.name.clone());
+    Ok(html! {
+        div.stack {
+            @if let Some(name) = was_name { (forms::moved_back(ctx, &format!("/devices/{id}/move"), "system", &was, &name)) }
+            div.split {
+                div.stack {
+                    @if level >= Level::Own { (edit::properties(ctx, registry, entry, input)) }
+                    (facts(registry, entry, level, ctx, &health(estate, entry)))
+                }
+                @if level >= Level::Own { div.stack {
+                    (edit::move_card(ctx, registry, entry, input)?)
+                    (forms::remove_card(&format!("/devices/{id}"), &entry.device.name))
+                } }
+            }
+        }
+    })
 }
 
 fn now(
@@ -77,7 +133,6 @@ fn now(
                         @if controls.is_empty() { p.muted { (no_controls(entry, level)) } }
                         @else { div.controls { @for control in &controls { (control) } } }
                     }))
-                    (facts(registry, entry, level, ctx, &state))
                 }
             }
         }
@@ -218,30 +273,6 @@ fn past_commands(estate: &Estate, ctx: &Ctx, id: DeviceId) -> Result<Markup> {
         @if rows.is_empty() { (parts::empty("play", "No commands yet", "What people, triggers and rooms ask of this device is listed here with its evidence.", None)) }
         @else { (commands::table(estate, &rows[..rows.len().min(list.limit)], ctx.now())) }
     } })
-}
-
-fn settings_tab(ctx: &Ctx, registry: &Registry, entry: &DeviceEntry, level: Level, input: &Input) -> Markup {
-    let id = entry.device.id;
-    let fields = entry.driver.as_ref().map(|driver| driver.manifest.settings.clone()).unwrap_or_default();
-    html! {
-        div.split {
-            (own::flush("Settings in force", own::none(), settings::table(&setting_views(registry, entry))))
-            @if level >= Level::Own {
-                div.stack {
-                    @if !fields.is_empty() {
-                        (own::card("Set on this device", own::none(), settings::edit(ctx, &format!("/devices/{id}/settings"), &fields, &entry.device.settings, input)))
-                    }
-                    (own::card("Name", own::none(), html! {
-                        form.form action={ "/devices/" (id) "/name" } method="post" {
-                            (ctx.csrf())
-                            (bo_web::layout::form::text("name", "Name", "", "text", true, &Input::filled([("name", entry.device.name.clone())])))
-                            div.form__actions { button.btn type="submit" { "Rename" } }
-                        }
-                    }))
-                }
-            }
-        }
-    }
 }
 
 fn log(estate: &Estate, entry: &DeviceEntry) -> Markup {

@@ -1,6 +1,11 @@
 //! The audit log: who did what to what, searched and filtered; one record with before, after and its proof; the export.
 
+mod words;
+
 use super::parts as own;
+use crate::Estate;
+use crate::http::with;
+use crate::registry::Registry;
 use axum::response::{IntoResponse, Response};
 use bo_db::audit::search::{Filter, find, search, status};
 use bo_db::audit::{Outcome, Record, export};
@@ -9,8 +14,11 @@ use bo_web::layout::icon;
 use bo_web::layout::parts::{self, Tone, badge};
 use bo_web::{Ctx, Need, Page, Result, Routes, WebError, reply};
 use maud::{Markup, html};
-use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use words::changes;
+pub use words::{object_name, verb};
 
 const PATH: &str = "/audit";
 /// Records of a page.
@@ -18,54 +26,25 @@ const ROWS: usize = 40;
 /// Records of a CSV.
 const EXPORT: usize = 10_000;
 
-pub fn routes() -> Routes {
+pub fn routes(estate: &Arc<Estate>) -> Routes {
     let view = Need::workspace_area("audit", Level::View);
     Routes::new("estate")
-        .get(PATH, view, list)
+        .get(PATH, view, with(estate, list))
         .about("The audit log")
-        .get("/audit/{number}", view, show)
+        .get("/audit/{number}", view, with(estate, show))
         .about("A record with before, after and where it came from")
         .get("/audit/{number}/proof", view, proof)
         .about("The proof that a record is in the signed log, as JSON")
 }
 
-/// What was done, in words: `device.change` is `Device: change`.
-pub fn verb(verb: &str) -> String {
-    match verb {
-        "command.request" => "Gave a command".into(),
-        "command.finish" => "A command ended".into(),
-        "alarm.acknowledge" => "Acknowledged an alarm".into(),
-        "session.open" => "Signed in".into(),
-        "session.close" => "Signed out".into(),
-        "session.refuse" => "Failed to sign in".into(),
-        "edge.enrol" => "Enrolled a gateway".into(),
-        "edge.code" => "Made an enrolment code".into(),
-        "edge.revoke" => "Revoked a gateway".into(),
-        "release.publish" => "Published a release".into(),
-        "access.denied" => "Was refused".into(),
-        other => {
-            let (noun, what) = other.split_once('.').unwrap_or((other, ""));
-            if what.is_empty() {
-                own::humane(noun)
-            } else {
-                format!("{}: {}", own::humane(noun), own::humane(what).to_lowercase())
-            }
-        }
-    }
-}
-
-/// What it was done to, in words.
-pub fn object_name(record: &Record) -> String {
-    let kind = own::humane(record.object.kind());
-    if record.name.is_empty() { kind } else { format!("{kind} {}", record.name) }
-}
-
-fn object_link(record: &Record) -> Markup {
+fn object_link(registry: &Registry, record: &Record) -> Markup {
     let (kind, id) = (record.object.kind(), record.object.id());
-    let text = object_name(record);
+    let text = object_name(registry, record);
+    let there = own::name_of(registry, kind, id).is_some();
     html! {
         @match kind {
-            "zone" | "system" | "device" | "edge" | "trigger" | "alarm" | "command" => a href={ "/" (kind) "s/" (id) } { (text) },
+            "zone" | "system" | "device" | "edge" | "trigger" if there => a href={ "/" (kind) "s/" (id) } { (text) },
+            "alarm" | "command" => a href={ "/" (kind) "s/" (id) } { (text) },
             "account" => a href={ "/users/" (id) } { (text) },
             "group" => a href={ "/groups/" (id) } { (text) },
             _ => (text),
@@ -81,14 +60,14 @@ fn outcome(outcome: Outcome) -> Markup {
     }
 }
 
-fn actor(record: &Record) -> Markup {
+fn actor(registry: &Registry, record: &Record) -> Markup {
     use bo_model::command::Actor;
     match &record.actor {
         Actor::Account { id, name } => html! { a href={ "/audit?actor=account:" (id) } { (name) } },
         Actor::Trigger { id, name } => html! { "trigger " a href={ "/triggers/" (id) } { (name) } },
-        Actor::Driver { device } => html! { a href={ "/devices/" (device) } { "a driver" } },
+        Actor::Driver { device } => html! { "driver of " (own::device_link(registry, *device)) },
         Actor::Operator => html! { "somebody at the machine" },
-        Actor::Edge { id } => html! { a href={ "/edges/" (id) } { "a gateway" } },
+        Actor::Edge { id } => own::edge_link(registry, *id),
         Actor::Anonymous => html! { "not signed in" },
         Actor::System => html! { "BackOffice" },
     }
@@ -126,23 +105,12 @@ fn address(ctx: &Ctx, extra: &[(&str, String)]) -> String {
     let mut pairs: Vec<(String, String)> = ctx.query().unwrap_or_default();
     pairs.retain(|(key, value)| !value.is_empty() && !extra.iter().any(|(name, _)| name == key));
     pairs.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let safe = |text: &str| {
-        text.bytes()
-            .map(|b| {
-                if b.is_ascii_alphanumeric() || b"-_.:/".contains(&b) {
-                    (b as char).to_string()
-                } else {
-                    format!("%{b:02X}")
-                }
-            })
-            .collect::<String>()
-    };
-    let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={}", safe(value))).collect();
-    format!("{PATH}?{}", pairs.join("&"))
+    format!("{PATH}?{}", serde_urlencoded::to_string(&pairs).unwrap_or_default())
 }
 
-async fn list(ctx: Ctx) -> Result<Response> {
+async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let filter = filter(&ctx)?;
+    let registry = estate.registry();
     let csv = ctx.query_value("format") == "csv";
     let limit = if csv { EXPORT } else { ROWS + 1 };
     let (mut records, state) =
@@ -179,17 +147,16 @@ async fn list(ctx: Ctx) -> Result<Response> {
     let value = |name: &str| ctx.query_value(name);
     let body = html! {
         form.toolbar action=(PATH) method="get" role="search" {
-            label.sr-only for="audit-q" { "Search" }
-            input #audit-q type="search" name="q" value=(value("q")) placeholder="Anything in a record";
+            (parts::search("audit-q", &value("q"), "Anything in a record"))
             label.sr-only for="audit-verb" { "What" }
-            select #audit-verb name="verb" { option value="" { "What: all" } @for noun in &nouns { option value=(noun) selected[chosen == *noun] { (own::humane(noun)) } } }
+            select #audit-verb name="verb" data-submit="" { option value="" { "What: all" } @for noun in &nouns { option value=(noun) selected[chosen == *noun] { (own::humane(noun)) } } }
             label.sr-only for="audit-outcome" { "Outcome" }
-            select #audit-outcome name="outcome" { option value="" { "Outcome: all" } @for (word, text) in [("done", "Done"), ("denied", "Denied"), ("failed", "Failed")] { option value=(word) selected[value("outcome") == word] { (text) } } }
-            label for="audit-from" { "From" } input #audit-from.input--day type="date" name="from" value=(value("from"));
-            label for="audit-to" { "to" } input #audit-to.input--day type="date" name="to" value=(value("to"));
+            select #audit-outcome name="outcome" data-submit="" { option value="" { "Outcome: all" } @for (word, text) in [("done", "Done"), ("denied", "Denied"), ("failed", "Failed")] { option value=(word) selected[value("outcome") == word] { (text) } } }
+            span.toolbar__group { label for="audit-from" { "From" } input #audit-from.input--day type="date" name="from" value=(value("from")) data-submit=""; }
+            span.toolbar__group { label for="audit-to" { "to" } input #audit-to.input--day type="date" name="to" value=(value("to")) data-submit=""; }
             @if !value("actor").is_empty() { input type="hidden" name="actor" value=(value("actor")); }
             @if !value("object").is_empty() { input type="hidden" name="object" value=(value("object")); }
-            button.btn type="submit" { (icon("search")) "Show" }
+            @if ["q", "verb", "outcome", "from", "to"].iter().any(|name| !value(name).is_empty()) { a.btn.btn--quiet href=(PATH) { (icon("close")) "Clear" } }
             div.toolbar__end { a.btn.btn--quiet href=(address(&ctx, &[("format", "csv".into())])) { (icon("download")) "CSV" } }
         }
         @if !value("actor").is_empty() || !value("object").is_empty() {
@@ -203,9 +170,9 @@ async fn list(ctx: Ctx) -> Result<Response> {
                     thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "Did" } th scope="col" { "To" } th scope="col" { "Outcome" } } }
                     tbody { @for record in &records { tr {
                         td data-label="When" { (parts::time(record.at, now)) }
-                        td data-label="Who" { span { (actor(record)) } }
+                        td data-label="Who" { span { (actor(&registry, record)) } }
                         td data-label="Did" { a href={ "/audit/" (record.seq) } { (verb(&record.verb)) } }
-                        td data-label="To" { span { (object_link(record)) } }
+                        td data-label="To" { span { (object_link(&registry, record)) } }
                         td data-label="Outcome" { span { (outcome(record.outcome)) @if record.outcome != Outcome::Done && !record.reason.is_empty() { div.field__help { (record.reason) } } } }
                     } } }
                 } }
@@ -252,42 +219,15 @@ fn found(ctx: &Ctx) -> Result<Record> {
         .ok_or(WebError::NotFound)
 }
 
-fn flat(value: &Option<Json>) -> Vec<(String, String)> {
-    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match value {
-        None => Vec::new(),
-        Some(Json::Object(fields)) => fields.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
-        Some(other) => vec![(String::new(), text(other))],
-    }
-}
-
-fn changes(record: &Record) -> Markup {
-    let (before, after) = (flat(&record.before), flat(&record.after));
-    let keys: BTreeSet<&String> = before.iter().chain(&after).map(|(key, _)| key).collect();
-    let of = |list: &[(String, String)], key: &String| {
-        list.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
-    };
-    html! {
-        @if keys.is_empty() { p.card__lead { "This record carries no values." } }
-        @else { div.table-wrap { table.table.table--cards {
-            thead { tr { th scope="col" { "Field" } th scope="col" { "Before" } th scope="col" { "After" } } }
-            tbody { @for key in keys { tr {
-                td data-label="Field" { @if key.is_empty() { "value" } @else { (own::humane(key)) } }
-                td data-label="Before" { @match of(&before, key) { Some(value) => span.diff--old { (value) }, None => span.muted { "–" } } }
-                td data-label="After" { @match of(&after, key) { Some(value) => span.diff--new { (value) }, None => span.muted { "–" } } }
-            } } }
-        } } }
-    }
-}
-
-async fn show(ctx: Ctx) -> Result<Markup> {
+async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     let record = found(&ctx)?;
+    let registry = estate.registry();
     let state = ctx.read(status)?;
     let signed = record.seq < state.signed;
     let mut facts = vec![
         ("When", own::exact(record.at)),
-        ("Who", actor(&record)),
-        ("To", object_link(&record)),
+        ("Who", actor(&registry, &record)),
+        ("To", object_link(&registry, &record)),
         ("Outcome", outcome(record.outcome)),
         (
             "Reason",
@@ -310,7 +250,7 @@ async fn show(ctx: Ctx) -> Result<Markup> {
     let body = html! {
         div.split {
             div.stack {
-                (own::flush("What changed", own::none(), changes(&record)))
+                (own::flush("What changed", own::none(), changes(&registry, &record)))
                 details.card { summary { strong { "The whole record" } } pre.source tabindex="0" { code { (serde_json::to_string_pretty(&record).unwrap_or_default()) } } }
             }
             div.stack {
@@ -324,7 +264,9 @@ async fn show(ctx: Ctx) -> Result<Markup> {
             }
         }
     };
-    Ok(ctx.page(Page::new(verb(&record.verb), PATH, body).crumb("Audit", PATH).lead(object_name(&record))))
+    Ok(ctx.page(
+        Page::new(verb(&record.verb), PATH, body).crumb("Audit", PATH).lead(object_name(&registry, &record)),
+    ))
 }
 
 async fn proof(ctx: Ctx) -> Result<Response> {

@@ -1,30 +1,25 @@
-//! Gateways: the fleet, and one with presence, links, devices that are away, records on their way, losses, releases, its
-//! enrolment and its revocation.
+//! One gateway: presence, links, devices that are away, records on their way, losses, releases, enrolment, revocation.
 
-use super::{devices, parts as own};
+use super::super::{devices, forms, parts as own};
+use super::{PATH, edit, links, release_state, state};
 use crate::Estate;
-use crate::edges::routes::{self as api, EdgeLine, SPEC, state_word};
+use crate::edges::routes::{self as api, EdgeLine};
 use crate::edges::{Edge, EdgeState, actions};
 use crate::fleet::queries as fleet;
 use crate::http::with;
 use crate::releases::{actions as release_actions, queries as releases, routes as release_api};
 use crate::state::LogOf;
 use axum::response::{IntoResponse, Response};
-use bo_model::release::LinkConfig;
 use bo_model::{EdgeId, Kind, Level, Object, Time};
 use bo_web::layout::icon;
 use bo_web::layout::parts::{self, Tone, badge};
-use bo_web::{Ctx, Need, Page, Result, Routes, WebError, reply};
+use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError};
 use maud::{Markup, html};
 use std::sync::Arc;
-
-const PATH: &str = "/edges";
 
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     let on = |level| Need::object(Kind::EDGE, "id", level);
     Routes::new("estate")
-        .get(PATH, Need::signed_in(), with(estate, list))
-        .about("All gateways and how they are")
         .get("/edges/{id}", on(Level::View), with(estate, show))
         .about("A gateway")
         .post("/edges/{id}/code", on(Level::Own), with(estate, code))
@@ -35,93 +30,12 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("Publish the configuration as it is now to a gateway")
 }
 
-fn state(line: &EdgeLine) -> Markup {
-    match state_word(line) {
-        "online" => badge(Tone::Good, "Online"),
-        "offline" => badge(Tone::Bad, "Not answering"),
-        "revoked" => badge(Tone::Idle, "Revoked"),
-        _ => badge(Tone::Info, "Waits for enrolment"),
-    }
-}
-
-async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let list = ctx.list(&SPEC)?;
-    let page = api::page_of_lines(&estate, &ctx)?;
-    let now = ctx.now();
-    if list.format == "csv" {
-        let rows = page.items.iter().map(|line| {
-            vec![
-                line.name.clone(),
-                line.zone.name.clone(),
-                state_word(line).into(),
-                line.presence.proved_at.map(Time::rfc3339).unwrap_or_default(),
-                line.presence.agent.clone(),
-                line.presence.backlog.to_string(),
-                line.devices.to_string(),
-                line.unwell.to_string(),
-            ]
-        });
-        let header = [
-            "name",
-            "zone",
-            "state",
-            "last answered",
-            "version",
-            "records waiting",
-            "devices",
-            "not answering",
-        ];
-        return reply::csv("gateways", &header, rows);
-    }
-    let states = [
-        ("online", "Online"),
-        ("offline", "Not answering"),
-        ("new", "Waits for enrolment"),
-        ("revoked", "Revoked"),
-    ];
-    let states = states.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    let body = html! {
-        (parts::filters(&list, PATH, "Name of the gateway", &[("state", "State", states)]))
-        section.card.card--flush id="edges" data-fresh="edges" {
-            @if page.items.is_empty() {
-                (parts::empty("edge", "No gateways here", "A gateway runs a building. Describe it in the estate's files, import them, then enrol the machine with a one-time code from its page.", None))
-            } @else {
-                div.table-wrap { table.table.table--cards {
-                    thead { tr {
-                        (parts::heading(&list, PATH, "Gateway", Some("name"))) (parts::heading(&list, PATH, "State", Some("state"))) th scope="col" { "Last answered" }
-                        th scope="col" { "Devices" } th scope="col" { "Records waiting" } th scope="col" { "Release" } th scope="col" { "Version" }
-                    } }
-                    tbody { @for line in &page.items { tr {
-                        td data-label="Gateway" { span { a href={ "/edges/" (line.id) } { (line.name) } div.field__help { (line.zone.name) } } }
-                        td data-label="State" { span { (state(line)) @if let Some(since) = line.presence.since { div.field__help { "since " (parts::time(since, now)) } } } }
-                        td data-label="Last answered" { (parts::time_or(line.presence.proved_at, now, "never")) }
-                        td data-label="Devices" { span.row { (line.devices) @if line.unwell > 0 { (badge(Tone::Bad, &format!("{} not answering", line.unwell))) } } }
-                        td data-label="Records waiting" { (line.presence.backlog) }
-                        td data-label="Release" { (release_state(line)) }
-                        td data-label="Version" { @if line.presence.agent.is_empty() { span.muted { "–" } } @else { (line.presence.agent) } }
-                    } } }
-                } }
-                (parts::pages(&list, PATH, &page, ctx.query_value("after").is_empty()))
-            }
-        }
-    };
-    let lead = "The machines that run the buildings, with or without this controller in reach.";
-    Ok(ctx.page(Page::new("Gateways", PATH, body).lead(lead)).into_response())
-}
-
-fn release_state(line: &EdgeLine) -> Markup {
-    match line.up_to_date {
-        Some(true) => badge(Tone::Good, "Newest"),
-        Some(false) => badge(Tone::Warn, "Older one runs"),
-        None => html! { span.muted { "none yet" } },
-    }
-}
-
 async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
-    render(&estate, &ctx, None)
+    render(&estate, &ctx, None, &Input::default())
 }
 
-fn render(estate: &Arc<Estate>, ctx: &Ctx, code: Option<&str>) -> Result<Markup> {
+/// The page; `code` is a one-time code just made, `input` a refused form of its properties.
+pub fn render(estate: &Arc<Estate>, ctx: &Ctx, code: Option<&str>, input: &Input) -> Result<Markup> {
     let registry = estate.registry();
     let id: EdgeId = ctx.param("id")?;
     let edge = registry.edges.get(&id).cloned().ok_or(WebError::NotFound)?;
@@ -142,14 +56,14 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, code: Option<&str>) -> Result<Markup>
     let body = html! {
         div.stack {
             @if let Some(code) = code { (shown_code(ctx, &edge, code)) }
+            div id="edge-wait" data-fresh="edges" data-page={ "/edges/" (id) } { (waits(&line, code.is_some())) }
             @if !known.online && line.state == EdgeState::Enrolled {
                 (parts::notice(Tone::Bad, html! { strong { "Not answering" } @if let Some(at) = known.proved_at { ", last answered " (parts::time(at, now)) }
                     ". It goes on running its building by itself and sends what it kept when it is back." }))
             }
-            @if line.state == EdgeState::New { (parts::notice(Tone::Info, html! { "No machine has been enrolled as this gateway yet. Make a one-time code below and use it on the machine." })) }
             div.split {
                 div.stack id="edge-state" data-fresh="edges" {
-                    (links(&edge, &line, now))
+                    (links::table(&edge, &line, level, now))
                     @if !away.is_empty() { (own::flush("Devices not answering", own::more("All its devices", &format!("/devices?edge={id}")), html! {
                         div.table-wrap { table.table.table--cards {
                             thead { tr { th scope="col" { "Device" } th scope="col" { "Why" } th scope="col" { "Since" } } }
@@ -165,7 +79,11 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, code: Option<&str>) -> Result<Markup>
                 div.stack {
                     (facts(&registry, &edge, &line, now))
                     (release_card(ctx, id, &line, &newest, &plan, level, now))
-                    @if level >= Level::Own { (enrolment(ctx, &edge)) }
+                    @if level >= Level::Own {
+                        (enrolment(ctx, &edge))
+                        (edit::properties(ctx, &registry, &edge, input)?)
+                        (forms::remove_card(&format!("/edges/{id}"), &edge.name))
+                    }
                 }
             }
             (own::card("Log", own::none(), devices::lines_of(&estate.logs.changes(&LogOf::Edge(id), 0), None)))
@@ -202,58 +120,6 @@ fn facts(registry: &crate::registry::Registry, edge: &Edge, line: &EdgeLine, now
         ("Key", html! { code { (edge.key) } }),
     ];
     own::card("About", own::none(), parts::facts(&rows))
-}
-
-/// What a link speaks, and where, in words.
-fn link_words(link: &LinkConfig) -> (&'static str, String) {
-    match link {
-        LinkConfig::ModbusTcp { host, port, .. } => ("Modbus TCP", format!("{host}:{port}")),
-        LinkConfig::ModbusRtu { line, .. } => {
-            ("Modbus RTU", format!("{}, {} baud", line.path.display(), line.baud))
-        }
-        LinkConfig::Serial { line } => ("Serial", format!("{}, {} baud", line.path.display(), line.baud)),
-        LinkConfig::Tcp { host, port, tls } => {
-            (if tls.is_some() { "TLS" } else { "TCP" }, with_port(host, *port))
-        }
-        LinkConfig::Udp { host, port } => ("UDP", with_port(host, *port)),
-        LinkConfig::MqttEmbedded => ("MQTT", "the gateway's own broker".into()),
-        LinkConfig::Mqtt { host, port, .. } => ("MQTT", with_port(host, *port)),
-        LinkConfig::Http { base, .. } => ("HTTP", base.clone()),
-    }
-}
-
-fn with_port(host: &str, port: Option<u16>) -> String {
-    port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn links(edge: &Edge, line: &EdgeLine, now: Time) -> Markup {
-    own::flush(
-        "Links",
-        own::none(),
-        html! {
-            @if edge.links.is_empty() { (parts::empty("link", "No links", "This gateway talks to no devices yet.", None)) }
-            @else { div.table-wrap { table.table.table--cards {
-                thead { tr { th scope="col" { "Link" } th scope="col" { "Speaks" } th scope="col" { "State" } th scope="col" { "Last answered" } } }
-                tbody { @for (name, link) in &edge.links {
-                    @let (speaks, at) = link_words(link);
-                    @let presence = line.presence.links.get(name).filter(|_| line.presence.online);
-                    tr {
-                        td data-label="Link" { (name) }
-                        td data-label="Speaks" { span { (speaks) div.field__help { (at) } } }
-                        td data-label="State" { @match presence {
-                            Some(presence) => span {
-                                @if presence.state == "up" { (badge(Tone::Good, "Up")) }
-                                @else if presence.state.starts_with("down") { (badge(Tone::Bad, "Down")) " " span.muted { (presence.state.trim_start_matches("down").trim_start_matches(": ")) } }
-                                @else { (badge(Tone::Warn, &own::humane(&presence.state))) }
-                            },
-                            None => span.muted { "not known" },
-                        } }
-                        td data-label="Last answered" { (parts::time_or(presence.and_then(|presence| presence.proved_at), now, "–")) }
-                    }
-                } }
-            } } }
-        },
-    )
 }
 
 fn records(watermarks: &[fleet::Watermark], line: &EdgeLine, now: Time) -> Markup {
@@ -344,6 +210,23 @@ fn enrolment(ctx: &Ctx, edge: &Edge) -> Markup {
     )
 }
 
+/// How far the enrolment came, kept true while somebody waits for it.
+fn waits(line: &EdgeLine, code: bool) -> Markup {
+    let step = |done: bool, title: &str, more: &str| html! { li class=[(!done).then_some("chain--wait")] { strong { (title) } " " span.muted { (more) } } };
+    let enrolled = line.state == EdgeState::Enrolled;
+    html! {
+        @if line.state == EdgeState::New || (code && !line.presence.online) {
+            section.card { h2 { "Bringing the machine in" }
+                ol.chain.chain--steps {
+                    (step(code, "Make a one-time code", "on this page, under Enrolment"))
+                    (step(enrolled, "Use it on the machine", if enrolled { "done" } else { "this page shows it as soon as it is used" }))
+                    (step(line.presence.online, "It connects and takes its configuration", if line.presence.online { "done" } else { "then its devices begin to report" }))
+                }
+            }
+        } @else if code { (parts::notice(Tone::Good, html! { strong { "Connected." } " The machine is in." })) }
+    }
+}
+
 fn shown_code(ctx: &Ctx, edge: &Edge, code: &str) -> Markup {
     let host = ctx.header("host");
     parts::notice(
@@ -360,7 +243,7 @@ fn shown_code(ctx: &Ctx, edge: &Edge, code: &str) -> Markup {
 
 async fn code(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     let code = api::make_code(&estate, &ctx).await?;
-    render(&estate, &ctx, Some(&code))
+    render(&estate, &ctx, Some(&code), &Input::default())
 }
 
 async fn revoke(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
