@@ -7,4 +7,5 @@ pub mod controller;
 pub mod demo;
 pub mod edge;
 pub mod load;
+pub mod peers;
 pub mod rig;

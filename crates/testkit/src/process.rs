@@ -1,7 +1,7 @@
 //! A child process whose output is kept and which never outlives its test.
 
 use anyhow::{Context, Result, bail};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,9 +17,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it, collecting standard output and standard error.
+    /// Starts it, collecting standard output and standard error. Its standard input stays open for as long as we
+    /// live, so that a peer which ends with it never outlives a test that was killed.
     pub fn start(name: &str, command: &mut Command) -> Result<Process> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let lines = Arc::new(Mutex::new(Vec::new()));
         let pipes: [Option<Box<dyn std::io::Read + Send>>; 2] = [
@@ -43,6 +44,12 @@ impl Process {
     /// The operating system's id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Types a line into it.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        let pipe = self.child.stdin.as_mut().context("its standard input is closed")?;
+        Ok(writeln!(pipe, "{line}")?)
     }
 
     /// Everything it printed so far.
