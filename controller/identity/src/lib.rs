@@ -20,14 +20,18 @@ mod graph;
 pub mod group;
 pub mod letter;
 pub mod level;
+pub mod names;
 mod pages;
 pub mod password;
 pub mod profile;
 pub mod relation;
+pub mod review;
 pub mod session;
 pub mod sign_in;
+pub mod testing;
 mod throttle;
 pub mod user;
+pub mod view_as;
 pub mod workspace;
 
 pub use cache::LevelCache;
@@ -40,17 +44,18 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 3] = [
+pub const MIGRATIONS: [Migration; 4] = [
     migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
     migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
     migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
+    migration!("identity", 4, "looking through another's eyes", "../migrations/0004_view_as.sql"),
 ];
 
 /// Hashes that may be worked out at the same time: each takes tens of milliseconds and 19 MiB.
 const HASHES: usize = 4;
 
 /// What an installation may set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How much work a password hash is.
     pub cost: password::Cost,
@@ -59,6 +64,19 @@ pub struct Settings {
     /// What links in letters begin with, `https://backoffice.example.org`. Never taken from a request, or whoever asks for a
     /// new password could make the link lead to themselves. Without it no letters are written.
     pub public_url: Option<String>,
+    /// Names of what other modules own, for explanations.
+    pub names: names::NameOf,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            cost: password::Cost::default(),
+            lifetimes: session::Lifetimes::default(),
+            public_url: None,
+            names: names::nobody,
+        }
+    }
 }
 
 /// What identity keeps in memory.

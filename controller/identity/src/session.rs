@@ -115,18 +115,18 @@ pub fn authenticate(
     lifetimes: Lifetimes,
 ) -> Result<Option<Viewer>, DbError> {
     let now = tx.now();
-    let (table, cap, hash, via) = match credential {
-        Credential::Cookie(secret) => ("session", "4", digest(secret), Via::Session),
-        Credential::Bearer(token) => ("api_token", "s.cap", digest(token), Via::Token),
+    let (table, cap, view_as, hash, via) = match credential {
+        Credential::Cookie(secret) => ("session", "4", "s.view_as", digest(secret), Via::Session),
+        Credential::Bearer(token) => ("api_token", "s.cap", "''", digest(token), Via::Token),
     };
     let sql = format!(
-        "SELECT s.id, s.account, a.name, a.email, s.workspace, w.name, {cap}, s.seen_at FROM {table} s
+        "SELECT s.id, s.account, a.name, a.email, s.workspace, w.name, {cap}, s.seen_at, {view_as} FROM {table} s
          JOIN account a ON a.id = s.account JOIN workspace w ON w.id = s.workspace
          JOIN member m ON m.workspace = s.workspace AND m.account = s.account
          WHERE s.secret_hash = ?1 AND s.expires_at > ?2 AND a.state = ?3"
     );
     let viewer = tx.query_opt(&sql, params![&hash, now, State::Active.word()], |row| {
-        Ok(Viewer {
+        let viewer = Viewer {
             session: row.get(0)?,
             account: row.get(1)?,
             name: row.get(2)?,
@@ -136,9 +136,15 @@ pub fn authenticate(
             cap: row.get(6)?,
             seen: row.get(7)?,
             via,
-        })
+            behind: None,
+        };
+        Ok((viewer, row.get::<String>(8)?))
     })?;
-    Ok(viewer.filter(|viewer| via == Via::Token || now.since(viewer.seen) < lifetimes.idle))
+    let good = |viewer: &Viewer| via == Via::Token || now.since(viewer.seen) < lifetimes.idle;
+    match viewer.filter(|(viewer, _)| good(viewer)) {
+        Some((viewer, other)) if !other.is_empty() => crate::view_as::through(tx, viewer, &other).map(Some),
+        found => Ok(found.map(|(viewer, _)| viewer)),
+    }
 }
 
 /// Notes that a session or token was used.

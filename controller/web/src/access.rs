@@ -77,12 +77,16 @@ pub struct Viewer {
     pub cap: Level,
     /// When the session was last noted as used; the application notes it again now and then.
     pub seen: Time,
+    /// Who really sits there, when an administrator looks through somebody's eyes: nothing can be changed then, and what
+    /// is done is done by them.
+    pub behind: Option<(AccountId, String)>,
 }
 
 impl Viewer {
     /// As the audit log and commands name them.
     pub fn actor(&self) -> Actor {
-        Actor::Account { id: self.account, name: self.name.clone() }
+        let (id, name) = self.behind.clone().unwrap_or_else(|| (self.account, self.name.clone()));
+        Actor::Account { id, name }
     }
 
     /// As a subject of the permission graph.

@@ -67,6 +67,7 @@ mod tests {
             via,
             cap: Level::Own,
             seen: Time(0),
+            behind: None,
         }
     }
 

@@ -224,6 +224,7 @@ async fn handle(
         Err(_) => return Err(WebError::TooLarge(route.body_limit)),
     };
     if route.is_mutation() {
+        only_looking(&head, route)?;
         csrf::check(&parts.headers, head.viewer.as_ref(), &head.csrf, &given_token(&parts, &body).await)?;
     }
     let ctx = Ctx { head, parts, body, params };
@@ -233,6 +234,18 @@ async fn handle(
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(WebError::Internal("a handler panicked".into())),
         Err(_) => Err(WebError::Unavailable("This took too long and was stopped. Try again.".into())),
+    }
+}
+
+/// Whoever looks through another's eyes changes nothing but that.
+fn only_looking(head: &Head, route: &Route) -> Result<(), WebError> {
+    let ends_it = route.path == layout::END_VIEW_AS || matches!(route.need, Need::Anyone(_));
+    match head.viewer.as_ref().filter(|viewer| viewer.behind.is_some() && !ends_it) {
+        None => Ok(()),
+        Some(viewer) => Err(WebError::Forbidden(format!(
+            "You are looking at this as {}, and nothing can be changed that way. Go back to yourself first.",
+            viewer.name
+        ))),
     }
 }
 

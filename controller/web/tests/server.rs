@@ -25,6 +25,7 @@ fn viewer(now: Time) -> Viewer {
         via: Via::Session,
         cap: Level::Own,
         seen: now,
+        behind: None,
     }
 }
 

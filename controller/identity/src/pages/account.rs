@@ -90,6 +90,11 @@ fn page(ctx: &Ctx, passwords: &Input, token: &Input, fresh: Option<&str>) -> Res
                     p.muted { "All your other sessions end." }
                 }
             }
+            section.card {
+                div.card__head { h2 { "On site" } }
+                p { "With a PIN of your own you can operate a building at its gateway while this server is out of reach." }
+                p { a.btn href="/account/gateway-pin" { "PIN for gateways" } }
+            }
         }
         section.card.card--flush { div.card__head { h2 { "Where I am signed in" } } (sessions(ctx, &mine.sessions)) }
         section.card.card--flush { div.card__head { h2 { "API tokens" } } (tokens(ctx, &mine.tokens)) }

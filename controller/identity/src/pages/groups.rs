@@ -3,6 +3,7 @@
 use super::fields;
 use crate::area::AREAS;
 use crate::error::IdentityError;
+use crate::group::Group;
 use crate::relation::{RelationKind, Validity, from_subject};
 use crate::{delegate, group};
 use axum::http::StatusCode;
@@ -28,6 +29,8 @@ pub fn routes() -> Routes {
         .about("Rename a group")
         .post("/groups/{id}/areas", view, set_areas)
         .about("Set a group's levels on the management areas one owns")
+        .post("/groups/{id}/parents", own, set_parents)
+        .about("Put a group into others: its members get what those give")
         .post("/groups/{id}/remove", own, remove)
         .about("Remove a group with everything it gave")
         .get("/api/v1/groups", view, api_list)
@@ -50,6 +53,7 @@ fn list_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
     let groups = ctx.read(|tx| group::all(tx, workspace))?;
     let body = html! {
         div.stack {
+            (super::people_tabs("/groups"))
             section.card.card--flush { div.table-wrap { table.table.table--cards {
                 thead { tr { th scope="col" { "Group" } th scope="col" { "What it is for" } th.num scope="col" { "People" } } }
                 tbody { @for group in &groups { tr {
@@ -105,7 +109,7 @@ async fn show(ctx: Ctx) -> Result<Markup> {
 
 fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
     let (id, workspace): (GroupId, _) = (ctx.param("id")?, ctx.workspace()?);
-    let (group, members, grants, owned) = ctx.read(|tx| -> Result<_> {
+    let (group, members, grants, owned, others, parents) = ctx.read(|tx| -> Result<_> {
         let group = group::find(tx, workspace, id)?.ok_or(WebError::NotFound)?;
         let grants = from_subject(tx, &Object::new(Kind::GROUP, id), RelationKind::Grant)?;
         let mut owned = Vec::new();
@@ -114,7 +118,8 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                 owned.push(area.name);
             }
         }
-        Ok((group, group::members(tx, id)?, grants, owned))
+        let others = group::all(tx, workspace)?;
+        Ok((group, group::members(tx, id)?, grants, owned, others, delegate::parents_of(tx, workspace, id)?))
     })?;
     let may_rename = owned.contains(&"users");
     let stored = Input::filled([("name", group.name.as_str()), ("about", &group.about)]);
@@ -123,7 +128,7 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
         |object: &Object| grants.iter().find(|row| row.object == *object).map_or(Level::None, |row| row.cap);
     let areas: Vec<_> =
         AREAS.iter().map(|area| (area, granted(&Object::area(workspace, area.name)))).collect();
-    let others: Vec<_> = grants.iter().filter(|row| !row.object.is(Kind::AREA)).collect();
+    let single: Vec<_> = grants.iter().filter(|row| !row.object.is(Kind::AREA)).collect();
     let body = html! {
         div.stack {
             (form::problems(input))
@@ -136,9 +141,9 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                         @if owned.is_empty() { p.muted { "You own none of these areas, so you can't change what this group gives." } }
                         @else { div.form__actions { button.btn.btn--primary type="submit" { "Save" } } }
                     }
-                    @if !others.is_empty() {
+                    @if !single.is_empty() {
                         h3 { "And on single things" }
-                        ul { @for row in others { li { code { (row.object) } ": " (row.cap.word()) } } }
+                        ul { @for row in single { li { code { (row.object) } ": " (row.cap.word()) } } }
                     }
                 }
                 div.stack {
@@ -148,6 +153,7 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                         @else if members.is_empty() { p.muted { "Nobody yet. Open a user to put them in." } }
                         @else { ul { @for (id, name) in &members { li { a href={ "/users/" (id) } { (name) } } } } }
                     }
+                    @if may_rename && group.builtin != "everyone" { (parents_part(ctx, &group, &others, &parents)) }
                     @if may_rename {
                         section.card {
                             div.card__head { h2 { "Name" } }
@@ -179,6 +185,34 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
         ));
     }
     Ok(ctx.page(page))
+}
+
+fn parents_part(ctx: &Ctx, group: &Group, others: &[Group], parents: &[(GroupId, String)]) -> Markup {
+    let possible = others.iter().filter(|other| other.id != group.id && other.builtin != "everyone");
+    html! {
+        section.card {
+            div.card__head { h2 { "Is also in" } }
+            form.form action={ "/groups/" (group.id) "/parents" } method="post" {
+                (ctx.csrf())
+                @for other in possible {
+                    label.check {
+                        input type="checkbox" name="group" value=(other.id) checked[parents.iter().any(|(id, _)| *id == other.id)];
+                        span { (other.name) }
+                    }
+                }
+                div.form__actions { button.btn type="submit" { "Save" } }
+                p.muted { "Everybody in " (group.name) " then has what the chosen groups give as well." }
+            }
+        }
+    }
+}
+
+async fn set_parents(ctx: Ctx) -> Result<Response> {
+    let (input, id, viewer): (Input, GroupId, _) = (ctx.form()?, ctx.param("id")?, ctx.who()?.clone());
+    let parse = |text: &String| text.parse().map_err(|_| WebError::field("", "a group is not known"));
+    let wanted: Vec<GroupId> = input.all("group").iter().map(parse).collect::<Result<_>>()?;
+    let outcome = ctx.write(move |tx| delegate::set_parents(tx, &viewer, id, &wanted)).await;
+    answer(&ctx, outcome.map_err(WebError::from), "Saved. It counts from everybody's next request on.")
 }
 
 fn area_choice(name: &str, title: &str, about: &str, level: Level, owned: bool) -> Markup {

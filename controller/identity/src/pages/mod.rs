@@ -2,9 +2,12 @@
 
 mod account;
 mod groups;
+mod modules;
 mod relations;
+mod review;
 mod sign_in;
 mod users;
+mod view_as;
 
 use crate::Identity;
 use bo_model::Level;
@@ -17,7 +20,10 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .and(account::routes(identity))
         .and(users::routes(identity))
         .and(groups::routes())
-        .and(relations::routes())
+        .and(modules::routes())
+        .and(relations::routes(identity))
+        .and(review::routes(identity))
+        .and(view_as::routes())
 }
 
 /// A handler that also needs identity's own state.

@@ -1,25 +1,28 @@
 //! Single grants, and why somebody can do something.
 
+use crate::ceiling::Ceiling;
 use crate::error::IdentityError;
 use crate::level::{self, Step};
 use crate::relation::{RelationKind, Validity, to_object};
-use crate::{account, delegate, group};
+use crate::review::sentence;
+use crate::{Identity, delegate, names};
 use axum::response::Response;
 use bo_db::{DbError, Tx};
-use bo_model::{AccountId, GroupId, Kind, Level, Object, Time, WorkspaceId};
+use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
 use bo_web::layout::form;
 use bo_web::layout::parts::{self, Tone};
 use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError, reply};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::Arc;
 
-pub fn routes() -> Routes {
+pub fn routes(identity: &Arc<Identity>) -> Routes {
     let view = Need::workspace_area("users", Level::View);
     Routes::new("identity")
-        .get("/access", view, show)
+        .get("/access", view, super::with(identity, show))
         .about("Why somebody can do something")
-        .get("/api/v1/why", view, api_why)
+        .get("/api/v1/why", view, super::with(identity, api_why))
         .about("The level of a subject on an object, and the widest path that gives it")
         .accepts(json!({"type": "object", "properties": {"subject": {"type": "string"}, "object": {"type": "string"}}}))
         .get("/api/v1/relations", Need::signed_in(), api_list)
@@ -44,12 +47,15 @@ struct Question {
 struct Answer {
     level: Level,
     steps: Vec<(String, String, Step)>,
+    /// Ceilings that leave less than everything, and what they leave.
+    bounds: Vec<(Ceiling, Level)>,
 }
 
 /// Subjects must be of this workspace; of objects one must see at least that they exist.
-fn ask(ctx: &Ctx, tx: &mut Tx, subject: &Object, object: &Object) -> Result<Answer> {
-    let (workspace, now) = (ctx.workspace()?, ctx.now());
-    if !matches!(subject.kind(), "everyone" | "account" | "group") || name(tx, workspace, subject)?.is_none()
+fn ask(identity: &Identity, ctx: &Ctx, tx: &mut Tx, subject: &Object, object: &Object) -> Result<Answer> {
+    let (workspace, now, others) = (ctx.workspace()?, ctx.now(), identity.settings.names);
+    if !matches!(subject.kind(), "everyone" | "account" | "group")
+        || names::of(tx, workspace, subject, others)?.is_none()
     {
         return Err(WebError::field("subject", "is not a user or group here"));
     }
@@ -59,55 +65,31 @@ fn ask(ctx: &Ctx, tx: &mut Tx, subject: &Object, object: &Object) -> Result<Answ
     let level = level::level(tx, subject, object, now)?;
     let mut steps = Vec::new();
     for step in level::why(tx, subject, object, now)? {
-        let from =
-            name(tx, workspace, &step.relation.subject)?.unwrap_or_else(|| step.relation.subject.to_string());
-        let to =
-            name(tx, workspace, &step.relation.object)?.unwrap_or_else(|| step.relation.object.to_string());
+        let from = names::or_plain(tx, workspace, &step.relation.subject, others)?;
+        let to = names::or_plain(tx, workspace, &step.relation.object, others)?;
         steps.push((from, to, step));
     }
-    Ok(Answer { level, steps })
+    let bounds = level::bounds(tx, subject, object, now)?;
+    let bounds = bounds.into_iter().filter(|(_, leaves)| *leaves < Level::Own).collect();
+    Ok(Answer { level, steps, bounds })
 }
 
-fn name(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-    subject: &Object,
-) -> std::result::Result<Option<String>, DbError> {
-    Ok(match subject.kind() {
-        "everyone" => Some("Everyone".into()),
-        "account" => match subject.id().parse::<AccountId>() {
-            Ok(id) => account::find_member(tx, workspace, id)?.map(|account| account.name),
-            Err(_) => None,
-        },
-        "group" => match subject.id().parse::<GroupId>() {
-            Ok(id) => group::find(tx, workspace, id)?.map(|group| format!("group {}", group.name)),
-            Err(_) => None,
-        },
-        "area" => {
-            let area = crate::area::AREAS.iter().find(|area| Object::area(workspace, area.name) == *subject);
-            area.map(|area| format!("the area {}", area.title))
-        }
-        "workspace" => Some("the workspace".into()),
-        _ => None,
-    })
-}
-
-async fn show(ctx: Ctx) -> Result<Markup> {
+async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Markup> {
     let question: Question = ctx.query()?;
     let workspace = ctx.workspace()?;
     let input = Input::filled([("subject", question.subject.as_str()), ("object", &question.object)]);
     let asked = Object::parse(&question.subject).zip(Object::parse(&question.object));
     let (answer, input) = match &asked {
-        Some((subject, object)) => match ctx.read(|tx| ask(&ctx, tx, subject, object)) {
+        Some((subject, object)) => match ctx.read(|tx| ask(&identity, &ctx, tx, subject, object)) {
             Ok(answer) => (Some(answer), input),
             Err(error) => (None, input.with_errors(super::fields(error)?)),
         },
         None => (None, input),
     };
     let people = ctx.read(|tx| people(tx, workspace))?;
-    let areas: Vec<(String, String)> = crate::area::AREAS
-        .iter()
-        .map(|area| (Object::area(workspace, area.name).to_string(), format!("Area: {}", area.title)))
+    let areas: Vec<(String, String)> = crate::area::objects(workspace)
+        .into_iter()
+        .map(|(object, area)| (object.to_string(), format!("{}: {}", area.section, area.title)))
         .collect();
     let mut objects = areas;
     if !question.object.is_empty() && !objects.iter().any(|(value, _)| *value == question.object) {
@@ -115,6 +97,7 @@ async fn show(ctx: Ctx) -> Result<Markup> {
     }
     let body = html! {
         div.stack {
+            (super::people_tabs("/access"))
             form.card.form.form--inline action="/access" method="get" {
                 (form::select("subject", "Can", "", &people, &input))
                 (form::select("object", "do something with", "Open this page from a zone, system or device to ask about it.", &objects, &input))
@@ -130,7 +113,10 @@ async fn show(ctx: Ctx) -> Result<Markup> {
     ))
 }
 
-fn people(tx: &mut Tx, workspace: WorkspaceId) -> std::result::Result<Vec<(String, String)>, DbError> {
+pub(super) fn people(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+) -> std::result::Result<Vec<(String, String)>, DbError> {
     tx.query(
         "SELECT a.id, a.name FROM member m JOIN account a ON a.id = m.account WHERE m.workspace = ?1 ORDER BY lower(a.name), a.id LIMIT 500",
         bo_db::params![workspace],
@@ -154,36 +140,33 @@ fn explain(answer: &Answer) -> Markup {
             }
             @if answer.steps.is_empty() { p { "There is no path from them to it." } }
             ol.chain { @for (from, to, step) in &answer.steps { li {
-                (sentence(from, to, step))
+                (sentence(from, to, &step.relation))
                 span.muted { " → " (step.level.word()) }
                 @if !step.relation.reason.is_empty() { div.field__help { "Reason: " (step.relation.reason) } }
                 @if step.relation.validity.to != Time(i64::MAX) { div.field__help { "Until " (step.relation.validity.to.rfc3339()) } }
             } } }
+            @for (ceiling, leaves) in &answer.bounds {
+                (parts::notice(Tone::Warn, html! { "At most “" (leaves.word()) "”, whatever was given: " (ceiling.reason) }))
+            }
         }
     }
 }
 
-fn sentence(from: &str, to: &str, step: &Step) -> String {
-    match step.relation.kind {
-        RelationKind::Member => format!("{from} belongs to {to}"),
-        RelationKind::Grant => format!("{from} was given “{}” on {to}", step.relation.cap.word()),
-        RelationKind::Contain => format!("{to} lies in {from}"),
-    }
-}
-
-async fn api_why(ctx: Ctx) -> Result<Response> {
+async fn api_why(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let question: Question = ctx.query()?;
     let parse = |name: &str, text: &str| {
         Object::parse(text).ok_or_else(|| WebError::field(name, "must be like `account:<id>`"))
     };
     let (subject, object) = (parse("subject", &question.subject)?, parse("object", &question.object)?);
-    let answer = ctx.read(|tx| ask(&ctx, tx, &subject, &object))?;
+    let answer = ctx.read(|tx| ask(&identity, &ctx, tx, &subject, &object))?;
     let path: Vec<_> = answer
         .steps
         .iter()
-        .map(|(from, to, step)| json!({"says": sentence(from, to, step), "relation": step.relation, "level": step.level}))
+        .map(|(from, to, step)| json!({"says": sentence(from, to, &step.relation), "relation": step.relation, "level": step.level}))
         .collect();
-    Ok(reply::json(&json!({"level": answer.level, "path": path})))
+    let bounds: Vec<_> =
+        answer.bounds.iter().map(|(ceiling, leaves)| json!({"ceiling": ceiling, "leaves": leaves})).collect();
+    Ok(reply::json(&json!({"level": answer.level, "path": path, "ceilings": bounds})))
 }
 
 async fn api_list(ctx: Ctx) -> Result<Response> {

@@ -31,17 +31,35 @@ pub async fn worlds() -> Vec<World> {
     worlds_with(Vec::new()).await
 }
 
+pub fn settings() -> Settings {
+    Settings { cost: Cost::TESTS, ..Settings::default() }
+}
+
+/// With other settings than usual.
+pub async fn worlds_set(settings: Settings) -> Vec<World> {
+    worlds_of(Vec::new(), settings).await
+}
+
 pub async fn worlds_with(routes: Vec<bo_web::Routes>) -> Vec<World> {
+    worlds_of(routes, settings()).await
+}
+
+async fn worlds_of(routes: Vec<bo_web::Routes>, settings: Settings) -> Vec<World> {
     let clock = ManualClock::at(Time::from_seconds(1_800_000_000));
     let tests = TestDb::each(&MIGRATIONS, clock.clone()).unwrap();
     let mut all = Vec::new();
     for test in tests {
-        all.push(world(test, clock.clone(), routes.clone()).await);
+        all.push(world(test, clock.clone(), routes.clone(), settings.clone()).await);
     }
     all
 }
 
-async fn world(test: TestDb, clock: Arc<ManualClock>, routes: Vec<bo_web::Routes>) -> World {
+async fn world(
+    test: TestDb,
+    clock: Arc<ManualClock>,
+    routes: Vec<bo_web::Routes>,
+    settings: Settings,
+) -> World {
     let ids = Arc::new(IdGen::new(clock.clone(), 42));
     let hash = password::hash(PASSWORD, Cost::TESTS).unwrap();
     let first = First {
@@ -54,7 +72,7 @@ async fn world(test: TestDb, clock: Arc<ManualClock>, routes: Vec<bo_web::Routes
     };
     let (groups, owner) = (first.workspace, first.owner);
     test.db.write(move |tx| workspace::bootstrap(tx, &first)).await.unwrap();
-    let identity = Identity::new(Settings { cost: Cost::TESTS, ..Settings::default() });
+    let identity = Identity::new(settings);
     let mut all_routes = vec![identity.routes()];
     all_routes.extend(routes);
     let app = App::new(AppConfig {

@@ -121,6 +121,7 @@ pub fn page(head: &Head, page: Page) -> Markup {
                 (topbar(head))
                 (navigation(head, page.nav))
                 main.main #main tabindex="-1" {
+                    (looking_as(head))
                     (page_head(&page))
                     (page.body)
                 }
@@ -138,6 +139,25 @@ pub fn plain_page(ctx: &Ctx, title: &str, body: Markup) -> Markup {
 
 fn plain(head: &Head, title: &str, body: Markup) -> Markup {
     document(head, title, html! { body.plain { main #main { (body) } (toasts(head)) } })
+}
+
+/// Where the form of [`looking_as`] posts to: the one change that is possible while it shows.
+pub const END_VIEW_AS: &str = "/view-as/end";
+
+/// Says whose eyes one looks through, on every page, with the way back.
+fn looking_as(head: &Head) -> Markup {
+    let Some(viewer) = head.viewer.as_ref().filter(|viewer| viewer.behind.is_some()) else { return html! {} };
+    html! {
+        div.notice.notice--warn role="status" {
+            div.row {
+                span { "You are looking at this as " strong { (viewer.name) } ". Nothing can be changed, and it is in the log." }
+                form action=(END_VIEW_AS) method="post" {
+                    input type="hidden" name="_csrf" value=(head.csrf);
+                    button.btn.btn--small type="submit" { "Back to yourself" }
+                }
+            }
+        }
+    }
 }
 
 fn toasts(head: &Head) -> Markup {

@@ -207,6 +207,7 @@ fn actions(ctx: &Ctx, user: &Account) -> Markup {
         @if user.state == State::Disabled {
             (parts::post_button("Enable", "", &path("enable"), ctx.csrf()))
         } @else {
+            @if user.state == State::Active { (parts::post_button("View as", "", &path("view-as"), ctx.csrf())) }
             (parts::post_button(if user.state == State::Invited { "Send activation again" } else { "Send password link" }, "", &path("invite"), ctx.csrf()))
             (parts::confirm("Disable", &format!("Disable {}?", user.name),
                 html! { p { "Their sessions and API tokens end at once. What they did stays. You can enable them again." } }, &path("disable"), ctx.csrf()))

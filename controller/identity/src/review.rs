@@ -1,0 +1,186 @@
+//! The access review: everything one person has, and everybody who has something on one thing, each with why.
+
+use crate::area;
+use crate::error::IdentityError;
+use crate::level;
+use crate::names::{self, NameOf};
+use crate::relation::{Relation, RelationKind, from_subject};
+use bo_db::{DbError, Tx, params};
+use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
+use serde::Serialize;
+
+/// Kinds of things a person's access is listed for, besides areas and modules.
+const KINDS: [Kind; 4] = [Kind::ZONE, Kind::SYSTEM, Kind::DEVICE, Kind::EDGE];
+/// People looked at for one thing.
+const PEOPLE: i64 = 2_000;
+
+/// One line: who has which level on what, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Who.
+    pub subject: Object,
+    /// Their name.
+    pub who: String,
+    /// On what.
+    pub object: Object,
+    /// Its name.
+    pub what: String,
+    /// How much.
+    pub level: Level,
+    /// The widest path and the ceilings, as sentences.
+    pub why: Vec<String>,
+}
+
+/// How much somebody may do with all things of a kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Count {
+    /// The kind's word.
+    pub kind: &'static str,
+    /// How many they have at least this level on: see, view, edit, own.
+    pub levels: [(Level, usize); 4],
+}
+
+/// What one person has.
+#[derive(Clone, Debug, Serialize)]
+pub struct OfPerson {
+    /// Areas and modules.
+    pub lines: Vec<Line>,
+    /// Zones, systems, devices, gateways.
+    pub counts: Vec<Count>,
+    /// What was given to them by name, with who gave it, until when and why.
+    pub given: Vec<Given>,
+}
+
+/// A row that names somebody, with names.
+#[derive(Clone, Debug, Serialize)]
+pub struct Given {
+    /// The row.
+    pub relation: Relation,
+    /// A sentence.
+    pub says: String,
+}
+
+/// The words for a step of a path.
+pub fn sentence(from: &str, to: &str, relation: &Relation) -> String {
+    match relation.kind {
+        RelationKind::Member => format!("{from} belongs to {to}"),
+        RelationKind::Grant => format!("{from} was given “{}” on {to}", relation.cap.word()),
+        RelationKind::Contain => format!("{to} lies in {from}"),
+    }
+}
+
+/// Why a subject has its level: a sentence per step of the widest path, then one per ceiling that lowers it.
+///
+/// # Errors
+/// When the database fails.
+pub fn why(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    subject: &Object,
+    object: &Object,
+    others: NameOf,
+) -> Result<Vec<String>, DbError> {
+    let (now, mut says) = (tx.now(), Vec::new());
+    for step in level::why(tx, subject, object, now)? {
+        let from = names::or_plain(tx, workspace, &step.relation.subject, others)?;
+        let to = names::or_plain(tx, workspace, &step.relation.object, others)?;
+        says.push(sentence(&from, &to, &step.relation));
+    }
+    for (ceiling, leaves) in level::bounds(tx, subject, object, now)? {
+        if leaves < Level::Own {
+            says.push(format!("At most “{}”: {}", leaves.word(), ceiling.reason));
+        }
+    }
+    Ok(says)
+}
+
+/// What one person has.
+///
+/// # Errors
+/// [`IdentityError::NotFound`] for somebody who is no member.
+pub fn of_person(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    account: AccountId,
+    others: NameOf,
+) -> Result<OfPerson, IdentityError> {
+    let (subject, now) = (Object::new(Kind::ACCOUNT, account), tx.now());
+    let who = names::of(tx, workspace, &subject, others)?.ok_or(IdentityError::NotFound)?;
+    let mut lines = Vec::new();
+    for (object, area) in area::objects(workspace) {
+        let level = level::level(tx, &subject, &object, now)?;
+        if level > Level::None {
+            let why = why(tx, workspace, &subject, &object, others)?;
+            let what = format!("{}: {}", area.section, area.title);
+            lines.push(Line { subject: subject.clone(), who: who.clone(), object, what, level, why });
+        }
+    }
+    let mut counts = Vec::new();
+    for kind in KINDS {
+        let found = level::list(tx, &subject, kind, Level::See, now)?;
+        let at_least = |least: Level| (least, found.iter().filter(|(_, level)| *level >= least).count());
+        let levels = [Level::See, Level::View, Level::Edit, Level::Own].map(at_least);
+        counts.push(Count { kind: kind.0, levels });
+    }
+    let mut given = Vec::new();
+    for kind in [RelationKind::Member, RelationKind::Grant] {
+        for relation in from_subject(tx, &subject, kind)? {
+            let Some(to) = own_name(tx, workspace, &relation.object, others)? else { continue };
+            given.push(Given { says: sentence(&who, &to, &relation), relation });
+        }
+    }
+    Ok(OfPerson { lines, counts, given })
+}
+
+/// The name of something of this workspace; other workspaces' rows of the same person are none of its business.
+fn own_name(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    object: &Object,
+    others: NameOf,
+) -> Result<Option<String>, DbError> {
+    let own = Object::new(Kind::WORKSPACE, workspace);
+    if object.is(Kind::WORKSPACE) && *object != own {
+        return Ok(None);
+    }
+    names::of(tx, workspace, object, others)
+}
+
+/// Everybody of a workspace who has something on an object, most first. The public is the first line when it has.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_object(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    object: &Object,
+    others: NameOf,
+) -> Result<Vec<Line>, DbError> {
+    let now = tx.now();
+    let what = names::or_plain(tx, workspace, object, others)?;
+    let mut people = vec![(Object::everyone(), "Everyone".to_owned())];
+    people.extend(tx.query(
+        "SELECT a.id, a.name FROM member m JOIN account a ON a.id = m.account
+         WHERE m.workspace = ?1 ORDER BY lower(a.name), a.id LIMIT ?2",
+        params![workspace, PEOPLE],
+        |row| Ok((Object::new(Kind::ACCOUNT, row.get::<AccountId>(0)?), row.get(1)?)),
+    )?);
+    let mut lines = Vec::new();
+    for (subject, who) in people {
+        let level = level::level(tx, &subject, object, now)?;
+        if level > Level::None {
+            let why = why(tx, workspace, &subject, object, others)?;
+            lines.push(Line { subject, who, object: object.clone(), what: what.clone(), level, why });
+        }
+    }
+    lines.sort_by_key(|line| (std::cmp::Reverse(line.level), line.subject != Object::everyone()));
+    Ok(lines)
+}
+
+/// As a review document says a time.
+pub fn until(validity: crate::relation::Validity) -> String {
+    match validity.to {
+        Time(i64::MAX) => String::new(),
+        to => to.rfc3339(),
+    }
+}
