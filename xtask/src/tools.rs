@@ -86,7 +86,7 @@ fn is_there(program: &str) -> bool {
 
 /// Independent peers from PyPI, pinned, in a virtual environment of their own; its `bin` folder.
 pub fn python_peers() -> Result<PathBuf> {
-    const PEERS: &[&str] = &["pymodbus==3.16.1", "pysunspec2==1.3.7", "pyserial==3.5"];
+    const PEERS: &[&str] = &["pymodbus==3.16.1", "pysunspec2==1.3.7", "pyserial==3.5", "aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0"];
     let venv = root().join("target/test-tools/python");
     let stamp = venv.join("installed");
     let wanted = PEERS.join("\n");

@@ -1,0 +1,273 @@
+//! The table of messages: queued, claimed, ended, looked at.
+
+use crate::error::DeliveryError;
+use crate::message::{Message, New};
+use bo_db::{DbError, Row, Tx, params};
+use bo_model::{Object, Time, WorkspaceId};
+use serde::Serialize;
+use std::time::Duration;
+
+/// The first pause after a failure; each is four times the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
+/// A claimed message that was neither sent nor given back in this time is free again: its process died.
+const CLAIM: Duration = Duration::from_secs(120);
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Is sent when its time comes.
+    Waiting,
+    /// The other side took it.
+    Sent,
+    /// Given up.
+    Failed,
+}
+
+impl State {
+    /// Its word in the database and the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Sent => "sent",
+            State::Failed => "failed",
+        }
+    }
+
+    fn parse(word: &str) -> State {
+        match word {
+            "sent" => State::Sent,
+            "failed" => State::Failed,
+            _ => State::Waiting,
+        }
+    }
+}
+
+/// A message as people see it: without its content.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Delivery {
+    /// Its number.
+    pub id: i64,
+    /// `mail`, `webhook`, `mqtt`.
+    pub channel: String,
+    /// Who gets it.
+    pub target: String,
+    /// What it is about, in a line.
+    pub subject: String,
+    /// The object it is about.
+    pub about: Option<Object>,
+    /// What became of it.
+    pub state: State,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it is tried next, while it waits.
+    pub next_at: Option<Time>,
+    /// Why the last attempt failed.
+    pub error: String,
+    /// When it was queued.
+    pub created_at: Time,
+    /// When it was sent or given up.
+    pub ended_at: Option<Time>,
+}
+
+const COLUMNS: &str =
+    "id, channel, target, subject, about, state, attempts, next_at, error, created_at, ended_at";
+
+fn row(row: &Row<'_>) -> Result<Delivery, DbError> {
+    let state = State::parse(row.str(5)?);
+    Ok(Delivery {
+        id: row.get(0)?,
+        channel: row.get(1)?,
+        target: row.get(2)?,
+        subject: row.get(3)?,
+        about: Object::parse(row.str(4)?),
+        state,
+        attempts: row.get(6)?,
+        next_at: if state == State::Waiting { Some(row.get(7)?) } else { None },
+        error: row.get(8)?,
+        created_at: row.get(9)?,
+        ended_at: row.get(10)?,
+    })
+}
+
+/// Queues a message; it is sent after the commit.
+///
+/// # Errors
+/// When the database fails.
+pub fn queue(tx: &mut Tx, new: &New) -> Result<i64, DbError> {
+    let now = tx.now();
+    let first = new.not_before.unwrap_or(now).max(now);
+    let text = serde_json::to_string(&new.message)
+        .map_err(|source| DbError::Json { what: "a message to send", source })?;
+    let about = new.about.as_ref().map_or("", Object::as_str);
+    let line =
+        |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect::<String>();
+    tx.query_one(
+        "INSERT INTO delivery (workspace, channel, target, subject, about, message, state, next_at, expires_at, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9) RETURNING id",
+        params![
+            new.workspace,
+            new.message.channel(),
+            line(&new.message.target()),
+            line(new.message.subject()),
+            about,
+            text,
+            first,
+            first.after(new.within),
+            now
+        ],
+        |row| row.get(0),
+    )
+}
+
+/// Messages of a workspace below a number, newest first; `state` and what it is about narrow it.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    state: Option<State>,
+    about: Option<&Object>,
+    below: i64,
+    limit: usize,
+) -> Result<Vec<Delivery>, DbError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM delivery WHERE workspace = ?1 AND id < ?2 AND (?3 = '' OR state = ?3)
+         AND (?4 = '' OR about = ?4) ORDER BY id DESC LIMIT ?5"
+    );
+    let (state, about) = (state.map_or("", State::word), about.map_or("", Object::as_str));
+    tx.query(&sql, params![workspace, below, state, about, limit], row)
+}
+
+/// One message.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(tx: &mut Tx, workspace: WorkspaceId, id: i64) -> Result<Option<Delivery>, DbError> {
+    tx.query_opt(
+        &format!("SELECT {COLUMNS} FROM delivery WHERE workspace = ?1 AND id = ?2"),
+        params![workspace, id],
+        row,
+    )
+}
+
+/// Tries a message that was given up once more; false when there is none, or nothing is left of it to send.
+///
+/// # Errors
+/// When the database fails.
+pub fn retry(tx: &mut Tx, workspace: WorkspaceId, id: i64) -> Result<bool, DbError> {
+    let now = tx.now();
+    let changed = tx.execute(
+        "UPDATE delivery SET state = 'waiting', next_at = ?3, ended_at = NULL
+         WHERE workspace = ?1 AND id = ?2 AND state = 'failed' AND message <> '' AND expires_at > ?3",
+        params![workspace, id, now],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Forgets messages that ended before then, and the content of those that can't be tried again.
+///
+/// # Errors
+/// When the database fails.
+pub fn prune(tx: &mut Tx, ended_before: Time) -> Result<usize, DbError> {
+    let now = tx.now();
+    tx.execute(
+        "UPDATE delivery SET message = '' WHERE ended_at IS NOT NULL AND message <> '' AND expires_at <= ?1",
+        params![now],
+    )?;
+    let gone = tx.execute("DELETE FROM delivery WHERE ended_at < ?1", params![ended_before])?;
+    Ok(gone as usize)
+}
+
+/// A message this process may send now.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
+    pub id: i64,
+    pub message: String,
+    pub attempts: i64,
+    pub expires_at: Time,
+}
+
+/// When the next message is due; for waiting without asking the writer.
+pub(crate) fn is_due(tx: &mut Tx) -> Result<bool, DbError> {
+    let now = tx.now();
+    let sql = "SELECT 1 FROM delivery WHERE state = 'waiting' AND next_at <= ?1 LIMIT 1";
+    Ok(tx.query_opt(sql, params![now], |_| Ok(()))?.is_some())
+}
+
+/// Takes what is due; nobody else sends it meanwhile.
+pub(crate) fn claim(tx: &mut Tx, limit: usize) -> Result<Vec<Claimed>, DbError> {
+    let now = tx.now();
+    let due = tx.query(
+        "SELECT id, message, attempts, expires_at FROM delivery WHERE state = 'waiting' AND next_at <= ?1
+         ORDER BY next_at LIMIT ?2",
+        params![now, limit],
+        |row| {
+            Ok(Claimed {
+                id: row.get(0)?,
+                message: row.get(1)?,
+                attempts: row.get::<i64>(2)? + 1,
+                expires_at: row.get(3)?,
+            })
+        },
+    )?;
+    for claimed in &due {
+        tx.execute(
+            "UPDATE delivery SET next_at = ?2, attempts = ?3 WHERE id = ?1",
+            params![claimed.id, now.after(CLAIM), claimed.attempts],
+        )?;
+    }
+    Ok(due)
+}
+
+/// Notes how an attempt ended.
+pub(crate) fn note(
+    tx: &mut Tx,
+    claimed: &Claimed,
+    outcome: Result<(), &DeliveryError>,
+) -> Result<State, DbError> {
+    let now = tx.now();
+    let Err(error) = outcome else {
+        tx.execute(
+            "UPDATE delivery SET state = 'sent', ended_at = ?2, error = '', message = '' WHERE id = ?1",
+            params![claimed.id, now],
+        )?;
+        return Ok(State::Sent);
+    };
+    let next = now.after(pause(claimed.attempts));
+    let over = error.is_permanent() || next >= claimed.expires_at;
+    let text: String = error.to_string().chars().take(500).collect();
+    if over {
+        tx.execute(
+            "UPDATE delivery SET state = 'failed', ended_at = ?2, error = ?3 WHERE id = ?1",
+            params![claimed.id, now, text],
+        )?;
+        return Ok(State::Failed);
+    }
+    tx.execute(
+        "UPDATE delivery SET next_at = ?2, error = ?3 WHERE id = ?1",
+        params![claimed.id, next, text],
+    )?;
+    Ok(State::Waiting)
+}
+
+/// The pause after so many attempts.
+fn pause(attempts: i64) -> Duration {
+    let grown = (1..attempts.clamp(1, 10)).fold(FIRST_PAUSE, |pause, _| pause * 4);
+    grown.min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_hours() {
+        let seconds: Vec<u64> = (1..8).map(|attempts| pause(attempts).as_secs()).collect();
+        assert_eq!(seconds, [30, 120, 480, 1920, 7680, 14400, 14400]);
+        assert_eq!(pause(i64::MAX), LONGEST_PAUSE);
+    }
+}
