@@ -73,6 +73,16 @@ impl Compiled {
         &self.sources
     }
 
+    /// True for a condition that only time decides.
+    pub(crate) fn is_clockwork(&self, node: u32) -> bool {
+        match &self.nodes[node as usize].test {
+            Test::All(of) | Test::Any(of) => of.iter().all(|child| self.is_clockwork(*child)),
+            Test::Not(child) => self.is_clockwork(*child),
+            Test::Window { .. } | Test::Cron { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What was written.
     pub fn definition(&self) -> &Definition {
         &self.definition
@@ -155,15 +165,51 @@ pub(crate) enum Test {
     All(Box<[u32]>),
     Any(Box<[u32]>),
     Not(u32),
-    Compare { input: u32, op: Op, right: Operand },
-    Between { input: u32, low: Operand, high: Operand },
-    OneOf { input: u32, values: Box<[Operand]> },
-    Changed { input: u32, slot: u32, lasts: Duration },
-    Quality { input: u32, is: QualityTest },
-    Window { window: Box<Window>, slot: u32 },
-    Cron { cron: Box<Cron>, slot: u32 },
-    Webhook { source: u32, lasts: Duration },
-    Presence { sources: Box<[u32]>, online: bool },
+    Compare {
+        input: u32,
+        op: Op,
+        right: Operand,
+    },
+    Between {
+        input: u32,
+        low: Operand,
+        high: Operand,
+    },
+    OneOf {
+        input: u32,
+        values: Box<[Operand]>,
+    },
+    Changed {
+        input: u32,
+        slot: u32,
+        lasts: Duration,
+    },
+    Quality {
+        input: u32,
+        is: QualityTest,
+    },
+    Window {
+        window: Box<Window>,
+        slot: u32,
+    },
+    Cron {
+        cron: Box<Cron>,
+        slot: u32,
+    },
+    Webhook {
+        source: u32,
+        lasts: Duration,
+    },
+    Presence {
+        sources: Box<[u32]>,
+        online: bool,
+    },
+    /// Devices that are away, each for `span`; their hold slots begin at `first`.
+    Away {
+        sources: Box<[u32]>,
+        first: u32,
+        span: Duration,
+    },
     Script,
 }
 

@@ -198,6 +198,10 @@ pub struct Condition {
     /// `Display_1`, `Display_*` or `*`: one of them can't be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offline: Option<String>,
+    /// With `offline`: each device counts by itself. `held_for` is of each, and while the trigger is active its
+    /// `on_active` is carried out again for every further device that stays away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub each: bool,
     /// Likewise: each of them can be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online: Option<String>,

@@ -12,6 +12,7 @@ use crate::state::{HoldState, PulseState, Scratch, State};
 use crate::trace::{Trace, Truth, Verdict};
 use bo_model::{Data, Time, Value};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a value that was never read yet may be missing before it is told that a trigger is held back.
@@ -39,7 +40,7 @@ pub struct Outcome {
     /// The state changed in a way worth storing.
     pub changed: bool,
     /// Present when it changed and when it turns out to be held back.
-    pub trace: Option<Box<Trace>>,
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// Evaluates. `values` are in the order of [`Compiled::sources`]; missing ones count as never read.
@@ -48,7 +49,14 @@ pub fn evaluate(compiled: &Compiled, state: &mut State, values: &[Value], now: T
     let reader = Reader { compiled, values, now };
     let mut pass = Pass::new(&reader);
     let wanted = pass.run(state);
-    let verdict = decide(compiled, state, wanted, &mut pass);
+    let mut verdict = decide(compiled, state, wanted, &mut pass);
+    if state.active && matches!(verdict, Verdict::Activated | Verdict::Unchanged) {
+        let news = tell_away(compiled, state, &mut pass);
+        if news && verdict == Verdict::Unchanged {
+            verdict = Verdict::Activated;
+            state.activations += 1;
+        }
+    }
     let mut outcome = Outcome {
         transition: None,
         actions: Vec::new(),
@@ -62,10 +70,10 @@ pub fn evaluate(compiled: &Compiled, state: &mut State, values: &[Value], now: T
             let active = verdict == Verdict::Activated;
             outcome.transition = Some(if active { Transition::Activated } else { Transition::Cleared });
             act(&reader, active, &mut outcome.actions, &mut withheld);
-            outcome.trace = Some(Box::new(trace(&reader, state, verdict, withheld)));
+            outcome.trace = Some(Arc::new(trace(&reader, state, verdict, withheld)));
         }
         Verdict::HeldBack if pass.tell => {
-            outcome.trace = Some(Box::new(trace(&reader, state, verdict, withheld)));
+            outcome.trace = Some(Arc::new(trace(&reader, state, verdict, withheld)));
         }
         _ => {}
     }
@@ -136,7 +144,13 @@ impl<'a> Pass<'a> {
             }
         }
         for (index, node) in compiled.nodes.iter().enumerate() {
-            let raw = self.test(node, &mut state.pulses, &mut state.scratch);
+            let raw = match &node.test {
+                Test::Away { sources, first, span } => {
+                    let holds = &mut state.holds[*first as usize..*first as usize + sources.len()];
+                    self.away(sources, *span, holds)
+                }
+                _ => self.test(node, &mut state.pulses, &mut state.scratch),
+            };
             state.scratch.results[index] = match node.hold {
                 Some(hold) => self.hold(raw, hold.span, &mut state.holds[hold.slot as usize]),
                 None => raw,
@@ -172,6 +186,7 @@ impl<'a> Pass<'a> {
                 self.lasting(called, *lasts)
             }
             Test::Presence { sources, online } => self.presence(sources, *online),
+            Test::Away { .. } => Truth::Unknown,
             Test::Script => self.script(scratch),
         }
     }
@@ -225,15 +240,24 @@ impl<'a> Pass<'a> {
         stretch.answer.into()
     }
 
+    fn is_online(&self, source: u32) -> Truth {
+        match (self.reader.grade(source), self.reader.value(source).data.truth()) {
+            (Grade::Good, Some(there)) => there.into(),
+            _ => Truth::Unknown,
+        }
+    }
+
     fn presence(&self, sources: &[u32], online: bool) -> Truth {
-        let all_online = sources.iter().fold(Truth::True, |all, source| {
-            let value = self.reader.value(*source);
-            all.and(match (self.reader.grade(*source), value.data.truth()) {
-                (Grade::Good, Some(there)) => there.into(),
-                _ => Truth::Unknown,
-            })
-        });
+        let all_online = sources.iter().fold(Truth::True, |all, source| all.and(self.is_online(*source)));
         if online { all_online } else { all_online.not() }
+    }
+
+    /// One device at least is away for the whole span.
+    fn away(&mut self, sources: &[u32], span: Duration, holds: &mut [HoldState]) -> Truth {
+        sources.iter().zip(holds).fold(Truth::False, |any, (source, hold)| {
+            let away = self.is_online(*source).not();
+            any.or(self.hold(away, span, hold))
+        })
     }
 
     fn script(&mut self, scratch: &mut Scratch) -> Truth {
@@ -270,7 +294,7 @@ impl<'a> Pass<'a> {
             Truth::True => {
                 let doubted = hold.doubt.map_or(Duration::ZERO, |doubt| self.now.since(doubt));
                 let since = hold.since.map_or(self.now, |since| since.after(doubted)).min(self.now);
-                *hold = HoldState { since: Some(since), doubt: None };
+                *hold = HoldState { since: Some(since), doubt: None, told: hold.told };
                 let end = since.after(span);
                 if end > self.now {
                     self.due(end);
@@ -281,6 +305,22 @@ impl<'a> Pass<'a> {
         self.changed |= *hold != before;
         result
     }
+}
+
+/// Marks the devices that are away long enough as told; true when one was not.
+fn tell_away(compiled: &Compiled, state: &mut State, pass: &mut Pass<'_>) -> bool {
+    let mut news = false;
+    for node in &compiled.nodes {
+        let Test::Away { sources, first, span } = &node.test else { continue };
+        for hold in &mut state.holds[*first as usize..*first as usize + sources.len()] {
+            let is_away =
+                hold.doubt.is_none() && hold.since.is_some_and(|since| since.after(*span) <= pass.now);
+            news |= is_away && !hold.told;
+            hold.told |= is_away;
+        }
+    }
+    pass.changed |= news;
+    news
 }
 
 /// What the trigger should be, from the results of its conditions.

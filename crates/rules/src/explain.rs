@@ -148,7 +148,7 @@ fn doubts(reader: &Reader<'_>, state: &State, deciding: &[u32]) -> String {
                     .filter(|input| reader.read(*input).is_none())
                     .collect()
             }
-            Test::Presence { .. } => {
+            Test::Presence { .. } | Test::Away { .. } => {
                 all.push(format!("{}: not known yet", node.text));
                 continue;
             }

@@ -44,6 +44,9 @@ pub(crate) struct HoldState {
     /// Can't be told since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Time>,
+    /// Of a device that is away: that was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
 }
 
 /// Of a condition with `changed`.
@@ -74,6 +77,39 @@ impl PartialEq for Scratch {
 }
 
 impl State {
+    /// Nobody evaluated from `stopped` until now, as over a restart: whether conditions held in between is not known, so
+    /// that time counts for no `held_for` and no debounce. Schedules alone need no witness.
+    pub fn interrupted(&mut self, of: &Compiled, stopped: Time) {
+        self.fit(of);
+        self.pending = None;
+        let mut known = vec![false; self.holds.len()];
+        for (index, node) in of.nodes.iter().enumerate() {
+            if let Some(hold) = node.hold {
+                known[hold.slot as usize] = of.is_clockwork(index as u32);
+            }
+        }
+        for (hold, _) in self.holds.iter_mut().zip(known).filter(|(_, known)| !known) {
+            if let (Some(since), None) = (hold.since, hold.doubt) {
+                hold.doubt = Some(stopped.max(since));
+            }
+        }
+    }
+
+    /// The clock was set by this many microseconds: what has lasted a while has lasted as long by the new clock.
+    pub fn shift(&mut self, micros: i64) {
+        let shift = |time: &mut Option<Time>| {
+            if let Some(time) = time {
+                time.0 = time.0.saturating_add(micros);
+            }
+        };
+        [&mut self.since, &mut self.doubt, &mut self.pending].into_iter().for_each(shift);
+        for hold in &mut self.holds {
+            shift(&mut hold.since);
+            shift(&mut hold.doubt);
+        }
+        self.pulses.iter_mut().for_each(|pulse| shift(&mut pulse.at));
+    }
+
     /// Fits it to a trigger. When the conditions are others than before, holds start anew; whether it is
     /// active stays, so that what was switched on is switched off again.
     pub(crate) fn fit(&mut self, to: &Compiled) {
@@ -90,6 +126,72 @@ impl State {
         if self.scratch.results.len() != to.nodes.len() {
             self.scratch.results = vec![Truth::Unknown; to.nodes.len()];
             self.scratch.stretches = vec![None; to.schedules];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Context, Transition, evaluate, load};
+    use bo_model::settings::Values;
+    use bo_model::{Reason, Value};
+    use std::time::Duration;
+
+    const EMPTY: &str = "name = \"t\"\ntitle = \"T\"\ninput.people.of = \"Sensor_1.people\"\n\
+        when = { input = \"people\", equals = 0, held_for = \"10min\" }\n";
+
+    fn compiled(text: &str) -> Compiled {
+        let sensor = crate::ContextDevice { address: "Sensor_1".into(), ..Default::default() };
+        load(text, None, &Values::new(), &Context { devices: vec![sensor], ..Context::default() }).unwrap()
+    }
+
+    fn minutes(n: i64) -> Time {
+        Time::from_seconds(n * 60)
+    }
+
+    fn empty(compiled: &Compiled, state: &mut State, at: Time) -> Option<Transition> {
+        evaluate(compiled, state, &[Value::good(0, at)], at).transition
+    }
+
+    #[test]
+    fn time_the_edge_was_down_counts_for_no_hold() {
+        let compiled = compiled(EMPTY);
+        let mut state = State::default();
+        assert_eq!(empty(&compiled, &mut state, minutes(0)), None);
+        // Four minutes held, twenty minutes down: somebody may have come and gone.
+        let mut state: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        state.interrupted(&compiled, minutes(4));
+        evaluate(&compiled, &mut state, &[Value::bad(Reason::NeverRead, minutes(24))], minutes(24));
+        assert_eq!(empty(&compiled, &mut state, minutes(24)), None);
+        assert_eq!(empty(&compiled, &mut state, minutes(29)), None);
+        assert_eq!(empty(&compiled, &mut state, minutes(30)), Some(Transition::Activated));
+    }
+
+    #[test]
+    fn what_only_the_clock_decides_held_while_the_edge_was_down() {
+        let night =
+            "name = \"t\"\ntitle = \"T\"\nwhen = { from = \"20:00\", to = \"06:00\", held_for = \"1h\" }\n";
+        let compiled = compiled(night);
+        let mut state = State::default();
+        evaluate(&compiled, &mut state, &[], minutes(20 * 60));
+        state.interrupted(&compiled, minutes(20 * 60 + 1));
+        let outcome = evaluate(&compiled, &mut state, &[], minutes(21 * 60));
+        assert_eq!(outcome.transition, Some(Transition::Activated));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_neither_ends_nor_lengthens_what_was_held() {
+        let compiled = compiled(EMPTY);
+        for hour in [1i64, -1] {
+            let mut state = State::default();
+            empty(&compiled, &mut state, minutes(600));
+            let set = minutes(604 + hour * 60);
+            state.shift(hour * 3_600_000_000);
+            assert_eq!(empty(&compiled, &mut state, set), None, "{hour}");
+            assert_eq!(empty(&compiled, &mut state, set.after(Duration::from_secs(359))), None, "{hour}");
+            let fired = empty(&compiled, &mut state, set.after(Duration::from_secs(360)));
+            assert_eq!(fired, Some(Transition::Activated), "{hour}");
         }
     }
 }

@@ -2,12 +2,14 @@
 //! back-off, and an orderly end.
 
 pub mod backoff;
+pub mod clock;
 pub mod config;
 pub mod logging;
 pub mod shutdown;
 pub mod unit;
 
 pub use backoff::Backoff;
+pub use clock::ClockWatch;
 pub use config::ConfigError;
 pub use shutdown::Shutdown;
 pub use unit::{UnitState, supervise};

@@ -36,7 +36,8 @@ impl Builder<'_> {
         }
         self.check_kinds(condition, place);
         let (test, text) = self.test(condition, place, depth);
-        let hold = condition.held_for.as_deref().map(|text| {
+        let own = condition.held_for.as_deref().filter(|_| !matches!(test, Test::Away { .. }));
+        let hold = own.map(|text| {
             let span = self.length(&format!("{place}.held_for"), Some(text));
             self.holds += 1;
             Hold { span, slot: self.holds as u32 - 1 }
@@ -83,6 +84,9 @@ impl Builder<'_> {
                 "`for` belongs to changed, cron and webhook; did you mean `held_for`?",
             );
         }
+        if c.each && c.offline.is_none() {
+            self.wrong(format!("{place}.each"), "`each` belongs to `offline`");
+        }
         if c.time_zone.is_some() && !window && c.cron.is_none() {
             self.wrong(format!("{place}.time_zone"), "a time zone belongs to a schedule");
         }
@@ -127,7 +131,7 @@ impl Builder<'_> {
         }
         for (pattern, online) in [(&c.offline, false), (&c.online, true)] {
             if let Some(pattern) = pattern {
-                return self.presence(pattern, online, place);
+                return self.presence(c, pattern, online, place);
             }
         }
         if let Some(name) = &c.script {
@@ -224,7 +228,7 @@ impl Builder<'_> {
         )
     }
 
-    fn presence(&mut self, pattern: &str, online: bool, place: &str) -> (Test, String) {
+    fn presence(&mut self, c: &Condition, pattern: &str, online: bool, place: &str) -> (Test, String) {
         let key = if online { "online" } else { "offline" };
         let devices: Vec<String> =
             self.context.matching(pattern).map(|(_, device)| device.address.clone()).collect();
@@ -233,7 +237,15 @@ impl Builder<'_> {
             return self
                 .placeholder(format!("{place}.{key}"), format!("there is no {pattern} here: {inventory}"));
         }
-        let sources = devices.into_iter().map(|device| self.source(Source::Presence { device })).collect();
+        let sources: Box<[u32]> =
+            devices.into_iter().map(|device| self.source(Source::Presence { device })).collect();
+        if c.each && !online {
+            let span = self.length(&format!("{place}.held_for"), c.held_for.as_deref());
+            let first = self.holds as u32;
+            self.holds += sources.len();
+            let text = format!("{pattern} offline, each for {}", bo_model::span::format(span));
+            return (Test::Away { sources, first, span }, text);
+        }
         (Test::Presence { sources, online }, format!("{pattern} {key}"))
     }
 
