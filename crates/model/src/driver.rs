@@ -181,6 +181,16 @@ pub struct Command {
     pub effect: Option<Effect>,
 }
 
+impl Command {
+    /// The level it takes on its device: what it asks for, and for life safety an owner's.
+    pub fn level(&self) -> Level {
+        match self.safety {
+            Safety::LifeSafety => self.needs.max(Level::Own),
+            Safety::Normal | Safety::Access => self.needs,
+        }
+    }
+}
+
 fn edit() -> Level {
     Level::Edit
 }

@@ -7,12 +7,14 @@ extern crate self as bo_model;
 
 pub mod clock;
 pub mod command;
+pub mod drawing;
 pub mod driver;
 pub mod estate;
 pub mod id;
 pub mod level;
 pub mod map;
 pub mod object;
+pub mod people;
 pub mod points;
 pub mod release;
 pub mod settings;

@@ -4,6 +4,8 @@
 //! The same shape as TOML is a **site file**: what `backoffice-edge run --site` and tests start from.
 
 use crate::id::{DeviceId, EdgeId, SystemId, TriggerId, ZoneId};
+use crate::map::ZoneMap;
+use crate::people::SitePerson;
 use crate::settings::Values;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +37,15 @@ pub struct Site {
     /// Triggers bound to systems.
     #[serde(rename = "trigger", default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<SiteTrigger>,
+    /// People who may sign in on the edge's local page.
+    #[serde(rename = "person", default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<SitePerson>,
+    /// How long people may operate without a word from the controller; afterwards they may only look. For ever when absent.
+    #[serde(default, with = "crate::span::option", skip_serializing_if = "Option::is_none")]
+    pub people_valid_for: Option<Duration>,
+    /// Floor maps by name.
+    #[serde(rename = "map", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub maps: BTreeMap<String, SiteMap>,
     /// Driver name → hash of the packed driver, hex SHA-256. Absent in a hand-written site file: the folder is used.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub drivers: BTreeMap<String, String>,
@@ -51,9 +62,25 @@ pub struct SiteZone {
     pub parent: Option<ZoneId>,
     /// For people.
     pub name: String,
+    /// What `{zone}` means on its map.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// Name of its floor map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<String>,
     /// IANA time zone; the parent's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+}
+
+/// A floor map as the edge shows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteMap {
+    /// `map.svg`.
+    pub svg: String,
+    /// `map.toml`.
+    pub bindings: ZoneMap,
 }
 
 /// A system as the edge needs it.
@@ -64,6 +91,9 @@ pub struct SiteSystem {
     pub id: SystemId,
     /// For people.
     pub name: String,
+    /// How floor maps name it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
     /// The zone it lies in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<ZoneId>,
@@ -137,12 +167,15 @@ pub enum LinkConfig {
     ModbusTcp {
         /// Host name or address.
         host: String,
-        /// 502 when absent.
+        /// 502 when absent. Devices with TLS listen on 802 as a rule.
         #[serde(default = "modbus_port")]
         port: u16,
         /// RTU frames instead of MBAP.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         rtu_framing: bool,
+        /// Present for TLS ("MODBUS/TCP Security"), which as a rule wants a client certificate.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tls: Option<TlsClient>,
         /// How requests are timed.
         #[serde(default)]
         timing: ModbusTiming,
@@ -230,6 +263,42 @@ pub struct SerialLine {
     /// 1 or 2; 1 when absent.
     #[serde(default = "one")]
     pub stop_bits: u8,
+    /// Who turns an RS-485 line round; the adapter when absent.
+    #[serde(default, skip_serializing_if = "Direction::is_default")]
+    pub direction: Direction,
+}
+
+impl SerialLine {
+    /// A port with eight data bits, no parity and one stop bit.
+    pub fn new(path: impl Into<PathBuf>, baud: u32) -> SerialLine {
+        SerialLine {
+            path: path.into(),
+            baud,
+            data_bits: 8,
+            parity: Parity::None,
+            stop_bits: 1,
+            direction: Direction::Adapter,
+        }
+    }
+}
+
+/// Who turns an RS-485 line round between sending and receiving. On two wires only one may send at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The adapter does it by itself, as nearly all on USB do; also for RS-232 and RS-422.
+    #[default]
+    Adapter,
+    /// The kernel's driver of the port does it with the RTS line: exact to the bit, where the driver can.
+    Kernel,
+    /// The agent raises RTS while it sends: for ports whose driver can't.
+    Rts,
+}
+
+impl Direction {
+    fn is_default(&self) -> bool {
+        *self == Direction::default()
+    }
 }
 
 fn baud() -> u32 {
