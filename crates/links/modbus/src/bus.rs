@@ -3,12 +3,17 @@
 //! A read costs its characters on the wire, two silences, and the time the device takes to turn around; on a
 //! line the sum of all reads is what limits, never the processor.
 
+use crate::error::ProfileError;
 use crate::pdu::{self, IdentifyFrom};
+use crate::plan::{Learned, plan};
+use crate::points::Points;
 use crate::session::Session;
+use crate::sunspec::Found;
 use crate::timing::LineTiming;
 use bo_link::ModbusOp;
+use bo_model::points::ModbusProfile;
 use bo_model::release::{ModbusTiming, SerialLine};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// What a device takes from the end of a request to the start of its reply when nothing is measured.
@@ -29,6 +34,30 @@ pub fn transaction(line: LineTiming, gap: Duration, turnaround: Duration, op: &M
         _ => Session::longest_reply(op),
     };
     line.characters(1 + request.len() + 2 + reply) + line.silence * 2 + turnaround + gap
+}
+
+/// The reads of a device and their intervals (`None` = once) as its profile alone tells them: before the device was
+/// asked which models it has and which addresses it refuses. Of points that feed the same variable the first counts,
+/// because a device has one of them.
+pub fn timetable(
+    profile: &ModbusProfile,
+    unit: u8,
+    is_status: impl Fn(&str) -> bool,
+) -> Result<Vec<(ModbusOp, Option<Duration>)>, ProfileError> {
+    let found = profile.sunspec.as_ref().map(|_| Found::assumed(profile));
+    let points = Points::new(profile, found.as_ref(), is_status)?;
+    let mut fed = HashSet::new();
+    let mut groups: BTreeMap<Option<Duration>, Vec<usize>> = BTreeMap::new();
+    for (index, point) in points.points.iter().enumerate() {
+        if point.status.is_some_and(|status| fed.insert(status)) {
+            groups.entry(point.every).or_default().push(index);
+        }
+    }
+    let reads = groups.into_iter().flat_map(|(every, members)| {
+        let (blocks, _) = plan(&points, &members, &Learned::default());
+        blocks.into_iter().map(move |block| (block.op(unit), every)).collect::<Vec<_>>()
+    });
+    Ok(reads.collect())
 }
 
 /// What one unit takes of a line.
@@ -74,6 +103,11 @@ impl BusPlan {
         plan
     }
 
+    /// More than the line can carry: no order of requests keeps the intervals.
+    pub fn is_impossible(&self) -> bool {
+        self.load > 1.0
+    }
+
     /// What is wrong and what to do about it; `None` when there is room.
     pub fn problem(&self, line: &SerialLine) -> Option<String> {
         if self.load <= COMFORTABLE {
@@ -100,7 +134,7 @@ mod tests {
     use bo_model::release::Parity;
 
     fn line(baud: u32) -> SerialLine {
-        SerialLine { path: "/dev/ttyUSB0".into(), baud, data_bits: 8, parity: Parity::Even, stop_bits: 1 }
+        SerialLine { parity: Parity::Even, ..SerialLine::new("/dev/ttyUSB0", baud) }
     }
 
     fn read(unit: u8, count: u16) -> ModbusOp {
@@ -138,5 +172,27 @@ mod tests {
         assert!(problem.contains("9600 baud") && problem.contains("Unit 4"), "{problem}");
         let calm = BusPlan::predict(&line, &ModbusTiming::default(), TURNAROUND, [(read(1, 10), second)]);
         assert_eq!(calm.problem(&line), None);
+        assert!(!plan.is_impossible(), "little room is not none");
+        let hasty = BusPlan::predict(
+            &line,
+            &ModbusTiming::default(),
+            TURNAROUND,
+            [(read(1, 125), second), (read(2, 125), second), (read(3, 125), second), (read(4, 125), second)],
+        );
+        assert!(hasty.is_impossible());
+    }
+
+    #[test]
+    fn a_profile_tells_its_reads_before_the_device_was_asked() {
+        let profile = toml::from_str(
+            "[sunspec]\nmodels = { a = [103], b = [113] }\n[poll.fast]\nevery = \"1s\"\n[poll.slow]\nevery = \"1min\"\n\
+             [point.int]\nmodel = \"a\"\noffset = 4\nstatus = \"power\"\n[point.float]\nmodel = \"b\"\noffset = 4\nstatus = \"power\"\n\
+             [point.x]\naddress = 7\npoll = \"slow\"",
+        )
+        .unwrap();
+        let reads = timetable(&profile, 3, |_| true).unwrap();
+        let seconds: Vec<_> = reads.iter().map(|(_, every)| every.unwrap().as_secs()).collect();
+        assert_eq!(seconds, [1, 60], "one of the two models counts: {reads:?}");
+        assert!(reads.iter().all(|(op, _)| op.unit() == 3));
     }
 }

@@ -4,8 +4,9 @@
 //! then id 0xFFFF. Id and length are read apart, because some devices end without a length after the end
 //! marker; and a refusal where a model could start counts as the end, because some devices have no marker.
 
+use crate::codec;
 use bo_link::{LinkError, ModbusOp};
-use bo_model::points::{Sunspec, Table};
+use bo_model::points::{ModbusProfile, Sunspec, Table};
 use std::collections::BTreeMap;
 
 /// `SunS`.
@@ -38,6 +39,24 @@ impl Found {
     /// The model a driver calls `name`: the first of its preferred ids that the device has.
     pub fn model(&self, name: &str) -> Option<Model> {
         self.named.get(name).copied()
+    }
+
+    /// A device that has every model a profile asks for, each as long as the profile's points need: for predicting
+    /// reads before the device was asked.
+    pub fn assumed(profile: &ModbusProfile) -> Found {
+        let mut found = Found::default();
+        let models = profile.sunspec.iter().flat_map(|sunspec| &sunspec.models);
+        let mut address = BASES[0] + 2;
+        for (name, ids) in models {
+            let points = profile.points.values().filter(|point| point.model.as_ref() == Some(name));
+            let ends = points.map(|point| point.offset.unwrap_or(0).saturating_add(codec::width(point)));
+            let length = ends.max().unwrap_or(2).saturating_sub(2);
+            let model = Model { id: ids.first().copied().unwrap_or_default(), address, length };
+            found.list.push(model);
+            found.named.insert(name.clone(), model);
+            address = address.saturating_add(2).saturating_add(length);
+        }
+        found
     }
 
     /// Sub-devices: all models with this id.

@@ -3,6 +3,7 @@
 //! Devices sign in with a name and a password of their own and may use only their topics. The agent itself is a client like
 //! the others, with a password made at start that never leaves the process.
 
+use crate::contended::Contended;
 use crate::error::MqttError;
 use crate::topic::{covers, matches};
 use bo_runtime::Shutdown;
@@ -16,8 +17,9 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
 
 /// The agent's own name at its broker.
 pub const AGENT: &str = "backoffice-edge";
@@ -92,6 +94,7 @@ pub struct EmbeddedBroker {
     address: SocketAddr,
     password: String,
     links: AtomicU32,
+    rules: Arc<Rules>,
 }
 
 impl EmbeddedBroker {
@@ -129,11 +132,13 @@ impl EmbeddedBroker {
             anonymous: config.anonymous,
             devices: config.credentials.0.clone(),
             agent: password.clone(),
+            contended: Mutex::default(),
         };
+        let rules = Arc::new(rules);
         let mut broker = MqttBroker::with_config(settings)
             .await
             .map_err(|error| listen(error.to_string()))?
-            .with_auth_provider(Arc::new(rules));
+            .with_auth_provider(rules.clone());
         let address = broker.local_addr().ok_or_else(|| listen("no address".into()))?;
         let (stop, end) = (broker.shutdown_handle(), shutdown.clone());
         shutdown.spawn(async move {
@@ -145,7 +150,12 @@ impl EmbeddedBroker {
                 tracing::error!(%error, "the on-site broker ended");
             }
         });
-        Ok(EmbeddedBroker { address, password, links: AtomicU32::new(0) })
+        Ok(EmbeddedBroker { address, password, links: AtomicU32::new(0), rules })
+    }
+
+    /// Client ids that several devices use at present, each throwing the others out.
+    pub fn contended(&self) -> Vec<String> {
+        self.rules.contended.lock().unwrap_or_else(PoisonError::into_inner).now(Instant::now())
     }
 
     /// Where it listens.
@@ -173,6 +183,7 @@ struct Rules {
     anonymous: bool,
     devices: BTreeMap<String, DeviceLogin>,
     agent: String,
+    contended: Mutex<Contended>,
 }
 
 impl Rules {
@@ -222,6 +233,11 @@ impl AuthProvider for Rules {
         // A client id takes over the session of whoever had it: the agent's are the agent's alone.
         let posing = connect.client_id.starts_with(AGENT) && user != Some(AGENT);
         let admitted = if posing { None } else { self.admit(user, password) };
+        let mut contended = self.contended.lock().unwrap_or_else(PoisonError::into_inner);
+        if admitted.is_some() && contended.connected(&connect.client_id, Instant::now()) {
+            tracing::warn!(%peer, client = %connect.client_id, "several devices use one MQTT client id and throw each other out; give each its own");
+        }
+        drop(contended);
         if admitted.is_none() {
             tracing::warn!(%peer, client = %connect.client_id, "a device was turned away: unknown name, wrong password, or the agent's client id");
         }
@@ -252,7 +268,7 @@ mod tests {
 
     fn rules(text: &str, anonymous: bool) -> Rules {
         let devices: Credentials = toml::from_str(text).unwrap();
-        Rules { anonymous, devices: devices.0, agent: "secret".into() }
+        Rules { anonymous, devices: devices.0, agent: "secret".into(), contended: Mutex::default() }
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! MQTT towards devices on site: a link to any broker, a broker of our own for sites that have none, and the profile
 //! codec that turns topics and payloads into values.
 //!
-//! [`topic`] and [`codec`] are pure. [`task`] alone touches the socket to a broker, [`broker`] embeds one
+//! [`topic`], [`codec`] and [`discovery`] are pure. [`task`] alone touches the socket to a broker, [`broker`] embeds one
 //! (`docs/decisions/0002-on-site-broker.md` says why that one).
 
 pub mod broker;
 pub mod codec;
 mod config;
+mod contended;
+pub mod discovery;
 mod error;
 mod listeners;
+mod session;
 pub mod task;
 pub mod topic;
 
