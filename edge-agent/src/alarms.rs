@@ -3,14 +3,23 @@
 
 use crate::board::Recorder;
 use crate::error::EdgeError;
+use crate::journal::Journal;
+use crate::links::Links;
 use crate::store::Store;
 use bo_model::clock::SharedClock;
+use bo_runtime::Shutdown;
 use bo_wire::{AlarmEvent, Body, Class};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const KIND: &str = "alarm";
+/// Key of the condition of client ids, and how often they are looked at.
+const CLIENTS: &str = "edge:mqtt-client-id";
+const CLIENTS_EVERY: Duration = Duration::from_secs(2);
+/// Key of the condition of the journal's disk.
+const DISK: &str = "edge:disk";
 
 /// The active conditions.
 pub struct Alarms {
@@ -18,6 +27,77 @@ pub struct Alarms {
     record: Recorder,
     store: Store,
     clock: SharedClock,
+}
+
+/// Begins and ends the conditions of the disk the journal is on, until the end is signalled.
+pub async fn watch_disk(journal: Journal, alarms: Arc<Alarms>, shutdown: Shutdown) {
+    let mut state = journal.watch();
+    loop {
+        let (stuck, squeezed) = {
+            let now = state.borrow_and_update();
+            (now.stuck.clone(), now.squeezed)
+        };
+        let condition = match (stuck, squeezed) {
+            (Some(why), _) => Some((
+                "critical",
+                format!(
+                    "Nothing can be written to the gateway's disk ({why}). What happens is held in memory; make room on the machine."
+                ),
+            )),
+            (None, Some(bound)) => Some((
+                "warning",
+                // Rounded, so that a bound that moves with the disk is not news each time.
+                format!(
+                    "The gateway's disk is nearly full: at most {} MiB are kept for the controller. Make room on the machine.",
+                    (bound >> 20).next_power_of_two()
+                ),
+            )),
+            (None, None) => None,
+        };
+        match condition {
+            Some((severity, text)) => alarms.raise(AlarmEvent {
+                key: DISK.into(),
+                active: true,
+                severity: severity.into(),
+                text,
+                system: None,
+                device: None,
+            }),
+            None => alarms.clear(DISK),
+        }
+        tokio::select! {
+            changed = state.changed() => if changed.is_err() { return },
+            () = shutdown.signalled() => return,
+        }
+    }
+}
+
+/// Begins and ends the condition of MQTT client ids that several devices on site use, until the end is signalled.
+pub async fn watch_clients(links: Arc<Links>, alarms: Arc<Alarms>, shutdown: Shutdown) {
+    let mut every = tokio::time::interval(CLIENTS_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = shutdown.signalled() => return,
+        }
+        let ids = links.contended_clients().await;
+        if ids.is_empty() {
+            alarms.clear(CLIENTS);
+            continue;
+        }
+        alarms.raise(AlarmEvent {
+            key: CLIENTS.into(),
+            active: true,
+            severity: "warning".into(),
+            text: format!(
+                "Several devices use the same MQTT client id and throw each other out: {}. Give each device an id of its own.",
+                ids.join(", ")
+            ),
+            system: None,
+            device: None,
+        });
+    }
 }
 
 impl Alarms {
@@ -80,7 +160,6 @@ impl Alarms {
 mod tests {
     use super::*;
     use bo_model::{ManualClock, Time};
-    use std::sync::Arc;
 
     fn event(text: &str) -> AlarmEvent {
         AlarmEvent {

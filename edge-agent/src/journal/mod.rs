@@ -4,7 +4,11 @@
 //! records without holes; a journal that begins anew begins a new epoch. The file is bounded ([`Limits`]):
 //! what had to go leaves a gap record in its place. Audit and alarm records never go.
 
+mod block;
 mod bound;
+mod disk;
+#[cfg(test)]
+mod disk_tests;
 mod error;
 mod read;
 mod store;
@@ -12,6 +16,7 @@ mod store;
 mod tests;
 mod writer;
 
+pub use disk::FreeSpace;
 pub use error::JournalError;
 
 use bo_model::Time;
@@ -23,12 +28,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// Its file in the data directory.
+pub const FILE: &str = "journal.sqlite";
+
+/// Records of `class` in a journal's file, oldest first, up to about `max_bytes`: for the command line, beside an agent that
+/// may be writing to it.
+pub fn peek(path: &Path, class: Class, max_bytes: usize) -> Result<Vec<Record>, JournalError> {
+    Reader::new(path, Arc::default()).range(class, 1, u64::MAX, max_bytes)
+}
+
 /// Bounds.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes on disk to stay below by thinning and dropping. A quarter more is the hard end, which only protected
     /// classes can reach.
     pub max_bytes: u64,
+    /// Bytes to leave free on the disk for others: when there is less, the journal makes itself smaller.
+    pub keep_free: u64,
+    /// Asks the disk.
+    pub free: FreeSpace,
     /// Bytes of acknowledged status and history kept for a backfill.
     pub retain_bytes: u64,
     /// Records waiting for the writer.
@@ -39,7 +57,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_bytes: 512 << 20, retain_bytes: 64 << 20, queue: 16_384, held: 50_000 }
+        Limits {
+            max_bytes: 512 << 20,
+            keep_free: 0,
+            free: FreeSpace::default(),
+            retain_bytes: 64 << 20,
+            queue: 16_384,
+            held: 50_000,
+        }
     }
 }
 
@@ -54,6 +79,8 @@ pub struct JournalState {
     pub acknowledged: [u64; 6],
     /// Bytes in use on disk.
     pub bytes: u64,
+    /// Bytes it may use at present, when that is less than configured because the disk is nearly full.
+    pub squeezed: Option<u64>,
     /// Why nothing can be written at present.
     pub stuck: Option<Arc<str>>,
 }

@@ -1,22 +1,22 @@
 //! The journal's file: tables, appending a group, acknowledging, beginning a new epoch. Synchronous; owned by the writer's thread.
 
+use super::block::{Block, lines};
 use super::{Entry, JournalState, Limits};
 use bo_model::{DeviceId, Time, Value};
-use bo_wire::{AuditEntry, Body, Class, Cursor, Gap, Record};
+use bo_wire::{AuditEntry, Body, Class, Cursor, Gap};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) const PAGE: u64 = 4096;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor (class INTEGER PRIMARY KEY, written INTEGER NOT NULL, acknowledged INTEGER NOT NULL);
--- gap_from, gap_count: set on gap records alone, so that neighbours merge without being parsed
-CREATE TABLE IF NOT EXISTS record (
-    class INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
-    gap_from INTEGER, gap_count INTEGER, body TEXT NOT NULL,
-    PRIMARY KEY (class, seq)) WITHOUT ROWID;
+-- a run of records (block.rs): first and upto are the numbers it accounts for
+CREATE TABLE IF NOT EXISTS block (
+    class INTEGER NOT NULL, upto INTEGER NOT NULL, first INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (class, upto)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS latest (
     device TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (device, name)) WITHOUT ROWID;
 ";
@@ -24,13 +24,16 @@ CREATE TABLE IF NOT EXISTS latest (
 /// The open file and the numbers in it.
 pub(super) struct Store {
     pub(super) db: Connection,
+    pub(super) path: PathBuf,
     pub(super) epoch: u64,
     pub(super) written: [u64; 6],
     pub(super) acknowledged: [u64; 6],
     /// Hash of the last audit entry.
     audit: String,
     /// Changed since they were last stored.
-    latest: HashMap<(DeviceId, String), Value>,
+    latest: HashMap<DeviceId, HashMap<String, Value>>,
+    /// Blocks in the making, kept for their memory.
+    blocks: [Block; 6],
 }
 
 pub(super) fn pragmas(db: &Connection) -> rusqlite::Result<()> {
@@ -46,18 +49,25 @@ impl Store {
     pub(super) fn open(path: &Path, limits: &Limits, epoch: u64) -> rusqlite::Result<Store> {
         let db = Connection::open(path)?;
         db.pragma_update(None, "page_size", PAGE)?;
+        // Before the first table: later it would take a rewrite of the whole file.
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         pragmas(&db)?;
         let hard = (limits.max_bytes + (limits.max_bytes / 4).max(1 << 20)) / PAGE;
         db.query_row(&format!("PRAGMA max_page_count = {hard}"), [], |_| Ok(()))?;
         db.execute_batch(TABLES)?;
+        if db.prepare("SELECT 1 FROM record").is_ok() {
+            return Err(damaged("it was written by an earlier version, a row for each record"));
+        }
         db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?1)", [epoch.to_string()])?;
         let mut store = Store {
             epoch: meta(&db, "epoch")?.and_then(|text| text.parse().ok()).unwrap_or(epoch),
             audit: meta(&db, "audit")?.unwrap_or_default(),
             db,
+            path: path.to_owned(),
             written: [0; 6],
             acknowledged: [0; 6],
             latest: HashMap::new(),
+            blocks: Default::default(),
         };
         for class in Class::ALL {
             let row = store
@@ -71,12 +81,12 @@ impl Store {
             (store.written[class as usize], store.acknowledged[class as usize]) = row.unwrap_or((0, 0));
             // Touches both ends of the class, so that a damaged file shows now and not in the middle of the night.
             let last: Option<u64> = store.db.query_row(
-                "SELECT max(seq) FROM record WHERE class = ?1 AND length(body) > 0",
+                "SELECT max(upto) FROM block WHERE class = ?1 AND length(body) > 0",
                 [class as i64],
                 |row| row.get(0),
             )?;
             if last.is_some_and(|last| last != store.written[class as usize]) {
-                return Err(damaged());
+                return Err(damaged("records do not match their cursor"));
             }
         }
         Ok(store)
@@ -93,32 +103,36 @@ impl Store {
         let (mut written, mut audit) = (self.written, self.audit.clone());
         let mut numbers = Vec::with_capacity(entries.len());
         let tx = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        {
-            let mut insert =
-                tx.prepare_cached("INSERT INTO record (class, seq, at, body) VALUES (?1, ?2, ?3, ?4)")?;
-            for class in Class::ALL {
-                let lost = owed[class as usize];
-                if lost > 0 {
-                    let from = written[class as usize] + 1;
-                    let to = written[class as usize] + lost;
-                    insert_gap(&tx, class, now, &Gap { from, to, count: lost, why: why.to_owned() })?;
-                    written[class as usize] = to;
+        self.blocks.iter_mut().for_each(Block::clear);
+        for class in Class::ALL {
+            let lost = owed[class as usize];
+            if lost > 0 {
+                let (from, to) = (written[class as usize] + 1, written[class as usize] + lost);
+                let gap = Body::Gap(Gap { from, to, count: lost, why: why.to_owned() });
+                push(&mut self.blocks[class as usize], to, now, &gap);
+                written[class as usize] = to;
+            }
+        }
+        for entry in entries {
+            let seq = &mut written[entry.class as usize];
+            *seq += 1;
+            numbers.push(*seq);
+            let block = &mut self.blocks[entry.class as usize];
+            match &entry.body {
+                Body::Audit(body) => {
+                    let chained = AuditEntry { previous: audit, ..body.clone() };
+                    audit = chained.hash();
+                    push(block, *seq, entry.at, &Body::Audit(chained));
                 }
+                body => push(block, *seq, entry.at, body),
             }
-            for entry in entries {
-                let slot = &mut written[entry.class as usize];
-                *slot += 1;
-                let text = match &entry.body {
-                    Body::Audit(body) => {
-                        let chained = AuditEntry { previous: audit, ..body.clone() };
-                        audit = chained.hash();
-                        json(&Body::Audit(chained))
-                    }
-                    body => json(body),
-                };
-                insert.execute(params![entry.class as i64, *slot, entry.at.0, text])?;
-                numbers.push(*slot);
+            if block.is_full() {
+                insert(&tx, entry.class, block)?;
+                block.clear();
             }
+        }
+        for class in Class::ALL {
+            insert(&tx, class, &self.blocks[class as usize])?;
         }
         store_cursors(&tx, &written, &self.acknowledged)?;
         if audit != self.audit {
@@ -128,7 +142,11 @@ impl Store {
         (self.written, self.audit) = (written, audit);
         for entry in entries {
             if let Body::Status(change) = &entry.body {
-                self.latest.insert((change.device, change.name.clone()), change.value.clone());
+                let device = self.latest.entry(change.device).or_default();
+                match device.get_mut(&change.name) {
+                    Some(value) => value.clone_from(&change.value),
+                    None => drop(device.insert(change.name.clone(), change.value.clone())),
+                }
             }
         }
         Ok(numbers)
@@ -142,8 +160,11 @@ impl Store {
         let tx = self.db.transaction()?;
         {
             let mut put = tx.prepare_cached("INSERT OR REPLACE INTO latest VALUES (?1, ?2, ?3)")?;
-            for ((device, name), value) in &self.latest {
-                put.execute(params![device.to_string(), name, json(value)])?;
+            for (device, values) in &self.latest {
+                let device = device.to_string();
+                for (name, value) in values {
+                    put.execute(params![device, name, json(value)])?;
+                }
             }
         }
         tx.commit()?;
@@ -169,7 +190,7 @@ impl Store {
             let upto = acknowledged[class as usize];
             let retained = matches!(class, Class::Status | Class::History);
             if !retained && upto > self.acknowledged[class as usize] {
-                tx.prepare_cached("DELETE FROM record WHERE class = ?1 AND seq <= ?2")?
+                tx.prepare_cached("DELETE FROM block WHERE class = ?1 AND upto <= ?2")?
                     .execute(params![class as i64, upto])?;
             }
         }
@@ -185,20 +206,14 @@ impl Store {
         for class in Class::ALL {
             let base = self.acknowledged[class as usize];
             let id = class as i64;
-            tx.execute("DELETE FROM record WHERE class = ?1 AND seq <= ?2", params![id, base])?;
-            // Over the negative numbers, so that no step meets a number that is still taken.
-            tx.execute("UPDATE record SET seq = ?2 - seq WHERE class = ?1", params![id, base])?;
-            tx.execute("UPDATE record SET seq = -seq WHERE class = ?1", params![id])?;
-            let gaps: Vec<(i64, String)> = tx
-                .prepare("SELECT at, body FROM record WHERE class = ?1 AND gap_from IS NOT NULL")?
-                .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
+            tx.execute("DELETE FROM block WHERE class = ?1 AND upto <= ?2", params![id, base])?;
+            let all: Vec<u64> = tx
+                .prepare("SELECT upto FROM block WHERE class = ?1 ORDER BY upto")?
+                .query_map([id], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            for (at, body) in gaps {
-                if let Ok(Body::Gap(mut gap)) = serde_json::from_str(&body) {
-                    gap.from = gap.from.saturating_sub(base).max(1);
-                    gap.to = gap.to.saturating_sub(base).max(1);
-                    insert_gap(&tx, class, Time(at), &gap)?;
-                }
+            // Upwards, so that a block's new number is never one that is still taken.
+            for upto in all {
+                renumber(&tx, class, upto, base)?;
             }
             written[class as usize] -= base;
         }
@@ -212,9 +227,16 @@ impl Store {
 
     /// Bytes in use: pages that hold something, not the file's length, which does not shrink.
     pub(super) fn bytes(&self) -> rusqlite::Result<u64> {
-        let pragma =
-            |name: &str| self.db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u64>(0));
-        Ok(pragma("page_count")?.saturating_sub(pragma("freelist_count")?) * PAGE)
+        Ok(self.pragma("page_count")?.saturating_sub(self.pragma("freelist_count")?) * PAGE)
+    }
+
+    /// Bytes the file takes, holes included.
+    pub(super) fn file_bytes(&self) -> rusqlite::Result<u64> {
+        Ok(self.pragma("page_count")? * PAGE)
+    }
+
+    fn pragma(&self, name: &str) -> rusqlite::Result<u64> {
+        self.db.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
     }
 
     pub(super) fn state(&self, bytes: u64) -> JournalState {
@@ -223,25 +245,55 @@ impl Store {
             written: self.written,
             acknowledged: self.acknowledged,
             bytes,
+            squeezed: None,
             stuck: None,
         }
     }
 }
 
 /// Stands for "this file can't be what we wrote".
-fn damaged() -> rusqlite::Error {
+fn damaged(why: &str) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(
         rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
-        Some("records do not match their cursor".to_owned()),
+        Some(why.to_owned()),
     )
 }
 
-pub(super) fn insert_gap(tx: &Transaction<'_>, class: Class, at: Time, gap: &Gap) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO record (class, seq, at, gap_from, gap_count, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![class as i64, gap.to, at.0, gap.from, gap.count, json(&Body::Gap(gap.clone()))])?;
-    Ok(())
+/// Writes a finished block.
+pub(super) fn insert(tx: &Transaction<'_>, class: Class, block: &Block) -> rusqlite::Result<()> {
+    if block.is_empty() {
+        return Ok(());
+    }
+    tx.prepare_cached("INSERT INTO block (class, upto, first, body) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![class as i64, block.upto, block.first, block.body])
+        .map(drop)
+}
+
+/// Adds a record; one that has no JSON is owned up to.
+pub(super) fn push(block: &mut Block, seq: u64, at: Time, body: &Body) {
+    if let Err(error) = block.push(seq, at, body) {
+        let why = format!("the record could not be written: {error}");
+        let _ = block.push(seq, at, &Body::Gap(Gap { from: seq, to: seq, count: 1, why }));
+    }
+}
+
+/// Takes `base` from every number of a block; what had a number up to it goes.
+fn renumber(tx: &Transaction<'_>, class: Class, upto: u64, base: u64) -> rusqlite::Result<()> {
+    let body: Vec<u8> = tx
+        .prepare_cached("SELECT body FROM block WHERE class = ?1 AND upto = ?2")?
+        .query_row(params![class as i64, upto], |row| row.get(0))?;
+    let mut block = Block::default();
+    for line in lines(&body).filter(|line| line.seq > base) {
+        let mut record = line.record();
+        if let Body::Gap(gap) = &mut record.body {
+            gap.from = gap.from.saturating_sub(base).max(1);
+            gap.to = gap.to.saturating_sub(base).max(1);
+        }
+        push(&mut block, record.seq - base, record.at, &record.body);
+    }
+    tx.prepare_cached("DELETE FROM block WHERE class = ?1 AND upto = ?2")?
+        .execute(params![class as i64, upto])?;
+    insert(tx, class, &block)
 }
 
 fn store_cursors(tx: &Transaction<'_>, written: &[u64; 6], acknowledged: &[u64; 6]) -> rusqlite::Result<()> {
@@ -262,13 +314,4 @@ pub(super) fn set_meta(tx: &Connection, key: &str, value: &str) -> rusqlite::Res
 
 fn json<T: serde::Serialize>(body: &T) -> String {
     serde_json::to_string(body).unwrap_or_default()
-}
-
-/// A row `(seq, at, body)` as a record; a body of a newer version that does not read becomes a gap of one.
-pub(super) fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
-    let (seq, at): (u64, i64) = (row.get(0)?, row.get(1)?);
-    let body = serde_json::from_str(row.get_ref(2)?.as_str()?).unwrap_or_else(|error| {
-        Body::Gap(Gap { from: seq, to: seq, count: 1, why: format!("record does not read: {error}") })
-    });
-    Ok(Record { seq, at: Time(at), body })
 }

@@ -20,6 +20,8 @@ use tokio::time::Instant;
 const GROUP: usize = 8_192;
 /// How long unhurried records gather before they are committed: spares the flash, costs nobody.
 const LINGER: Duration = Duration::from_millis(50);
+/// How long a command's evidence does: a power cut costs at most its last steps.
+const LINGER_SHORTLY: Duration = Duration::from_millis(5);
 /// How often a stuck disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the bound is looked at, and the last values stored.
@@ -39,6 +41,7 @@ struct Writer {
     generation: Arc<AtomicU64>,
     stuck: Option<Arc<str>>,
     bytes: u64,
+    squeezed: Option<u64>,
     groups: u32,
     tidied: Instant,
 }
@@ -76,6 +79,7 @@ pub(super) fn start(
         generation,
         stuck: None,
         bytes,
+        squeezed: None,
         groups: 0,
         tidied: Instant::now(),
     };
@@ -147,13 +151,19 @@ impl Writer {
         let mut asks = Vec::with_capacity(GROUP);
         let mut closing = None;
         while closing.is_none() {
-            let patience = if self.stuck.is_some() { RETRY } else { TIDY };
-            let taken = tokio::time::timeout(patience, inbox.recv_many(&mut asks, GROUP)).await;
+            let idle = if self.stuck.is_some() { RETRY } else { TIDY };
+            let taken = tokio::time::timeout(idle, inbox.recv_many(&mut asks, GROUP)).await;
             if matches!(taken, Ok(0)) {
                 break; // every handle is gone
             }
-            if !asks.iter().any(hurried) && !asks.is_empty() {
-                tokio::time::sleep(LINGER).await;
+            // Slept through and not waited for, so that nobody who appends has to wake this thread.
+            let mut lingered = Duration::ZERO;
+            while lingered < asks.iter().map(patience).min().unwrap_or_default() && asks.len() < GROUP {
+                tokio::time::sleep(LINGER_SHORTLY).await;
+                lingered += LINGER_SHORTLY;
+                while let (true, Ok(ask)) = (asks.len() < GROUP, inbox.try_recv()) {
+                    asks.push(ask);
+                }
             }
             while asks.len() < GROUP {
                 match inbox.try_recv() {
@@ -164,7 +174,7 @@ impl Writer {
             self.work(&mut asks, &mut closing);
         }
         self.commit();
-        if let Ok(bytes) = self.store.keep_bound(&self.limits, self.clock.now()) {
+        if let Ok((bytes, _)) = self.store.keep_bound(&self.limits, self.clock.now()) {
             self.bytes = bytes;
         }
         let _ = self.store.store_latest();
@@ -314,19 +324,23 @@ impl Writer {
         self.groups = 0;
         let kept = self.store.keep_bound(&self.limits, self.clock.now());
         let kept =
-            kept.and_then(|bytes| if due { self.store.store_latest().map(|()| bytes) } else { Ok(bytes) });
+            kept.and_then(|kept| if due { self.store.store_latest().map(|()| kept) } else { Ok(kept) });
         if due {
             self.tidied = Instant::now();
         }
         match kept {
-            Ok(bytes) => self.bytes = bytes,
+            Ok((bytes, squeezed)) => (self.bytes, self.squeezed) = (bytes, squeezed),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
             Err(error) => self.trouble(&error),
         }
     }
 
     fn show(&self) {
-        let state = JournalState { stuck: self.stuck.clone(), ..self.store.state(self.bytes) };
+        let state = JournalState {
+            stuck: self.stuck.clone(),
+            squeezed: self.squeezed,
+            ..self.store.state(self.bytes)
+        };
         self.publish.send_if_modified(|shown| {
             let changed = *shown != state;
             *shown = state;
@@ -335,10 +349,12 @@ impl Writer {
     }
 }
 
-/// Somebody waits for it, or it must not be lost to a power cut.
-fn hurried(ask: &Ask) -> bool {
+/// How long it may gather with others: not at all when somebody waits for it or it must not be lost to a power cut.
+fn patience(ask: &Ask) -> Duration {
     match ask {
-        Ask::Append(entry) => entry.done.is_some() || entry.class <= Class::Command,
-        _ => true,
+        Ask::Append(entry) if entry.done.is_some() || entry.class.is_protected() => Duration::ZERO,
+        Ask::Append(entry) if entry.class == Class::Command => LINGER_SHORTLY,
+        Ask::Append(_) => LINGER,
+        _ => Duration::ZERO,
     }
 }
