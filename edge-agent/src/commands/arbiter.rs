@@ -127,6 +127,13 @@ impl Arbiter {
         self.holds.get(&(device, target.to_owned())).filter(|hold| hold.until > now)
     }
 
+    /// The clock was set by this many microseconds.
+    pub fn shift(&mut self, micros: i64) {
+        for hold in self.holds.values_mut() {
+            hold.until.0 = hold.until.0.saturating_add(micros);
+        }
+    }
+
     /// Everything held.
     pub fn holds(&self) -> impl Iterator<Item = &Hold> {
         self.holds.values()

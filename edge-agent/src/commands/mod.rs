@@ -7,6 +7,7 @@ pub mod arbiter;
 pub mod effect;
 mod pipeline;
 mod progress;
+mod waiting;
 
 pub use arbiter::{Hold, Policy};
 
@@ -17,14 +18,16 @@ use crate::store::Store;
 use arbiter::Arbiter;
 use bo_model::clock::SharedClock;
 use bo_model::command::{Actor, CommandRequest, Priority, Stage, Step};
-use bo_model::{CommandId, DeviceId, IdGen};
-use bo_runtime::Shutdown;
-use bo_wire::{Body, Class};
+use bo_model::{CommandId, DeviceId, IdGen, Time, TriggerId};
+use bo_runtime::{ClockWatch, Shutdown};
+use bo_wire::{Body, Class, LogLevel, LogLine};
 use progress::Progress;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use waiting::Waiting;
 
 /// Commands under way at once; more are refused.
 const AT_ONCE: usize = 1024;
@@ -32,6 +35,8 @@ const AT_ONCE: usize = 1024;
 const LEASES_EVERY: Duration = Duration::from_secs(1);
 /// How long a safe value may take to be written.
 const SAFE_VALUE_WITHIN: Duration = Duration::from_secs(30);
+/// What commands under way get to finish when the agent stops.
+const GRACE: Duration = Duration::from_secs(2);
 const HOLD: &str = "hold";
 
 /// The one way to change a device. Cheap to clone.
@@ -48,6 +53,7 @@ struct Shared {
     clock: SharedClock,
     ids: Arc<IdGen>,
     arbiter: Mutex<Arbiter>,
+    waiting: Mutex<Waiting>,
     progress: Mutex<Progress>,
     room: Arc<Semaphore>,
     shutdown: Shutdown,
@@ -79,8 +85,10 @@ impl Commands {
     pub fn start(parts: Parts, state: &Path) -> Result<Commands, EdgeError> {
         let holds = Store::load::<Hold>(state, HOLD)?;
         let (progress, interrupted) = Progress::restore(Store::load(state, progress::KIND)?);
+        let waiting = Waiting::new(Store::load(state, waiting::KIND)?, parts.store.clone());
         let commands = Commands {
             shared: Arc::new(Shared {
+                waiting: Mutex::new(waiting),
                 arbiter: Mutex::new(Arbiter::new(parts.policy, holds.into_values())),
                 progress: Mutex::new(progress),
                 room: Arc::new(Semaphore::new(AT_ONCE)),
@@ -109,7 +117,7 @@ impl Commands {
         let known = {
             let now = self.shared.clock.now();
             let mut progress = self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            progress.begin(&request, now)
+            progress.begin(&request, durable, now)
         };
         let stage = match known {
             progress::Begin::Known(stage) => return stage,
@@ -122,13 +130,20 @@ impl Commands {
         );
         let Ok(room) = self.shared.room.clone().try_acquire_owned() else {
             let why = format!("{AT_ONCE} commands are under way already");
-            self.shared.finish(request.id, Stage::Refused { why }, false);
+            self.shared.finish(request.id, Stage::Refused { why }, durable);
             return stage;
         };
         let shared = self.shared.clone();
         self.shared.shutdown.spawn(async move {
             let id = request.id;
-            let last = pipeline::run(&shared, request, durable).await;
+            let ended = async {
+                shared.shutdown.signalled().await;
+                tokio::time::sleep(GRACE).await;
+            };
+            let last = tokio::select! {
+                last = pipeline::run(&shared, request, durable) => last,
+                () = ended => Stage::Failed { why: "the agent was stopped while it was under way; whether it was written is not known".into() },
+            };
             shared.finish(id, last, durable);
             drop(room);
         });
@@ -162,18 +177,52 @@ impl Commands {
     pub fn release(&self, device: DeviceId, target: &str) -> bool {
         let released = self.shared.arbiter().release(device, target).is_some();
         self.shared.store.remove(HOLD, format!("{device}/{target}"));
+        if released {
+            self.hold_ended(device, target);
+        }
         released
+    }
+
+    /// A trigger changed its mind or is gone: what it wanted of held targets is not asked again.
+    pub fn forget_wishes(&self, trigger: TriggerId) {
+        self.shared.waiting().forget(trigger);
+    }
+
+    /// Gives the command again that a trigger wanted meanwhile. False when there is none.
+    fn hold_ended(&self, device: DeviceId, target: &str) -> bool {
+        let now = self.shared.clock.now();
+        let wish = self.shared.waiting().take(device, target, self.id(), now);
+        wish.map(|request| self.submit(request)).is_some()
+    }
+
+    /// What is held stays held for as long as it was meant to be.
+    fn clock_was_set(&self, by: i64, now: Time) {
+        let seconds = by / 1_000_000;
+        tracing::warn!(seconds, "the clock was set; holds and leases last as long as they were meant to");
+        let text =
+            format!("the clock was set by {seconds} s; records before and after have times of two clocks");
+        let line = LogLine { device: None, level: LogLevel::Warn, text };
+        (self.shared.record)(Class::Log, now, Body::Log(line));
+        let mut arbiter = self.shared.arbiter();
+        arbiter.shift(by);
+        for hold in arbiter.holds() {
+            self.shared.store.put(HOLD, format!("{}/{}", hold.device, hold.target), hold);
+        }
     }
 
     async fn watch_leases(&self) {
         let mut every = tokio::time::interval(LEASES_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut clock = ClockWatch::new(self.shared.clock.now().0, Instant::now());
         loop {
             tokio::select! {
                 _ = every.tick() => {}
                 () = self.shared.shutdown.signalled() => return,
             }
             let now = self.shared.clock.now();
+            if let Some(by) = clock.look(now.0, Instant::now()) {
+                self.clock_was_set(by, now);
+            }
             self.shared
                 .progress
                 .lock()
@@ -182,6 +231,10 @@ impl Commands {
             let ended = self.shared.arbiter().expire(now);
             for hold in ended {
                 self.shared.store.remove(HOLD, format!("{}/{}", hold.device, hold.target));
+                // What a trigger wants now goes before the safe value of somebody who let go.
+                if self.hold_ended(hold.device, &hold.target) {
+                    continue;
+                }
                 let Some((command, params)) = hold.then else { continue };
                 self.submit(CommandRequest {
                     id: self.id(),
@@ -204,6 +257,10 @@ impl Shared {
         self.arbiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes a link of the evidence chain and shows it to whoever waits.
     fn step(&self, command: CommandId, stage: Stage) {
         let at = self.clock.now();
@@ -221,6 +278,9 @@ impl Shared {
             );
         }
         self.step(command, stage);
+        if !durable {
+            self.progress.lock().unwrap_or_else(PoisonError::into_inner).forget(command);
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::effect::Wanted;
 use super::progress::{KIND, Kept};
-use super::{HOLD, Shared};
+use super::{Commands, HOLD, Shared};
 use crate::devices::{Carried, CommandError, Device};
 use bo_model::Time;
-use bo_model::command::{CommandRequest, Stage};
+use bo_model::command::{Actor, CommandRequest, Stage};
 use bo_model::driver::Command;
 use bo_model::settings::{Values, check_all};
 use std::sync::Arc;
@@ -20,17 +20,27 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Runs a command and returns its final stage; the steps before are written on the way.
 pub(super) async fn run(shared: &Arc<Shared>, request: CommandRequest, durable: bool) -> Stage {
     let id = request.id;
-    let (device, command, params) = match check(shared, &request) {
+    let (device, params) = match check(shared, &request) {
         Ok(checked) => checked,
         Err(stage) => return stage,
+    };
+    let Some(command) = device.manifest.commands.get(&request.command) else {
+        return Stage::Refused { why: format!("its driver has no command `{}`", request.command) };
     };
     shared.step(id, Stage::Authorised);
 
     let target = command.target.clone().unwrap_or_else(|| request.command.clone());
     let claim = match shared.arbiter().claim(&request, &target, shared.clock.now()) {
         Ok(claim) => claim,
-        Err(why) => return Stage::Refused { why },
+        Err(why) => {
+            let waits = shared.waiting().add(&request, &target, shared.clock.now());
+            let then = if waits { "; it is asked again when that ends" } else { "" };
+            return Stage::Refused { why: format!("{why}{then}") };
+        }
     };
+    if matches!(request.actor, Actor::Trigger { .. }) {
+        shared.waiting().overtaken(request.device, &target);
+    }
     shared.step(id, Stage::Arbitrated { displaced: claim.displaced.clone() });
     let key = format!("{}/{target}", request.device);
     match &claim.hold {
@@ -45,19 +55,26 @@ pub(super) async fn run(shared: &Arc<Shared>, request: CommandRequest, durable: 
         }
     }
 
-    let last = write_and_watch(shared, &request, &device, &command, params).await;
+    let last = write_and_watch(shared, &request, &device, command, params).await;
     if matches!(last, Stage::Refused { .. } | Stage::Failed { .. }) {
-        let mut arbiter = shared.arbiter();
-        arbiter.give_back(request.device, &target, id, claim.before);
-        match arbiter.holder(request.device, &target, shared.clock.now()) {
-            Some(hold) => shared.store.put(HOLD, key, hold),
-            None => shared.store.remove(HOLD, key),
+        let is_held = {
+            let mut arbiter = shared.arbiter();
+            arbiter.give_back(request.device, &target, id, claim.before);
+            let holder = arbiter.holder(request.device, &target, shared.clock.now());
+            match holder {
+                Some(hold) => shared.store.put(HOLD, key, hold),
+                None => shared.store.remove(HOLD, key),
+            }
+            holder.is_some()
+        };
+        if !is_held {
+            Commands { shared: shared.clone() }.hold_ended(request.device, &target);
         }
     }
     last
 }
 
-fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Command, Values), Stage> {
+fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Values), Stage> {
     let refused = |why: String| Stage::Refused { why };
     let now = shared.clock.now();
     if request.deadline <= now {
@@ -68,7 +85,7 @@ fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Comm
         .devices
         .get(request.device)
         .ok_or_else(|| refused("this edge has no such device in service".into()))?;
-    let command = device.manifest.commands.get(&request.command).cloned().ok_or_else(|| {
+    let command = device.manifest.commands.get(&request.command).ok_or_else(|| {
         let known: Vec<_> = device.manifest.commands.keys().cloned().collect();
         refused(format!("its driver has no command `{}`, only {}", request.command, known.join(", ")))
     })?;
@@ -76,7 +93,7 @@ fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Comm
         let sentences: Vec<_> = errors.into_iter().map(|(key, why)| format!("`{key}` {why}")).collect();
         refused(sentences.join("; "))
     })?;
-    Ok((device, command, params))
+    Ok((device, params))
 }
 
 async fn write_and_watch(

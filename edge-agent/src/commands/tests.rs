@@ -204,6 +204,82 @@ async fn a_trigger_waits_behind_a_person_until_the_person_lets_go() {
     site.stop().await;
 }
 
+async fn eventually(mut seen: impl FnMut() -> bool, what: &str) {
+    let waited = async {
+        while !seen() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), waited).await.is_ok(), "{what}");
+}
+
+fn trigger(site: &Site, n: u32, on: bool) -> CommandRequest {
+    let id = format!("0198c0de-0000-7000-8000-{n:012}").parse().unwrap();
+    CommandRequest {
+        actor: Actor::Trigger { id, name: "night".into() },
+        priority: Priority::Trigger,
+        ..site.request("set_power", json!({"on": on}))
+    }
+}
+
+#[tokio::test]
+async fn what_a_trigger_wanted_while_a_person_held_the_target_is_done_when_the_hold_ends() {
+    let first = site(true);
+    first.commands.execute(first.request("set_power", json!({"on": true}))).await;
+    let Stage::Refused { why } = first.commands.execute(trigger(&first, 7, false)).await else { panic!() };
+    assert!(why.ends_with("it is asked again when that ends"), "{why}");
+    // The wish survives a restart, the end of the hold is met by the clock, and the evidence says why.
+    let (folder, clock) = first.stop().await;
+    let second = start(folder, clock.clone(), true);
+    assert!(second.written.lock().unwrap().is_empty(), "still held");
+    let (folder, clock) = second.stop().await;
+    clock.advance(Duration::from_secs(3601));
+    let third = start(folder, clock, true);
+    eventually(|| third.written.lock().unwrap().len() == 1, "never written").await;
+    assert_eq!(third.written.lock().unwrap()[0].1["on"], json!(false));
+    let reasons: Vec<_> = third
+        .records
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|body| match body {
+            Body::Command { request } => request.reason.clone(),
+            _ => None,
+        })
+        .collect();
+    assert!(reasons[0].contains("the target was held"), "{reasons:?}");
+    third.stop().await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_thinks_otherwise_meanwhile_is_not_obeyed_later() {
+    let site = site(true);
+    let relay = RELAY.parse().unwrap();
+    site.commands.execute(site.request("set_power", json!({"on": true}))).await;
+    site.commands.execute(trigger(&site, 7, false)).await;
+    site.commands.execute(trigger(&site, 8, true)).await;
+    site.commands.forget_wishes("0198c0de-0000-7000-8000-000000000008".parse().unwrap());
+    let before = site.written.lock().unwrap().len();
+    assert!(site.commands.release(relay, "power"));
+    // Whatever would be asked again is asked before this one.
+    assert_eq!(site.commands.execute(trigger(&site, 9, false)).await, Stage::Observed);
+    assert_eq!(site.written.lock().unwrap().len(), before + 1);
+    site.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_forward_ends_no_hold() {
+    let site = site(true);
+    site.commands.execute(site.request("set_power", json!({"on": true}))).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    site.clock.advance(Duration::from_secs(100 * 3600));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(site.commands.holds().len(), 1, "still held");
+    let told = |body: &Body| matches!(body, Body::Log(line) if line.text.contains("the clock was set by"));
+    assert!(site.records.lock().unwrap().iter().any(told));
+    site.stop().await;
+}
+
 #[tokio::test]
 async fn a_command_that_failed_holds_nothing() {
     let site = site(true);

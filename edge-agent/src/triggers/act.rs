@@ -4,8 +4,9 @@ use super::Parts;
 use super::host::Instance;
 use bo_model::Time;
 use bo_model::command::{Actor, CommandRequest};
-use bo_rules::{Act, Outcome, Severity, Transition};
-use bo_wire::{AlarmEvent, Body, Class, TriggerRun};
+use bo_rules::{Act, Compiled, Outcome, Severity, Transition};
+use bo_wire::{AlarmEvent, Body, Class, Raw, TriggerRun};
+use serde_json::json;
 
 pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, now: Time) {
     let mut notify = Vec::new();
@@ -14,6 +15,9 @@ pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, no
         Some(Transition::Cleared) => "cleared",
         None => "held-back",
     };
+    if outcome.transition.is_some() {
+        parts.commands.forget_wishes(instance.site.id);
+    }
     for action in outcome.actions {
         match action {
             Act::Command { .. } => command(parts, instance, action),
@@ -32,10 +36,33 @@ pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, no
     let run = TriggerRun {
         trigger: instance.site.id,
         outcome: verdict.into(),
-        trace: serde_json::to_value(&outcome.trace).unwrap_or_default(),
+        trace: Raw::of(&outcome.trace),
         notify,
     };
     (parts.record)(Class::Status, now, Body::Trigger(run));
+}
+
+/// What ends with a trigger that is taken out of service, or replaced by `next`, while it is active: the alarms the next
+/// one does not have, and what it still wanted. Its `on_clear` is not carried out, because its condition did not end.
+pub(super) fn retire(parts: &Parts, instance: &Instance, next: Option<&Compiled>, now: Time) {
+    let id = instance.site.id;
+    if next.is_none() {
+        parts.commands.forget_wishes(id);
+    }
+    let keys = |compiled| {
+        let acts = bo_rules::retire(compiled, &instance.state).into_iter();
+        acts.filter_map(|act| if let Act::ClearAlarm { key, .. } = act { Some(key) } else { None })
+    };
+    let stay: Vec<String> = next.into_iter().flat_map(keys).collect();
+    for key in keys(&instance.compiled).filter(|key| !stay.contains(key)) {
+        parts.alarms.clear(&alarm_key(instance, &key));
+    }
+    if next.is_none() && instance.state.active {
+        let why = "Taken out of service while it was active: what it had switched stays as it is.";
+        let trace = Raw::of(&json!({"at": now, "why": why}));
+        let run = TriggerRun { trigger: id, outcome: "cleared".into(), trace, notify: Vec::new() };
+        (parts.record)(Class::Status, now, Body::Trigger(run));
+    }
 }
 
 fn command(parts: &Parts, instance: &Instance, action: Act) {

@@ -1,20 +1,25 @@
 //! The task that evaluates all triggers.
 
-use super::{KIND, Parts, Request, Shown, TRACES, act, bind};
+use super::{ALIVE, KIND, Parts, Request, Shown, TRACES, act, bind};
 use crate::board::{Change, Feed, SlotIx};
 use crate::site::Desired;
 use bo_model::release::SiteTrigger;
 use bo_model::{Data, Reason, Time, Value};
 use bo_rules::{Compiled, Source, State, Trace};
+use bo_runtime::ClockWatch;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Changes that may wait for the triggers.
 const ROOM: usize = 65_536;
 /// Timers are looked at this often at least: a wall clock that jumps moves them.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How exactly a start after a power cut knows how long it was down.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 pub(super) struct Host {
     parts: Parts,
@@ -24,20 +29,31 @@ pub(super) struct Host {
     readers: HashMap<SlotIx, Vec<(usize, usize)>>,
     due: BinaryHeap<Reverse<(Time, usize)>>,
     feed: Option<Feed>,
+    /// Instances whose state is to be kept.
+    changed: Vec<usize>,
+    /// When the agent was last alive before this start, until the states from then are taken over.
+    stopped: Option<Time>,
+    clock: ClockWatch,
+    looked: Instant,
+    beat: Instant,
 }
 
 pub(super) struct Instance {
     pub site: SiteTrigger,
     pub compiled: Compiled,
     pub state: State,
-    pub traces: VecDeque<Trace>,
+    pub traces: VecDeque<Arc<Trace>>,
     values: Vec<Value>,
     slots: Vec<Option<SlotIx>>,
     due: Option<Time>,
+    /// Its state differs from the one that is kept.
+    changed: bool,
 }
 
 impl Host {
-    pub fn new(parts: Parts, kept: BTreeMap<String, State>) -> Host {
+    pub fn new(parts: Parts, kept: BTreeMap<String, State>, stopped: Option<Time>) -> Host {
+        let now = Instant::now();
+        let clock = ClockWatch::new(parts.clock.now().0, now);
         Host {
             parts,
             instances: Vec::new(),
@@ -45,6 +61,11 @@ impl Host {
             readers: HashMap::new(),
             due: BinaryHeap::new(),
             feed: None,
+            changed: Vec::new(),
+            stopped,
+            clock,
+            looked: now,
+            beat: now,
         }
     }
 
@@ -55,7 +76,7 @@ impl Host {
             let pause = self.pause();
             let feed = self.feed.as_mut();
             tokio::select! {
-                () = shutdown.signalled() => return,
+                () = shutdown.signalled() => return self.alive(),
                 Some(request) = requests.recv() => self.answer(request),
                 lost = wait(feed, &mut changes) => {
                     for change in changes.drain(..) {
@@ -68,7 +89,47 @@ impl Host {
                 }
                 () = tokio::time::sleep(pause) => {}
             }
+            self.look();
             self.run_due();
+            self.keep();
+        }
+    }
+
+    /// Keeps the states that changed, each once however often it did.
+    fn keep(&mut self) {
+        for ix in self.changed.drain(..) {
+            if let Some(instance) = self.instances.get_mut(ix) {
+                instance.changed = false;
+                self.parts.store.put(KIND, instance.site.id.to_string(), &instance.state);
+            }
+        }
+    }
+
+    /// Now and then: whether the clock was set, and that the agent lives, so that a next start knows how long it did not.
+    fn look(&mut self) {
+        let steady = Instant::now();
+        if steady.duration_since(self.looked) < LOOK_EVERY {
+            return;
+        }
+        self.looked = steady;
+        if let Some(by) = self.clock.look(self.parts.clock.now().0, steady) {
+            for instance in &mut self.instances {
+                instance.state.shift(by);
+            }
+            for ix in 0..self.instances.len() {
+                self.evaluate(ix);
+            }
+        }
+        if steady.duration_since(self.beat) >= ALIVE_EVERY {
+            self.beat = steady;
+            self.alive();
+        }
+    }
+
+    fn alive(&self) {
+        // Before the first site nothing was taken over yet: the time down is not over.
+        if self.stopped.is_none() {
+            self.parts.store.put(ALIVE, ALIVE, &self.parts.clock.now());
         }
     }
 
@@ -84,20 +145,36 @@ impl Host {
     }
 
     fn apply(&mut self, desired: &Desired) {
+        let now = self.parts.clock.now();
+        let mut before = BTreeMap::new();
+        self.keep();
         for instance in self.instances.drain(..) {
-            self.kept.insert(instance.site.id.to_string(), instance.state);
+            self.kept.insert(instance.site.id.to_string(), instance.state.clone());
+            before.insert(instance.site.id, instance);
         }
+        let stopped = self.stopped.take();
         self.readers.clear();
         self.due.clear();
         let wanted = desired.site.triggers.iter().filter(|trigger| trigger.enabled);
         for trigger in wanted {
             match bind::compile(desired, trigger) {
-                Ok(compiled) => self.add(trigger, compiled),
+                Ok(compiled) => {
+                    if let Some(old) = before.remove(&trigger.id) {
+                        act::retire(&self.parts, &old, Some(&compiled), now);
+                    }
+                    self.add(trigger, compiled, stopped);
+                }
                 // A release is checked before it gets here; a trigger that fails all the same must not stop the others.
                 Err(error) => tracing::error!(trigger = %trigger.name, %error, "trigger left out"),
             }
         }
+        for old in before.values() {
+            act::retire(&self.parts, old, None, now);
+        }
         for gone in std::mem::take(&mut self.kept).into_keys() {
+            if let Ok(trigger) = gone.parse() {
+                self.parts.commands.forget_wishes(trigger);
+            }
             self.parts.store.remove(KIND, gone);
         }
         let slots: Vec<SlotIx> = self.readers.keys().copied().collect();
@@ -108,7 +185,7 @@ impl Host {
         }
     }
 
-    fn add(&mut self, trigger: &SiteTrigger, compiled: Compiled) {
+    fn add(&mut self, trigger: &SiteTrigger, compiled: Compiled, stopped: Option<Time>) {
         let ix = self.instances.len();
         let now = self.parts.clock.now();
         let slots: Vec<_> = compiled
@@ -122,7 +199,10 @@ impl Host {
             }
         }
         let values = vec![Value::bad(Reason::NeverRead, now); slots.len()];
-        let state = self.kept.remove(&trigger.id.to_string()).unwrap_or_default();
+        let mut state = self.kept.remove(&trigger.id.to_string()).unwrap_or_default();
+        if let Some(stopped) = stopped {
+            state.interrupted(&compiled, stopped);
+        }
         let traces = VecDeque::new();
         self.instances.push(Instance {
             site: trigger.clone(),
@@ -132,6 +212,7 @@ impl Host {
             values,
             slots,
             due: None,
+            changed: false,
         });
     }
 
@@ -200,11 +281,11 @@ impl Host {
                 self.due.push(Reverse((at, ix)));
             }
         }
-        if outcome.changed {
-            self.parts.store.put(KIND, instance.site.id.to_string(), &instance.state);
+        if outcome.changed && !std::mem::replace(&mut instance.changed, true) {
+            self.changed.push(ix);
         }
         if let Some(trace) = &outcome.trace {
-            instance.traces.push_front((**trace).clone());
+            instance.traces.push_front(trace.clone());
             instance.traces.truncate(TRACES);
         }
         if outcome.trace.is_some() || !outcome.actions.is_empty() {
@@ -228,7 +309,7 @@ impl Host {
             since: instance.state.since,
             held_back: instance.state.held_back,
             now: bo_rules::explain(&instance.compiled, &instance.state, &instance.values, now),
-            traces: instance.traces.iter().cloned().collect(),
+            traces: instance.traces.iter().map(|trace| Trace::clone(trace)).collect(),
         });
         all.collect()
     }

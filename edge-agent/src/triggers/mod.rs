@@ -8,7 +8,7 @@ mod act;
 mod bind;
 mod host;
 
-pub use bind::compile;
+pub use bind::{compile, context};
 
 use crate::alarms::Alarms;
 use crate::board::{Board, Recorder};
@@ -30,6 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 pub const TRACES: usize = 20;
 const REQUESTS_WAITING: usize = 256;
 const KIND: &str = "trigger";
+/// When the agent was last alive.
+const ALIVE: &str = "alive";
 
 /// What the host needs.
 pub struct Parts {
@@ -92,7 +94,8 @@ impl Triggers {
         let kept = Store::load::<State>(state, KIND)?;
         let (requests, inbox) = mpsc::channel(REQUESTS_WAITING);
         let shutdown = parts.shutdown.clone();
-        let host = host::Host::new(parts, kept);
+        let stopped = Store::load::<Time>(state, ALIVE)?.remove(ALIVE);
+        let host = host::Host::new(parts, kept, stopped);
         shutdown.spawn(host.run(inbox));
         Ok(Triggers { requests })
     }
