@@ -1,27 +1,28 @@
 //! The agent: everything that runs on this edge, wired together, and the switch from one desired site to the
 //! next that touches only what changed.
 
-use crate::alarms::Alarms;
+mod launch;
+
+use crate::alarms::{self, Alarms};
 use crate::board::{Board, Recorder};
 use crate::commands::{Commands, Parts as CommandParts, Policy};
 use crate::config::EdgeConfig;
-use crate::devices::component::{self, Host, Reach};
+use crate::devices::Devices;
 use crate::devices::modbus::Memory;
-use crate::devices::neighbours::Neighbours;
-use crate::devices::{DeviceContext, Devices, modbus, mqtt};
 use crate::error::EdgeError;
 use crate::journal::{Journal, Limits};
-use crate::links::{Link, Links};
+use crate::links::Links;
 use crate::presence;
-use crate::site::{Desired, Driver};
+use crate::shares::Shares;
+use crate::site::Desired;
+use crate::standalone::SiteFile;
 use crate::store::Store;
 use crate::triggers::{Parts as TriggerParts, Triggers};
 use crate::uplink::UplinkHandle;
-use bo_driver_host::{Engine, EngineConfig};
+use bo_driver_host::Engine;
 use bo_model::clock::SharedClock;
-use bo_model::driver::Grant;
 use bo_model::release::SiteDevice;
-use bo_model::{DeviceId, IdGen, Reason};
+use bo_model::{DeviceId, IdGen, Time};
 use bo_runtime::Shutdown;
 use bo_wire::Class;
 use std::collections::HashSet;
@@ -33,6 +34,11 @@ use tokio::sync::{Mutex, watch};
 /// How long a device may take to stop before it is given up.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
+/// Of the ten seconds an agent may take to stop, what its parts get to finish what they have …
+const DRAIN: Duration = Duration::from_secs(6);
+/// … and what each of its two files gets to be closed.
+const CLOSE: Duration = Duration::from_millis(1500);
+
 /// Everything that runs.
 pub struct Agent {
     /// All values.
@@ -41,6 +47,8 @@ pub struct Agent {
     pub devices: Arc<Devices>,
     /// All endpoints.
     pub links: Arc<Links>,
+    /// Links other Modbus masters may use.
+    pub shares: Shares,
     /// The one way to change a device.
     pub commands: Commands,
     /// All triggers.
@@ -62,6 +70,8 @@ pub struct Agent {
     engine: std::sync::Mutex<Option<Engine>>,
     loading: Arc<Mutex<()>>,
     uplink: std::sync::OnceLock<UplinkHandle>,
+    site_file: std::sync::Mutex<Option<SiteFile>>,
+    contact: std::sync::Mutex<Option<Time>>,
     running: Mutex<Desired>,
     shown: watch::Sender<Arc<Desired>>,
 }
@@ -86,8 +96,12 @@ impl Agent {
     ) -> Result<Arc<Agent>, EdgeError> {
         let state = config.data.join("state.sqlite");
         let store = Store::open(&state)?;
-        let limits = Limits { max_bytes: config.journal.max_mib * 1024 * 1024, ..Limits::default() };
-        let journal = Journal::open(&config.data.join("journal.sqlite"), limits, clock.clone())
+        let limits = Limits {
+            max_bytes: config.journal.max_mib * 1024 * 1024,
+            keep_free: config.journal.keep_free_mib * 1024 * 1024,
+            ..Limits::default()
+        };
+        let journal = Journal::open(&config.data.join(crate::journal::FILE), limits, clock.clone())
             .map_err(|error| EdgeError::Start { part: "the journal", why: error.to_string() })?;
         let record = recorder(journal.clone());
         let board = Board::new(clock.clone(), record.clone());
@@ -130,14 +144,18 @@ impl Agent {
             after,
             shutdown.clone(),
         ));
+        shutdown.spawn(alarms::watch_disk(journal.clone(), alarms.clone(), shutdown.clone()));
         let links =
             Arc::new(Links::new(config.broker.clone(), config.data.clone(), clock.clone(), shutdown.clone()));
+        shutdown.spawn(alarms::watch_clients(links.clone(), alarms.clone(), shutdown.clone()));
+        let shares = Shares::new(links.clone(), shutdown.clone());
         let shown = watch::channel(Arc::default()).0;
         let running = Mutex::default();
         Ok(Arc::new(Agent {
             board,
             devices,
             links,
+            shares,
             commands,
             triggers,
             alarms,
@@ -151,6 +169,8 @@ impl Agent {
             engine: std::sync::Mutex::default(),
             loading: Arc::default(),
             uplink: std::sync::OnceLock::new(),
+            site_file: std::sync::Mutex::default(),
+            contact: std::sync::Mutex::default(),
             running,
             shown,
         }))
@@ -169,6 +189,31 @@ impl Agent {
     /// Called once, when the uplink was started.
     pub(crate) fn set_uplink(&self, uplink: UplinkHandle) {
         let _ = self.uplink.set(uplink);
+    }
+
+    /// The controller spoke to us then.
+    pub(crate) fn set_contact(&self, at: Time) {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+    }
+
+    /// People may not operate any more with the permissions of the release: the controller has been away for too long. A site
+    /// without a controller never gets that old.
+    pub fn people_are_stale(&self) -> bool {
+        let Some(valid) = self.shown.borrow().site.people_valid_for else { return false };
+        if self.uplink.get().is_none() {
+            return false;
+        }
+        let contact = *self.contact.lock().unwrap_or_else(PoisonError::into_inner);
+        contact.is_none_or(|at| self.clock.now().since(at) > valid)
+    }
+
+    /// How the site file is, on an agent that runs one.
+    pub fn site_file(&self) -> Option<SiteFile> {
+        self.site_file.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_site_file(&self, file: SiteFile) {
+        *self.site_file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     }
 
     /// The configuration the agent was started with.
@@ -196,6 +241,7 @@ impl Agent {
             }
         });
         futures_util::future::join_all(stops).await;
+        self.shares.close_others(&desired.site);
         self.links.close_others(&desired.site.links);
 
         let memory = Memory::load(&self.state)?;
@@ -208,6 +254,7 @@ impl Agent {
                 Err(why) => mistakes.push(format!("device {} ({}): {why}", device.address, device.id)),
             }
         }
+        mistakes.extend(self.shares.open(&desired.site).await);
         self.triggers.apply(&desired).await;
         self.alarms.retain(|alarm| stays(&desired, &alarm.key, alarm.device));
         let switched = Switched { started, stopped: leaving.len(), kept: kept.len() };
@@ -217,116 +264,21 @@ impl Agent {
         if mistakes.is_empty() { Ok(switched) } else { Err(EdgeError::Site { place, mistakes }) }
     }
 
-    async fn start_device(
-        &self,
-        desired: &Desired,
-        device: &SiteDevice,
-        driver: &Driver,
-        memory: &Memory,
-    ) -> Result<(), String> {
-        let manifest = driver.manifest.clone();
-        let stale_after =
-            |name: &str| manifest.modbus.as_ref().and_then(|profile| modbus::stale_after(profile, name));
-        let slots = self.board.add(device.id, &manifest.status, stale_after);
-        if !device.enabled {
-            self.board.fail_device(&slots, &Reason::Disabled);
-            return Ok(());
-        }
-        let link = match &device.link {
-            None => None,
-            Some(name) => {
-                let config =
-                    desired.site.links.get(name).ok_or_else(|| format!("there is no [link.{name}]"))?;
-                Some(self.links.open(name, config, &manifest).await?)
-            }
-        };
-        let context = DeviceContext {
-            site: device.clone(),
-            manifest: manifest.clone(),
-            board: self.board.clone(),
-            slots: slots.clone(),
-            clock: self.clock.clone(),
-            store: self.store.clone(),
-        };
-        let (devices, shutdown, board) = (&self.devices, &self.shutdown, &self.board);
-        let site = device.clone();
-        match link {
-            link if manifest.component.is_some() => {
-                let host = self.host(driver, device, link)?;
-                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
-                    component::run(context.clone(), host.clone(), queue, shutdown)
-                });
-            }
-            Some(Link::Modbus(handle)) if manifest.modbus.is_some() => {
-                let kept = memory.of(device.id);
-                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
-                    modbus::run(context.clone(), kept.clone(), handle.clone(), queue, shutdown)
-                });
-            }
-            Some(Link::Mqtt(link)) if manifest.mqtt.is_some() => {
-                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
-                    mqtt::run(context.clone(), link.clone(), queue, shutdown)
-                });
-            }
-            _ => {
-                return Err(format!(
-                    "driver {} has neither a component nor a profile for its link",
-                    device.driver
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn host(&self, driver: &Driver, device: &SiteDevice, link: Option<Link>) -> Result<Host, String> {
-        let granted =
-            driver.manifest.component.iter().any(|component| component.grants.contains(&Grant::System));
-        let neighbours = granted.then(|| {
-            Arc::new(Neighbours {
-                system: device.system,
-                devices: self.devices.clone(),
-                board: self.board.clone(),
-                commands: self.commands.clone(),
-                clock: self.clock.clone(),
-            })
-        });
-        let reach = match link {
-            None => Reach::None,
-            Some(Link::Bytes(link)) => Reach::Bytes(link),
-            Some(Link::Mqtt(link)) => Reach::Mqtt(link),
-            Some(Link::Modbus(handle)) => Reach::Modbus(handle),
-            Some(Link::Http(handle)) => Reach::Http(handle),
-        };
-        let engine = self.engine()?;
-        Ok(Host {
-            engine,
-            loading: self.loading.clone(),
-            package: driver.package.clone(),
-            reach,
-            neighbours,
-            record: self.record.clone(),
-        })
-    }
-
-    /// The component engine, made when the first component needs it: a site of profiles does without.
-    fn engine(&self) -> Result<Engine, String> {
-        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = &*engine {
-            return Ok(engine.clone());
-        }
-        let config =
-            EngineConfig { cache: Some(self.config.data.join("components")), ..EngineConfig::default() };
-        Engine::new(&config).map(|made| engine.insert(made).clone()).map_err(|error| error.to_string())
-    }
-
-    /// Stops everything in order and writes what waits.
+    /// Stops everything in order and writes what waits, within ten seconds whatever hangs: what did not end by itself
+    /// is left to the end of the process. False when something was.
     pub async fn stop(&self) -> bool {
-        let in_time = self.shutdown.drain(bo_runtime::shutdown::DRAIN).await;
-        if let Err(error) = self.store.close().await {
-            tracing::error!(%error, "the agent's state was not written completely");
+        let drained = self.shutdown.drain(DRAIN).await;
+        let state = tokio::time::timeout(CLOSE, self.store.close()).await;
+        match &state {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the agent's state was not written completely"),
+            Err(_) => tracing::error!("the agent's state was not written in time"),
         }
-        self.journal.close().await;
-        in_time
+        let journal = tokio::time::timeout(CLOSE, self.journal.close()).await;
+        if journal.is_err() {
+            tracing::error!("the journal was not written in time");
+        }
+        drained && state.is_ok() && journal.is_ok()
     }
 }
 

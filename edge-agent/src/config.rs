@@ -19,6 +19,8 @@ pub struct EdgeConfig {
     pub drivers: Option<PathBuf>,
     /// Folder of trigger folders, for a site file.
     pub triggers: Option<PathBuf>,
+    /// Public keys, in hex, whose signature a driver must have to run here; any driver when empty.
+    pub trusted_driver_keys: Vec<String>,
     /// The page for people on site.
     pub local_page: LocalPageConfig,
     /// The broker for devices on site.
@@ -42,6 +44,7 @@ impl Default for EdgeConfig {
             site: None,
             drivers: None,
             triggers: None,
+            trusted_driver_keys: Vec::new(),
             local_page: LocalPageConfig::default(),
             broker: BrokerConfig::default(),
             commands: CommandsConfig::default(),
@@ -59,8 +62,10 @@ impl Default for EdgeConfig {
 pub struct LocalPageConfig {
     /// Address to listen on; absent = no page.
     pub listen: Option<SocketAddr>,
+    /// Shows values to whoever reaches the address; otherwise only to people who sign in.
+    pub open: bool,
     /// Argon2id hash (PHC string) of the operator's password: `backoffice-edge hash-password` makes one.
-    /// Without it the page shows and refuses commands.
+    /// Without it only people of the release can sign in.
     pub operator_password_hash: Option<String>,
     /// File with the token that calls of webhooks carry. Without it only this machine may call them.
     pub webhook_token_file: Option<PathBuf>,
@@ -70,6 +75,7 @@ impl Default for LocalPageConfig {
     fn default() -> Self {
         LocalPageConfig {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8090))),
+            open: false,
             operator_password_hash: None,
             webhook_token_file: None,
         }

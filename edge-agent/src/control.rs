@@ -5,6 +5,7 @@ use crate::agent::Agent;
 use crate::error::EdgeError;
 use crate::operate;
 use crate::status::{Status, values};
+use bo_model::command::Actor;
 use bo_model::settings::Values;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -18,6 +19,7 @@ use tokio::net::{UnixListener, UnixStream};
 const MAX_REQUEST: u64 = 64 * 1024;
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 const WITHIN: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_secs(2);
 const ORIGIN: &str = "command-line";
 
 /// What can be asked.
@@ -82,7 +84,15 @@ pub fn listen(agent: &Arc<Agent>) -> Result<(), EdgeError> {
                     Ok((stream, _)) => {
                         let (agent, shutdown) = (agent.clone(), agent.shutdown.clone());
                         shutdown.spawn(async move {
-                            let _ = tokio::time::timeout(WITHIN, serve(&agent, stream)).await;
+                            // Whoever asks something while the agent ends may still get an answer, and nobody keeps it.
+                            let ended = async {
+                                agent.shutdown.signalled().await;
+                                tokio::time::sleep(GRACE).await;
+                            };
+                            tokio::select! {
+                                _ = tokio::time::timeout(WITHIN, serve(&agent, stream)) => {}
+                                () = ended => {}
+                            }
                         });
                     }
                     Err(error) => {
@@ -123,12 +133,12 @@ async fn answer(agent: &Agent, ask: Ask) -> Result<Json, String> {
         }
         Ask::Command { device, command, params } => {
             let device = operate::find(agent, &device)?;
-            let stage = operate::command(agent, ORIGIN, &device, &command, params).await;
+            let stage = operate::command(agent, Actor::Operator, ORIGIN, &device, &command, params).await;
             Ok(json!({"stage": stage, "sentence": operate::sentence(&stage)}))
         }
         Ask::Release { device, target } => {
             let device = operate::find(agent, &device)?;
-            match operate::release(agent, ORIGIN, &device, &target) {
+            match operate::release(agent, Actor::Operator, ORIGIN, &device, &target) {
                 true => Ok(json!("released")),
                 false => Err(format!("nothing holds `{target}` of {}", device.site.address)),
             }

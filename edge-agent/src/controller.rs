@@ -5,10 +5,17 @@ use crate::enroll::Identity;
 use crate::error::EdgeError;
 use crate::presence::unwell;
 use crate::release::{Fetch, Outcome, Releases};
+use crate::store::Store;
 use crate::uplink::{self, Report, UplinkEvent, UplinkHandle, Vitals};
+use bo_model::Time;
 use bo_wire::{SignedRelease, SnapshotValue};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+/// Kind and key of when the controller was last there.
+const CONTACT: &str = "contact";
+const CONTACT_EVERY: Duration = Duration::from_secs(30);
 
 /// Runs the last release from disk, then joins the controller and does what it says, until the end.
 pub async fn join(agent: &Arc<Agent>, identity: Identity) -> Result<UplinkHandle, EdgeError> {
@@ -36,11 +43,38 @@ pub async fn join(agent: &Arc<Agent>, identity: Identity) -> Result<UplinkHandle
     let (handle, inbox) =
         uplink::start(identity, agent.journal.clone(), report(agent), agent.clock.clone(), &agent.shutdown);
     fetcher.send_replace(Some(handle.clone()));
+    let kept = Store::load::<Time>(&agent.config().data.join("state.sqlite"), CONTACT)?;
+    if let Some(at) = kept.get(CONTACT) {
+        agent.set_contact(*at);
+    }
     agent.set_uplink(handle.clone());
+    agent.shutdown.spawn(remember_contact(agent.clone(), handle.clone()));
     let (announce, announced) = watch::channel(None);
     agent.shutdown.spawn(take_commands(agent.clone(), inbox, announce));
     agent.shutdown.spawn(take_releases(agent.clone(), releases, announced));
     Ok(handle)
+}
+
+/// Keeps, across restarts too, when the controller was last there: what the release says about people ages from then on.
+async fn remember_contact(agent: Arc<Agent>, uplink: UplinkHandle) {
+    let mut every = tokio::time::interval(CONTACT_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut state = uplink.state();
+    let mut known = None;
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            // The first word after an absence counts at once.
+            changed = state.changed(), if known.is_none() => if changed.is_err() { return },
+            () = agent.shutdown.signalled() => return,
+        }
+        let proved = uplink.state().borrow().last_proved;
+        if let Some(at) = proved.filter(|_| proved != known) {
+            known = proved;
+            agent.set_contact(at);
+            agent.store.put(CONTACT, CONTACT, &at);
+        }
+    }
 }
 
 async fn take_commands(

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod alarms;
 pub mod board;
+pub mod bus;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -21,7 +22,9 @@ pub mod local_page;
 pub mod operate;
 pub mod presence;
 pub mod release;
+pub mod shares;
 pub mod site;
+pub mod standalone;
 pub mod status;
 pub mod store;
 pub mod triggers;

@@ -5,7 +5,7 @@ use crate::config::BrokerConfig;
 use bo_link::{BytesOp, BytesReply, Handle, Health, HttpReply, HttpRequest, ModbusOp, ModbusReply};
 use bo_link_mqtt::{Credentials, EmbeddedBroker, MqttConfig, MqttLink};
 use bo_model::clock::SharedClock;
-use bo_model::driver::Manifest;
+use bo_model::driver::WantedLink;
 use bo_model::release::LinkConfig;
 use bo_runtime::Shutdown;
 use std::collections::BTreeMap;
@@ -73,15 +73,15 @@ impl Links {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The link of that name, opened when it is not; `manifest` is of the driver that wants it. The error is a
+    /// The link of that name, opened when it is not; `wanted` is what the driver that asks wants of it. The error is a
     /// sentence about the configuration: an endpoint that can't be reached is no error here.
-    pub async fn open(&self, name: &str, config: &LinkConfig, manifest: &Manifest) -> Result<Link, String> {
+    pub async fn open(&self, name: &str, config: &LinkConfig, wanted: &WantedLink) -> Result<Link, String> {
         if let Some(known) = self.lock().get(name) {
             return Ok(known.link.clone());
         }
         let shutdown = self.shutdown.child();
         let link = self
-            .start(name, config, manifest, &shutdown)
+            .start(name, config, wanted, &shutdown)
             .await
             .map_err(|error| format!("link {name}: {error}"))?;
         self.lock().insert(name.to_owned(), Open { config: config.clone(), link: link.clone(), shutdown });
@@ -92,7 +92,7 @@ impl Links {
         &self,
         name: &str,
         config: &LinkConfig,
-        manifest: &Manifest,
+        wanted: &WantedLink,
         shutdown: &Shutdown,
     ) -> Result<Link, String> {
         let clock = self.clock.clone();
@@ -103,7 +103,6 @@ impl Links {
                     .map_err(|error| error.to_string())
             }
             LinkConfig::Serial { .. } | LinkConfig::Tcp { .. } | LinkConfig::Udp { .. } => {
-                let wanted = &manifest.link;
                 let mut link =
                     bo_link_bytes::spawn(config, wanted.framing.as_ref(), wanted.port, clock, shutdown)
                         .map_err(|error| error.to_string())?;
@@ -168,6 +167,11 @@ impl Links {
     /// Where the on-site broker listens, when it runs.
     pub async fn broker_address(&self) -> Option<SocketAddr> {
         self.broker.lock().await.as_ref().map(EmbeddedBroker::address)
+    }
+
+    /// Client ids at the on-site broker that several devices use at present.
+    pub async fn contended_clients(&self) -> Vec<String> {
+        self.broker.lock().await.as_ref().map(EmbeddedBroker::contended).unwrap_or_default()
     }
 
     /// Unique at a broker that several edges share.

@@ -48,14 +48,21 @@ pub fn find(agent: &Agent, name: &str) -> Result<Arc<Device>, String> {
     }
 }
 
-/// Commands a device in the name of the operator on site, and waits for the outcome.
-pub async fn command(agent: &Agent, origin: &str, device: &Device, name: &str, params: Values) -> Stage {
+/// Commands a device in the name of somebody on site, and waits for the outcome.
+pub async fn command(
+    agent: &Agent,
+    actor: Actor,
+    origin: &str,
+    device: &Device,
+    name: &str,
+    params: Values,
+) -> Stage {
     let request = CommandRequest {
         id: agent.commands.id(),
         device: device.site.id,
         command: name.to_owned(),
         params: params.clone(),
-        actor: Actor::Operator,
+        actor: actor.clone(),
         priority: Priority::Manual,
         deadline: agent.clock.now().after(WITHIN),
         lease: None,
@@ -78,22 +85,23 @@ pub async fn command(agent: &Agent, origin: &str, device: &Device, name: &str, p
         .map(|(key, value)| if secret(&key) { (key, json!("•••")) } else { (key, value) })
         .collect();
     let detail = json!({"command": name, "params": shown, "id": id});
-    audit(agent, origin, "command.execute", &format!("device:{}", device.site.id), detail, outcome);
+    audit(agent, actor, origin, "command.execute", &format!("device:{}", device.site.id), detail, outcome);
     stage
 }
 
 /// Ends a hold, so that triggers and schedules act again.
-pub fn release(agent: &Agent, origin: &str, device: &Device, target: &str) -> bool {
+pub fn release(agent: &Agent, actor: Actor, origin: &str, device: &Device, target: &str) -> bool {
     let released = agent.commands.release(device.site.id, target);
     let outcome = if released { "done" } else { "refused: nothing was held" };
     let object = format!("device:{}", device.site.id);
-    audit(agent, origin, "hold.release", &object, json!({"target": target}), outcome.into());
+    audit(agent, actor, origin, "hold.release", &object, json!({"target": target}), outcome.into());
     released
 }
 
-/// Writes an audit record for what an operator did.
+/// Writes an audit record for what somebody on site did.
 pub fn audit(
     agent: &Agent,
+    actor: Actor,
     origin: &str,
     verb: &str,
     object: &str,
@@ -101,7 +109,7 @@ pub fn audit(
     outcome: String,
 ) {
     let entry = AuditEntry {
-        actor: Actor::Operator,
+        actor,
         origin: origin.into(),
         verb: verb.into(),
         object: object.into(),

@@ -1,8 +1,9 @@
 //! What the agent is asked to run, checked: a site with the drivers it names. A site comes from a release or
 //! from a hand-written site file beside a folder of drivers; from here on both are the same.
 
+use crate::bus::LinePlan;
 use crate::error::EdgeError;
-use bo_driver_host::Package;
+use bo_driver_host::{Package, Trust};
 use bo_model::driver::{LinkKind, Manifest};
 use bo_model::release::{LinkConfig, Site, SiteDevice};
 use bo_model::settings::{Values, check_all};
@@ -40,6 +41,8 @@ pub struct Desired {
     pub site: Site,
     /// Drivers by name.
     pub drivers: BTreeMap<String, Driver>,
+    /// What its serial lines will carry; known once it was checked.
+    pub lines: Vec<LinePlan>,
 }
 
 impl Desired {
@@ -73,13 +76,19 @@ impl Desired {
             }
             trigger.script = std::fs::read_to_string(folder.join("rule.rhai")).ok();
         }
-        Desired { release: "file".into(), site, drivers: found }.checked(path.display().to_string(), mistakes)
+        Desired { release: "file".into(), site, drivers: found, lines: Vec::new() }
+            .checked(path.display().to_string(), mistakes)
     }
 
     /// Checks the parts against each other; every mistake is named at once.
     pub fn checked(mut self, place: String, mut mistakes: Vec<String>) -> Result<Desired, EdgeError> {
         mistakes.extend(self.settle());
         if mistakes.is_empty() {
+            self.lines = crate::bus::plans(&self);
+            for plan in self.lines.iter().filter(|plan| plan.impossible) {
+                let why = plan.problem.as_deref().unwrap_or("carries more than it can");
+                mistakes.push(format!("link {}: {why}", plan.link));
+            }
             for trigger in self.site.triggers.iter().filter(|trigger| trigger.enabled) {
                 if let Err(error) = crate::triggers::compile(&self, trigger) {
                     mistakes.push(format!("trigger {} ({}): {error}", trigger.name, trigger.id));
@@ -120,6 +129,7 @@ impl Desired {
                     .extend(errors.into_iter().map(|(key, why)| format!("{place}: setting `{key}` {why}"))),
             }
         }
+        mistakes.extend(crate::shares::mistakes(&self.site));
         let mut triggers = HashSet::new();
         for trigger in &self.site.triggers {
             let place = format!("trigger {} ({})", trigger.name, trigger.id);
@@ -131,6 +141,19 @@ impl Desired {
             }
         }
         mistakes
+    }
+
+    /// Refuses drivers that nobody signed whom this gateway trusts. With no keys, any driver is fine.
+    pub fn trusting(self, place: &Path, keys: &[String]) -> Result<Desired, EdgeError> {
+        let mistakes = match Trust::new(keys) {
+            Err(error) => vec![error.to_string()],
+            Ok(trust) => {
+                let refused = self.drivers.values().filter_map(|driver| trust.check(&driver.package).err());
+                refused.map(|error| error.to_string()).collect()
+            }
+        };
+        let place = place.display().to_string();
+        if mistakes.is_empty() { Ok(self) } else { Err(EdgeError::Site { place, mistakes }) }
     }
 
     /// A device by its id.
@@ -273,6 +296,16 @@ link = "bus"
     }
 
     #[test]
+    fn with_trusted_keys_a_driver_that_nobody_signed_is_refused_by_name() {
+        let place = Path::new("site.toml");
+        load(SITE).unwrap().trusting(place, &[]).unwrap();
+        let error = load(SITE).unwrap().trusting(place, &["ab".repeat(32)]).unwrap_err();
+        assert!(format!("{error:#}").contains("`acme-meter` is not signed"), "{error}");
+        let error = load(SITE).unwrap().trusting(place, &["nonsense".into()]).unwrap_err();
+        assert!(format!("{error:#}").contains("`nonsense` is no ed25519 public key"), "{error}");
+    }
+
+    #[test]
     fn every_mistake_is_named_at_once() {
         let site = SITE.replace("link = \"bus\"", "link = \"buss\"\nsettings = { unit = 300, bowd = 1 }")
             + "[[device]]\nid = \"0198c0de-0000-7000-8000-000000000003\"\nsystem = \"0198c0de-0000-7000-8000-000000000009\"\naddress = \"X_1\"\ndriver = \"nobody-knows\"\n";
@@ -300,6 +333,41 @@ link = "bus"
             error.to_string().contains("link bus speaks bytes, driver acme-meter wants modbus"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_serial_line_that_cannot_carry_its_devices_is_refused_with_the_reason_and_a_calm_one_is_predicted() {
+        let line = SITE.replace(
+            "kind = \"modbus-tcp\"\nhost = \"127.0.0.1\"",
+            "kind = \"modbus-rtu\"\nline = { path = \"/dev/ttyUSB0\", baud = 9600 }",
+        );
+        let desired = load(&line).unwrap();
+        let plan = &desired.lines[0];
+        assert!(plan.link == "bus" && (20..60).contains(&plan.cycle_ms) && plan.load < 0.1, "{plan:?}");
+        let many: String = (10..50)
+            .map(|n| format!("[[device]]\nid = \"0198c0de-0000-7000-8000-0000000000{n}\"\nsystem = \"0198c0de-0000-7000-8000-000000000001\"\naddress = \"Meter_{n}\"\ndriver = \"acme-meter\"\nlink = \"bus\"\nsettings = {{ unit = {n} }}\n"))
+            .collect();
+        let error = load(&(line + &many)).unwrap_err().to_string();
+        assert!(
+            error.contains("link bus: /dev/ttyUSB0 at 9600 baud would be busy 1")
+                && error.contains("read less often"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_share_needs_a_modbus_link_and_a_port_of_its_own() {
+        let share = |rest: &str| load(&format!("{SITE}{rest}"));
+        assert!(share("[share.bus]\nlisten = \"127.0.0.1:1502\"\n").is_ok());
+        let error = share("[share.buss]\nlisten = \"127.0.0.1:1502\"\n").unwrap_err().to_string();
+        assert!(error.contains("there is no [link.buss] to share"), "{error}");
+        let error = share(
+            "[link.x]\nkind = \"mqtt-embedded\"\n[link.y]\nkind = \"modbus-tcp\"\nhost = \"h\"\n[share.x]\nlisten = \"127.0.0.1:1\"\n\
+             [share.bus]\nlisten = \"127.0.0.1:2\"\n[share.y]\nlisten = \"127.0.0.1:2\"\n",
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("link x does not speak Modbus"), "{error}");
+        assert!(error.contains("share.y: share.bus listens on 127.0.0.1:2 already"), "{error}");
     }
 
     #[test]

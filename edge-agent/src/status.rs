@@ -1,9 +1,12 @@
 //! How the agent is, in one document: for `status`, the local page and whoever asks the control socket.
 
 use crate::agent::Agent;
+use crate::bus::LinePlan;
 use crate::commands::arbiter::{name, word as priority};
 use crate::controller::{vitals, word};
 use crate::presence::{proved_at, unwell};
+use crate::shares::Shared;
+use crate::standalone::SiteFile;
 use bo_model::driver::Manifest;
 use bo_model::{DeviceId, Time, Value};
 use bo_wire::{AlarmEvent, Class};
@@ -18,6 +21,9 @@ pub struct Status {
     pub at: Time,
     /// Hash of the release it runs, `file` for a site file, empty for none.
     pub release: String,
+    /// The site file, on an agent that runs one.
+    #[serde(default)]
+    pub site_file: Option<SiteFile>,
     /// The controller, on an enrolled edge.
     pub controller: Option<ControllerStatus>,
     /// What waits for the controller.
@@ -26,6 +32,12 @@ pub struct Status {
     pub broker: Option<String>,
     /// Endpoints.
     pub links: Vec<LinkStatus>,
+    /// What each serial Modbus line is predicted to carry.
+    #[serde(default)]
+    pub lines: Vec<LinePlan>,
+    /// Links other Modbus masters may use.
+    #[serde(default)]
+    pub shares: Vec<Shared>,
     /// Devices, by address.
     pub devices: Vec<DeviceStatus>,
     /// What is held, and by whom.
@@ -56,6 +68,9 @@ pub struct JournalStatus {
     pub backlog: u64,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Bytes it may use, when a disk that is nearly full makes that less than configured.
+    #[serde(default)]
+    pub squeezed: Option<u64>,
     /// Records ever written, per class.
     pub written: Vec<(String, u64)>,
     /// Why nothing can be written at present.
@@ -175,6 +190,7 @@ impl Status {
             version: env!("CARGO_PKG_VERSION").into(),
             at: agent.clock.now(),
             release: vitals.release,
+            site_file: agent.site_file(),
             controller: agent.uplink().map(|uplink| {
                 let state = uplink.state().borrow().clone();
                 ControllerStatus {
@@ -187,11 +203,14 @@ impl Status {
             journal: JournalStatus {
                 backlog: journal.backlog(),
                 bytes: journal.bytes,
+                squeezed: journal.squeezed,
                 written: written.collect(),
                 stuck: journal.stuck.map(|why| why.to_string()),
             },
             broker: agent.links.broker_address().await.map(|address| address.to_string()),
             links: agent.links.health().into_iter().map(|(name, health)| link(name, &health)).collect(),
+            lines: desired.lines.clone(),
+            shares: agent.shares.all(),
             devices: devices.collect(),
             holds: holds.collect(),
             alarms: agent.alarms.active(),

@@ -96,3 +96,56 @@ async fn a_device_that_leaves_the_broker_is_offline_and_its_values_are_not_trust
     until(&house.agent, id(3), "online", |value| value.data == Data::Bool(true)).await;
     house.agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_share_a_client_id_are_named_in_an_alarm_and_the_others_go_on() {
+    let house = house().await;
+    let address = house.agent.links.broker_address().await.unwrap();
+    let device = |stop: Arc<std::sync::atomic::AtomicBool>| {
+        std::thread::spawn(move || {
+            // A plain MQTT 3.1.1 CONNECT with client id "twin", again as soon as it is thrown out.
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                use std::io::{Read, Write};
+                let Ok(mut stream) = std::net::TcpStream::connect(address) else { return };
+                let _ = stream.set_read_timeout(Some(std::time::Duration::from_millis(200)));
+                let connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04twin";
+                if stream.write_all(connect).is_err() {
+                    continue;
+                }
+                let mut byte = [0; 64];
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    match stream.read(&mut byte) {
+                        Ok(0) => break,
+                        Err(error)
+                            if !matches!(
+                                error.kind(),
+                                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                            ) =>
+                        {
+                            break;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        })
+    };
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let twins = [device(stop.clone()), device(stop.clone())];
+    let alarm = async {
+        loop {
+            let all = house.agent.alarms.active();
+            if let Some(alarm) = all.into_iter().find(|alarm| alarm.key == "edge:mqtt-client-id") {
+                return alarm.text;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let text = tokio::time::timeout(PATIENCE, alarm).await.expect("an alarm");
+    assert!(text.contains("twin") && text.contains("an id of its own"), "{text}");
+    house.sensor.set("occupancy", true);
+    until(&house.agent, id(3), "power", |value| value.data == Data::Bool(true)).await;
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    twins.into_iter().for_each(|twin| twin.join().unwrap());
+    house.agent.stop().await;
+}

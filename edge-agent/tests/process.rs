@@ -53,7 +53,7 @@ async fn prepare(folder: &Path) -> (Fake, Running, u16) {
     let hash = String::from_utf8(hash.stdout).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = format!(
-        "data = \"data\"\nsite = \"site.toml\"\ndrivers = \"{}\"\n[local_page]\nlisten = \"127.0.0.1:{port}\"\noperator_password_hash = \"{}\"\n",
+        "data = \"data\"\nsite = \"site.toml\"\ndrivers = \"{}\"\n[local_page]\nlisten = \"127.0.0.1:{port}\"\nopen = true\noperator_password_hash = \"{}\"\n",
         drivers().canonicalize().unwrap().display(),
         hash.trim()
     );
@@ -152,10 +152,10 @@ async fn the_local_page_shows_everybody_and_obeys_only_the_operator() {
     let limit = format!("{device}/command/set_power_limit");
     let stranger = post(limit.clone(), String::new(), form(&[("percent", "40")])).await;
     assert_eq!(stranger.status(), 403);
-    let wrong = post(format!("{base}/sign-in"), String::new(), form(&[("password", "guess")])).await;
+    let wrong = post(format!("{base}/sign-in"), String::new(), form(&[("secret", "guess")])).await;
     assert_eq!(wrong.status(), 403);
     let right =
-        post(format!("{base}/sign-in"), String::new(), form(&[("password", &PASSWORD.replace(' ', "+"))]))
+        post(format!("{base}/sign-in"), String::new(), form(&[("secret", &PASSWORD.replace(' ', "+"))]))
             .await;
     let cookie = right.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
 

@@ -3,17 +3,21 @@
 use super::Where;
 use crate::agent::{Agent, lock_data};
 use crate::enroll::Identity;
-use crate::site::Desired;
+use crate::standalone::{self, Source};
 use anyhow::Context;
 use bo_model::SystemClock;
 use bo_runtime::Shutdown;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What threads get that work for tasks which have ended.
+const LAST: Duration = Duration::from_millis(500);
 
 pub fn run(place: &Where) -> anyhow::Result<()> {
     let config = place.config()?;
     bo_runtime::logging::init(&config.log);
-    let desired = match (&config.site, &config.drivers) {
-        (Some(site), Some(drivers)) => Some(Desired::from_file(site, drivers, config.triggers.as_deref())?),
+    let source = match (config.site.clone(), config.drivers.clone()) {
+        (Some(site), Some(drivers)) => Some(Source { site, drivers, triggers: config.triggers.clone() }),
         (Some(_), None) => anyhow::bail!("--site needs --drivers, the folder its drivers are in"),
         (None, _) => None,
     };
@@ -22,7 +26,7 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(async move {
+    let outcome = runtime.block_on(async move {
         let shutdown = Shutdown::new();
         let agent = Agent::start(config, Arc::new(SystemClock), shutdown.clone()).await?;
         crate::control::listen(&agent)?;
@@ -30,14 +34,10 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
             // A building runs without its page; the command line still reaches the agent.
             tracing::error!(error = %anyhow::Error::new(error).chain().map(ToString::to_string).collect::<Vec<_>>().join(": "), "there is no local page");
         }
-        match (desired, Identity::load(&agent.config().data)) {
-            (Some(desired), identity) => {
-                let switched = agent.apply(desired).await?;
-                tracing::info!(
-                    devices = switched.started,
-                    enrolled = identity.is_ok(),
-                    "running a site file, without a controller"
-                );
+        match (source, Identity::load(&agent.config().data)) {
+            (Some(source), identity) => {
+                standalone::start(&agent, source).await?;
+                tracing::info!(enrolled = identity.is_ok(), "running a site file, without a controller");
             }
             (None, Ok(identity)) => drop(crate::controller::join(&agent, identity).await?),
             (None, Err(error)) => return Err(error.into()),
@@ -48,5 +48,8 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
             tracing::warn!("some parts did not stop in time and were aborted");
         }
         Ok(())
-    })
+    });
+    // A thread that hangs in a file or a compilation must not keep the process.
+    runtime.shutdown_timeout(LAST);
+    outcome
 }

@@ -28,10 +28,22 @@ fn print(status: &Status) {
             println!("controller  away since {} ({why})", state.since);
         }
     }
+    if let Some(file) = &status.site_file {
+        println!("site file   {}, read {}", file.path.display(), ago(Some(file.read_at), status.at));
+        if let Some(why) = &file.trouble {
+            println!("            AS IT IS NOW IT CAN'T BE RUN, the last good one is: {why}");
+        }
+    }
     let journal = &status.journal;
     println!("journal     {} records wait, {} KiB on disk", journal.backlog, journal.bytes / 1024);
     if let Some(why) = &journal.stuck {
         println!("            NOTHING CAN BE WRITTEN: {why}");
+    }
+    if let Some(bound) = journal.squeezed {
+        println!(
+            "            the disk is nearly full: at most {} MiB are kept for the controller",
+            bound >> 20
+        );
     }
     if let Some(broker) = &status.broker {
         println!("broker      listens on {broker}");
@@ -47,6 +59,13 @@ fn print(status: &Status) {
             link.requests,
             link.failures
         );
+    }
+    for plan in &status.lines {
+        println!("  {:<20} {}", plan.link, plan.problem.clone().unwrap_or_else(|| plan.sentence()));
+    }
+    for share in &status.shares {
+        let writes = if share.writes { "read and write" } else { "read" };
+        println!("  {:<20} other Modbus masters may {writes} through {}", share.link, share.listen);
     }
     let well = status.devices.iter().filter(|device| device.unwell.is_none()).count();
     println!("\ndevices     {well} of {} answer", status.devices.len());

@@ -3,6 +3,7 @@
 
 use super::{Carried, CommandError, CommandQueue, DeviceCommand, DeviceContext};
 use crate::board::{Change, Feed, Recorder};
+use crate::devices::both::Parts;
 use crate::devices::neighbours::{Neighbours, Watch};
 use bo_driver_host::{
     CommandError as Refusal, Device as Instance, DeviceConfig, DeviceState, Engine, Event, Level, Links,
@@ -56,6 +57,8 @@ pub struct Host {
     pub neighbours: Option<Arc<Neighbours>>,
     /// Where log lines go.
     pub record: Recorder,
+    /// Which variables the component answers for, beside a profile; all without one.
+    pub parts: Option<Arc<Parts>>,
 }
 
 /// Runs the device until the end is signalled. The error is the reason of a fault.
@@ -72,8 +75,13 @@ pub async fn run(
     };
 
     let (tell_state, mut state) = watch::channel(DeviceState::Starting);
-    let sink =
-        Arc::new(BoardSink { context: context.clone(), record: host.record.clone(), state: tell_state });
+    let parts = host.parts.clone();
+    let sink = Arc::new(BoardSink {
+        context: context.clone(),
+        record: host.record.clone(),
+        state: tell_state,
+        parts: parts.clone(),
+    });
     let mut outside = Outside::open(&host.reach).await?;
     let (watches, mut wanted) = mpsc::channel::<Watch>(256);
     let system = host.neighbours.as_ref().map(|neighbours| neighbours.seen_by(context.site.id, watches));
@@ -93,9 +101,17 @@ pub async fn run(
         Instance::spawn(&host.engine, &host.package, loaded, config, links, sink, context.clock.clone());
 
     let mut inputs = Inputs { watched: Vec::new(), feed: None, changes: Vec::new() };
+    for (name, slot) in parts.iter().flat_map(|parts| &parts.profile) {
+        let value =
+            context.board.get(*slot).unwrap_or_else(|| Value::bad(Reason::NeverRead, context.clock.now()));
+        let watch = Watch { address: context.site.address.clone(), name: name.clone(), slot: *slot, value };
+        instance.event(input(&watch));
+        inputs.watched.push(watch);
+    }
+    inputs.listen(&context);
     let mut under_way = FuturesUnordered::new();
     let mut presence =
-        Presence { context: context.clone(), running: false, connected: outside.health.is_none() };
+        Presence { context: context.clone(), parts, running: false, connected: outside.health.is_none() };
     if outside.is_up() {
         presence.connected = true;
         instance.event(Event::Connected);
@@ -122,7 +138,7 @@ pub async fn run(
                 instance.event(event);
             }
             Some(watch) = wanted.recv() => {
-                instance.event(Event::Input { device: watch.address.clone(), name: watch.name.clone(), value: watch.value.clone() });
+                instance.event(input(&watch));
                 inputs.add(&context, watch);
             }
             () = inputs.next() => {
@@ -163,19 +179,36 @@ async fn carry_out(instance: &Instance, command: DeviceCommand) {
     let _ = command.reply.send(outcome);
 }
 
-/// The device answers when its driver runs and its link is there.
+/// Variables the component answers for become bad.
+fn fail(context: &DeviceContext, parts: Option<&Parts>, reason: &Reason) {
+    let Some(parts) = parts else { return context.board.fail_device(&context.slots, reason) };
+    let mut update = context.board.update();
+    let now = update.now();
+    for slot in &parts.component {
+        update.set(*slot, Value::bad(reason.clone(), now));
+    }
+}
+
+fn input(watch: &Watch) -> Event {
+    Event::Input { device: watch.address.clone(), name: watch.name.clone(), value: watch.value.clone() }
+}
+
+/// The device answers when its driver runs and its link is there; beside a profile, the profile's reads tell.
 struct Presence {
     context: DeviceContext,
+    parts: Option<Arc<Parts>>,
     running: bool,
     connected: bool,
 }
 
 impl Presence {
     fn show(&self) {
-        let online = self.running && self.connected;
-        self.context.board.set_online(&self.context.slots, online);
+        if self.parts.is_none() {
+            let online = self.running && self.connected;
+            self.context.board.set_online(&self.context.slots, online);
+        }
         if !self.connected {
-            self.context.board.fail_device(&self.context.slots, &Reason::Offline);
+            fail(&self.context, self.parts.as_deref(), &Reason::Offline);
         }
     }
 }
@@ -286,8 +319,12 @@ struct Inputs {
 impl Inputs {
     fn add(&mut self, context: &DeviceContext, watch: Watch) {
         self.watched.push(watch);
+        self.listen(context);
+    }
+
+    fn listen(&mut self, context: &DeviceContext) {
         let slots: Vec<_> = self.watched.iter().map(|watch| watch.slot).collect();
-        self.feed = Some(context.board.watch(&slots, ROOM));
+        self.feed = (!slots.is_empty()).then(|| context.board.watch(&slots, ROOM));
     }
 
     async fn next(&mut self) {
@@ -303,6 +340,7 @@ struct BoardSink {
     context: DeviceContext,
     record: Recorder,
     state: watch::Sender<DeviceState>,
+    parts: Option<Arc<Parts>>,
 }
 
 impl Sink for BoardSink {
@@ -316,7 +354,7 @@ impl Sink for BoardSink {
         if let DeviceState::Faulted { fault, .. } = &state {
             let why = fault.to_string();
             tracing::warn!(device = %self.context.site.address, %why, "the driver failed");
-            self.context.board.fail_device(&self.context.slots, &Reason::DriverFault(why.into()));
+            fail(&self.context, self.parts.as_deref(), &Reason::DriverFault(why.into()));
         }
         self.state.send_replace(state);
     }

@@ -3,6 +3,7 @@
 //! A device that fails is `faulted` with its reason and started again with back-off; its neighbours and its
 //! link never notice. The registry is what commands, triggers and the local page ask.
 
+pub mod both;
 pub mod component;
 pub mod modbus;
 pub mod mqtt;
@@ -115,10 +116,17 @@ impl Device {
 /// The commands waiting for a device; they outlive a restart of its task.
 pub type CommandQueue = Arc<Mutex<mpsc::Receiver<DeviceCommand>>>;
 
+/// The same devices, by what they are asked for.
+#[derive(Default)]
+struct Running {
+    by_id: HashMap<DeviceId, Arc<Device>>,
+    by_address: HashMap<SystemId, HashMap<String, Arc<Device>>>,
+}
+
 /// All running devices.
 #[derive(Default)]
 pub struct Devices {
-    running: RwLock<HashMap<DeviceId, Arc<Device>>>,
+    running: RwLock<Running>,
 }
 
 impl Devices {
@@ -156,41 +164,54 @@ impl Devices {
             }
         });
         let device = Arc::new(Device { site, manifest, slots, state, commands, shutdown });
-        self.write().insert(device.site.id, device.clone());
+        let mut running = self.write();
+        let system = running.by_address.entry(device.site.system).or_default();
+        system.insert(device.site.address.clone(), device.clone());
+        running.by_id.insert(device.site.id, device.clone());
+        drop(running);
         device
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<DeviceId, Arc<Device>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Running> {
         self.running.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops a device and waits for its task, so that its place on the board is free afterwards.
     pub async fn stop(&self, id: DeviceId, within: Duration) -> bool {
-        let Some(device) = self.write().remove(&id) else { return true };
+        let Some(device) = self.remove(id) else { return true };
         device.shutdown.signal();
         let mut state = device.state.clone();
         let ended = tokio::time::timeout(within, state.wait_for(|state| *state == UnitState::Ended)).await;
         ended.is_ok()
     }
 
+    fn remove(&self, id: DeviceId) -> Option<Arc<Device>> {
+        let mut running = self.write();
+        let device = running.by_id.remove(&id)?;
+        if let Some(system) = running.by_address.get_mut(&device.site.system)
+            // A device that took over its address may be there already.
+            && system.get(&device.site.address).is_some_and(|there| there.site.id == id)
+        {
+            system.remove(&device.site.address);
+        }
+        Some(device)
+    }
+
     /// A device by its id.
     pub fn get(&self, id: DeviceId) -> Option<Arc<Device>> {
-        self.running.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.running.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&id).cloned()
     }
 
     /// A device by its address in a system.
     pub fn at(&self, system: SystemId, address: &str) -> Option<Arc<Device>> {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-        running
-            .values()
-            .find(|device| device.site.system == system && device.site.address == address)
-            .cloned()
+        running.by_address.get(&system)?.get(address).cloned()
     }
 
     /// All devices, by address.
     pub fn all(&self) -> Vec<Arc<Device>> {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = running.values().cloned().collect();
+        let mut all: Vec<_> = running.by_id.values().cloned().collect();
         all.sort_by(|a, b| (a.site.system, &a.site.address).cmp(&(b.site.system, &b.site.address)));
         all
     }

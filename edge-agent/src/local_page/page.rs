@@ -1,13 +1,13 @@
-//! The page's documents.
+//! The frame of all pages, the overview, the triggers, signing in.
 
-use super::{Visitor, is_switch};
-use crate::status::{DeviceStatus, HoldStatus, Shown, Status};
+use super::visitor::{STALE, Visitor};
+use crate::status::{DeviceStatus, Shown, Status};
 use crate::triggers::Shown as Trigger;
-use bo_model::driver::{Command, Manifest};
-use bo_model::settings::{Field, FieldKind};
-use bo_model::{Quality, Time};
+use bo_model::{Level, Quality, Time};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+/// How the classes of floor maps look, the same as on the controller.
+const MAP_STYLE: &str = include_str!("../../../zone-maps/map.css");
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); --soft: color-mix(in srgb, currentColor 60%, transparent); }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 0 1rem 3rem; }
@@ -20,16 +20,13 @@ td, th { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); 
 .ill { color: light-dark(#b00020, #ff8a80); } .said { border-left: 4px solid; padding: .5rem 1rem; margin: 1rem 0; }
 form.command { border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem; margin: .75rem 0; display: flex; flex-wrap: wrap; gap: .75rem; align-items: end; }
 form.command p { flex-basis: 100%; margin: 0; } label { display: block; }
+.plan svg { width: 100%; } .plan a { color: inherit; } .warn { color: var(--soft); }
+nav { flex-wrap: wrap; } .scroll { overflow-x: auto; }
 input, select, button { font: inherit; padding: .4rem .6rem; min-height: 2.75rem; } form.plain { display: inline; }
 ";
 
-fn frame(
-    title: &str,
-    status: Option<&Status>,
-    visitor: Option<&Visitor>,
-    refresh: bool,
-    body: Markup,
-) -> Markup {
+/// A whole page. `refresh`: it shows what changes and nobody is typing on it.
+pub fn frame(title: &str, status: Option<&Status>, visitor: &Visitor, refresh: bool, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,28 +35,32 @@ fn frame(
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 @if refresh { meta http-equiv="refresh" content="5"; }
                 title { (title) " · BackOffice edge" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(MAP_STYLE)) }
             }
             body {
                 header {
                     h1 { (title) }
                     @if let Some(status) = status { span .soft { (controller(status)) } }
-                    nav {
+                    nav aria-label="Pages" {
                         a href="/" { "Devices" }
+                        @for (id, name) in super::map_page::plans(visitor) { a href={ "/map/" (id) } { (name) } }
                         a href="/triggers" { "Triggers" }
-                        @match visitor {
-                            Some(Visitor { form: Some(form), .. }) => {
+                        @match (&visitor.form, visitor.name()) {
+                            (Some(form), name) => {
                                 form .plain method="post" action="/sign-out" {
                                     input type="hidden" name="form" value=(form);
-                                    button { "Sign out" }
+                                    button { "Sign out" @if let Some(name) = name { " " (name) } }
                                 }
                             }
-                            Some(Visitor { can_sign_in: true, .. }) => { a href="/sign-in" { "Sign in" } }
+                            (None, _) if visitor.can_sign_in => { a href="/sign-in" { "Sign in" } }
                             _ => {}
                         }
                     }
                 }
-                main { (body) }
+                main {
+                    @if visitor.stale && visitor.who.is_some() { p .said .ill { (STALE) } }
+                    (body)
+                }
             }
         }
     }
@@ -77,22 +78,53 @@ fn controller(status: &Status) -> String {
 }
 
 pub fn home(status: &Status, visitor: &Visitor) -> Markup {
-    let mut systems: Vec<&str> = status.devices.iter().map(|device| device.system.as_str()).collect();
-    systems.sort_unstable();
-    systems.dedup();
     let body = html! {
+        @if !visitor.is_known() { (closed(visitor)) }
         @if let Some(why) = &status.journal.stuck { p .said .ill { "Nothing can be written to disk: " (why) } }
+        @if let Some(why) = status.site_file.as_ref().and_then(|file| file.trouble.as_ref()) {
+            p .said .ill { "The site file can't be run as it is now; the last good one goes on. " (why) }
+        }
+        @if let Some(bound) = status.journal.squeezed {
+            p .said .ill { "The disk is nearly full: at most " (bound >> 20) " MiB are kept for the controller, and older history is thinned. Make room on this machine." }
+        }
         @if !status.alarms.is_empty() {
             h2 { "Alarms" }
             ul { @for alarm in &status.alarms { li { (alarm.severity) ": " (alarm.text) } } }
         }
-        @if status.devices.is_empty() {
-            p { "No devices run on this edge yet. The controller sends what to run as a release; "
-                code { "backoffice-edge run --site" } " runs a site file." }
+        @if visitor.is_known() {
+            @if status.devices.is_empty() && visitor.desired.site.devices.is_empty() {
+                p { "No devices run on this edge yet. The controller sends what to run as a release; "
+                    code { "backoffice-edge run --site" } " runs a site file." }
+            } @else if status.devices.is_empty() {
+                p { "None of this building's devices is shared with you. Whoever administers it can grant you a zone or a device in the controller." }
+            }
+            (devices(status))
+            (links(status))
         }
+    };
+    frame("This building", Some(status), visitor, true, body)
+}
+
+/// What somebody sees to whom nothing is shown.
+fn closed(visitor: &Visitor) -> Markup {
+    html! {
+        @if visitor.can_sign_in { p { a href="/sign-in" { "Sign in" } " to see this building and to operate it." } }
+        @else {
+            p { "Nothing of this building is shown to whoever reaches this page, and nobody can sign in yet. Give people a PIN for gateways in the controller, or set "
+                code { "local_page.operator_password_hash" } " (and " code { "local_page.open" } " to show values to everybody) in " code { "edge.toml" } "." }
+        }
+    }
+}
+
+/// Devices in a table per system.
+pub fn devices(status: &Status) -> Markup {
+    let mut systems: Vec<&str> = status.devices.iter().map(|device| device.system.as_str()).collect();
+    systems.sort_unstable();
+    systems.dedup();
+    html! {
         @for system in systems {
             h2 { @if system.is_empty() { "Devices" } @else { (system) } }
-            table {
+            div .scroll { table {
                 tr { th { "Device" } th { "State" } th { "Values" } }
                 @for device in status.devices.iter().filter(|device| device.system == system) {
                     tr {
@@ -103,8 +135,13 @@ pub fn home(status: &Status, visitor: &Visitor) -> Markup {
                         } }
                     }
                 }
-            }
+            } }
         }
+    }
+}
+
+fn links(status: &Status) -> Markup {
+    html! {
         h2 { "Links" }
         @if status.links.is_empty() { p .soft { "None is open." } } @else {
             table {
@@ -119,22 +156,29 @@ pub fn home(status: &Status, visitor: &Visitor) -> Markup {
                 }
             }
         }
-    };
-    frame("This building", Some(status), Some(visitor), true, body)
+        @for plan in &status.lines { p .soft { (plan.link) ": " (plan.problem.clone().unwrap_or_else(|| plan.sentence())) } }
+        @for share in &status.shares { p .soft {
+            "Other Modbus masters may " @if share.writes { "read and write" } @else { "read" } " through " (share.link) " at " (share.listen) "."
+        } }
+    }
 }
 
-fn title(device: &DeviceStatus) -> &str {
+/// A device's name.
+pub fn title(device: &DeviceStatus) -> &str {
     if device.name.is_empty() { &device.address } else { &device.name }
 }
 
-fn state(device: &DeviceStatus, now: Time) -> Markup {
+/// Whether it answers.
+pub fn state(device: &DeviceStatus, now: Time) -> Markup {
     match &device.unwell {
         Some(why) => html! { span .ill { (why) } },
+        None if device.values.is_empty() => html! { span .soft { "not shown to you" } },
         None => html! { "answers, " (device.last_proved.map_or("never".into(), |at| age(at, now))) },
     }
 }
 
-fn value(shown: &Shown) -> Markup {
+/// A value with what is to be said about it.
+pub fn value(shown: &Shown) -> Markup {
     match &shown.value.quality {
         Quality::Good => html! { b { (shown.text) } },
         Quality::Uncertain(why) => html! { span .uncertain { (shown.text) " (" (why.to_string()) ")" } },
@@ -142,7 +186,8 @@ fn value(shown: &Shown) -> Markup {
     }
 }
 
-fn age(at: Time, now: Time) -> String {
+/// How long ago.
+pub fn age(at: Time, now: Time) -> String {
     let seconds = now.since(at).as_secs();
     match seconds {
         0..=1 => "just now".into(),
@@ -153,83 +198,13 @@ fn age(at: Time, now: Time) -> String {
     }
 }
 
-pub fn device(
-    status: &Status,
-    device: &DeviceStatus,
-    manifest: &Manifest,
-    holds: &[&HoldStatus],
-    visitor: &Visitor,
-    said: Option<&str>,
-) -> Markup {
+/// The triggers of systems the visitor may look at.
+pub fn triggers(status: &Status, visitor: &Visitor, triggers: &[Trigger]) -> Markup {
+    let triggers: Vec<_> =
+        triggers.iter().filter(|trigger| visitor.system(trigger.system) >= Level::View).collect();
     let body = html! {
-        p .soft { (device.system) " · " (device.address) " · " (manifest.driver.title) " · " (state(device, status.at)) }
-        @if let Some(said) = said { p .said role="status" { (said) } }
-        table {
-            tr { th { "Value" } th { "" } th { "Age" } }
-            @for shown in &device.values {
-                tr { td { (shown.title) } td { (value(shown)) } td .soft { (age(shown.value.observed_at, status.at)) } }
-            }
-        }
-        @for hold in holds {
-            p .said {
-                (hold.who) " holds " b { (hold.target) } " until " (hold.until) " (" (hold.priority) "). "
-                @if let Some(form) = &visitor.form {
-                    form .plain method="post" action={ "/device/" (device.id) "/release/" (hold.target) } {
-                        input type="hidden" name="form" value=(form);
-                        button { "Let triggers act again" }
-                    }
-                }
-            }
-        }
-        h2 { "Operate" }
-        @if manifest.commands.is_empty() { p .soft { "This device only tells; it takes no commands." } }
-        @else { @match &visitor.form {
-            Some(form) => { @for (name, command) in &manifest.commands { (command_form(device, name, command, form)) } }
-            None if visitor.can_sign_in => { p { a href="/sign-in" { "Sign in" } " to operate it." } }
-            None => { p .soft { "Operating is switched off: no operator password is configured on this edge." } }
-        } }
-    };
-    frame(title(device), Some(status), Some(visitor), said.is_none() && visitor.form.is_none(), body)
-}
-
-fn command_form(device: &DeviceStatus, name: &str, command: &Command, form: &str) -> Markup {
-    let title = if command.title.is_empty() { name } else { &command.title };
-    html! {
-        form .command method="post" action={ "/device/" (device.id) "/command/" (name) } {
-            input type="hidden" name="form" value=(form);
-            @if !command.about.is_empty() { p .soft { (command.about) } }
-            @for (key, field) in &command.params { (input(key, field)) }
-            button { (title) }
-        }
-    }
-}
-
-fn input(key: &str, field: &Field) -> Markup {
-    let label = if field.title.is_empty() { key } else { &field.title };
-    let default =
-        field.default.as_ref().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    let default = default.unwrap_or_default();
-    let step = field.step.map_or("any".to_owned(), |step| step.to_string());
-    html! {
-        label {
-            (label) @if !field.unit.is_empty() { " (" (field.unit) ")" } br;
-            @if is_switch(field) {
-                select name=(key) { option value="true" { "on" } option value="false" selected[default == "false"] { "off" } }
-            } @else if !field.choices.is_empty() {
-                select name=(key) { @for (raw, text) in &field.choices { option value=(raw) selected[*raw == default] { (text) } } }
-            } @else if matches!(field.kind, FieldKind::Number | FieldKind::Integer) {
-                input type="number" name=(key) value=(default) step=(step) required[field.required]
-                    min=[field.min.map(|min| min.to_string())] max=[field.max.map(|max| max.to_string())];
-            } @else {
-                input type=(if field.secret { "password" } else { "text" }) name=(key) value=(default) required[field.required];
-            }
-        }
-    }
-}
-
-pub fn triggers(status: &Status, triggers: &[Trigger]) -> Markup {
-    let body = html! {
-        @if triggers.is_empty() { p .soft { "No triggers run on this edge." } }
+        @if !visitor.is_known() { (closed(visitor)) }
+        @else if triggers.is_empty() { p .soft { "No triggers run here that are shared with you." } }
         @for trigger in triggers {
             h2 { (trigger.title) }
             p {
@@ -247,31 +222,39 @@ pub fn triggers(status: &Status, triggers: &[Trigger]) -> Markup {
             }
         }
     };
-    frame("Triggers", Some(status), None, true, body)
+    frame("Triggers", Some(status), visitor, true, body)
 }
 
-pub fn sign_in(possible: bool, said: Option<&str>) -> Markup {
+/// Signing in: by name where the release has people, and as the operator where there is a password.
+pub fn sign_in(visitor: &Visitor, operator: bool, said: Option<&str>) -> Markup {
+    let people = !visitor.desired.site.people.is_empty();
     let body = html! {
         @if let Some(said) = said { p .said .ill role="alert" { (said) } }
-        @if possible {
+        @if people {
             form .command method="post" action="/sign-in" {
-                label { "Operator's password" br; input type="password" name="password" required autofocus autocomplete="current-password"; }
+                p .soft { "With the PIN for gateways that you made or were given in the controller. It is not your password." }
+                label { "Name or address" br; input name="login" required autofocus autocomplete="username" autocapitalize="none"; }
+                label { "PIN" br; input type="password" name="secret" required autocapitalize="none" autocomplete="current-password"; }
                 button { "Sign in" }
             }
-        } @else {
-            p { "No operator password is configured. Make a hash with " code { "backoffice-edge hash-password" }
-                " and put it into " code { "edge.toml" } " as " code { "local_page.operator_password_hash" } "." }
         }
+        @if operator {
+            form .command method="post" action="/sign-in" {
+                @if people { p .soft { "Or as the operator of this machine." } }
+                label { "Operator's password" br; input type="password" name="secret" required autofocus[!people] autocomplete="current-password"; }
+                button { "Sign in" }
+            }
+        }
+        @if !people && !operator { (closed(visitor)) }
     };
-    frame("Sign in", None, None, false, body)
+    frame("Sign in", None, visitor, false, body)
 }
 
-pub fn not_found(status: &Status, name: &str) -> Markup {
-    frame(
-        "Not found",
-        Some(status),
-        None,
-        false,
-        html! { p { "This edge has no device " b { (name) } " in service." } },
-    )
+/// No such thing, or none that this visitor may know of.
+pub fn not_found(status: &Status, visitor: &Visitor, what: &str) -> Markup {
+    let body = html! {
+        p { "There is no " b { (what) } " here that you may see." }
+        @if visitor.who.is_none() && visitor.can_sign_in { p { a href="/sign-in" { "Sign in" } " to see what is yours." } }
+    };
+    frame("Not found", Some(status), visitor, false, body)
 }

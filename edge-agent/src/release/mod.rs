@@ -7,6 +7,7 @@
 mod health;
 mod shelf;
 
+pub(crate) use shelf::write;
 pub use shelf::{Ledger, Shelf, ShelfError};
 
 use crate::agent::Agent;
@@ -142,7 +143,7 @@ impl Releases {
         let release = self.shelf.release(hash)?;
         let site = release.open(&self.key)?;
         let drivers = self.drivers(&site).await?;
-        let desired = Desired { release: release.hash.clone(), site, drivers };
+        let desired = Desired { release: release.hash.clone(), site, drivers, lines: Vec::new() };
         let desired = desired.checked(format!("release {}", release.number), Vec::new())?;
         self.agent.apply(desired).await?;
         Ok(())
@@ -180,9 +181,13 @@ impl Releases {
             refused: ledger.refused.clone(),
         };
         self.shelf.keep(&ledger)?;
+        let lines = desired.lines.clone();
+        for plan in &lines {
+            tracing::info!(link = %plan.link, plan = %plan.sentence(), "bus plan");
+        }
         let switched = self.agent.apply(desired).await;
         let changed = switched.as_ref().map(|switched| {
-            json!({"number": release.number, "started": switched.started, "stopped": switched.stopped, "kept": switched.kept})
+            json!({"number": release.number, "started": switched.started, "stopped": switched.stopped, "kept": switched.kept, "lines": lines})
         });
         self.audit("release.switch", release, "done", changed.unwrap_or_default());
         let ill = match switched {
@@ -291,7 +296,7 @@ impl Releases {
             return Err(ReleaseError::Older { number, running: running.number });
         }
         let drivers = self.drivers(&site).await?;
-        let desired = Desired { release: release.hash.clone(), site, drivers };
+        let desired = Desired { release: release.hash.clone(), site, drivers, lines: Vec::new() };
         let desired = desired.checked(format!("release {number}"), Vec::new())?;
         self.shelf.store_release(release)?;
         Ok(desired)
@@ -299,6 +304,10 @@ impl Releases {
 
     async fn drivers(&self, site: &Site) -> Result<std::collections::BTreeMap<String, Driver>, ReleaseError> {
         let mut drivers = std::collections::BTreeMap::new();
+        let trust =
+            bo_driver_host::Trust::new(&self.agent.config().trusted_driver_keys).map_err(|error| {
+                ReleaseError::Driver { driver: "trusted_driver_keys".into(), why: error.to_string() }
+            })?;
         for (name, hash) in &site.drivers {
             let wrong = |why: String| ReleaseError::Driver { driver: name.clone(), why };
             let bytes = match self.shelf.driver(hash) {
@@ -316,6 +325,7 @@ impl Releases {
             if package.hash != *hash {
                 return Err(wrong("its content does not have the hash the release names".into()));
             }
+            trust.check(&package).map_err(|error| wrong(error.to_string()))?;
             drivers.insert(name.clone(), Driver::from(package));
         }
         Ok(drivers)

@@ -43,6 +43,13 @@ pub struct ShelfError {
     why: String,
 }
 
+impl ShelfError {
+    /// About `path`.
+    pub(crate) fn new(path: &Path, why: String) -> ShelfError {
+        ShelfError { path: path.to_owned(), why }
+    }
+}
+
 /// The folders `releases` and `drivers` in the data directory.
 #[derive(Clone, Debug)]
 pub struct Shelf {
@@ -133,7 +140,8 @@ fn wrong(path: &Path, why: impl std::fmt::Display) -> ShelfError {
     ShelfError { path: path.to_owned(), why: why.to_string() }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ShelfError> {
+/// Replaces a file in one step that is on disk when this returns.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ShelfError> {
     let beside = path.with_extension("new");
     let written = || -> std::io::Result<()> {
         let mut file = std::fs::File::create(&beside)?;

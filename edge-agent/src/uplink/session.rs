@@ -341,18 +341,17 @@ impl Session {
             let records = journal.read_range(wanted.class, wanted.from, wanted.to, BATCH).ok()?;
             encode(wanted.class, wanted.epoch, true, records)
         });
-        match batch.await.ok().flatten() {
-            Some((upto, payload)) => {
-                if !connection.send_encoded("records", payload) {
-                    return;
-                }
-                asked.from = upto + 1;
+        let sent = batch.await.ok().flatten();
+        if let Some((upto, payload)) = sent {
+            if !connection.send_encoded("records", payload) {
+                return;
             }
-            None => asked.from = asked.to + 1,
+            if upto < asked.to {
+                asked.from = upto + 1;
+                return;
+            }
         }
-        if asked.from > asked.to {
-            talk.backfills.pop_front();
-        }
+        talk.backfills.pop_front();
     }
 }
 
