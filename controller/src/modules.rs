@@ -4,12 +4,16 @@ use bo_db::Migration;
 use bo_estate::Estate;
 use bo_identity::Identity;
 use bo_uplink::Enrolment;
-use bo_web::{Level, NavItem, Need, Routes};
+use bo_web::{Level, Module, NavItem, Need, Routes};
 use std::sync::Arc;
+
+/// The business modules. `docs/adding-a-module.md` says how another comes to be.
+const MODULES: [Module; 1] = [bo_wiki::MODULE];
 
 /// All tables, in the order they are made.
 pub fn migrations() -> Vec<Migration> {
-    bo_identity::MIGRATIONS.into_iter().chain(bo_estate::MIGRATIONS).collect()
+    let shared = bo_identity::MIGRATIONS.into_iter().chain(bo_estate::MIGRATIONS).chain(bo_content::MIGRATIONS);
+    shared.chain(MODULES.iter().flat_map(|module| module.migrations).copied()).collect()
 }
 
 /// All pages and API routes.
@@ -17,6 +21,7 @@ pub fn routes(identity: &Arc<Identity>, estate: &Arc<Estate>, enrolment: &Enrolm
     let mut routes = vec![identity.routes()];
     routes.extend(bo_estate::routes(estate));
     routes.push(bo_estate::edges::routes::enrolment_route(estate, enrolment.clone()));
+    routes.extend(MODULES.iter().map(|module| (module.routes)()));
     routes
 }
 
@@ -24,7 +29,7 @@ pub fn routes(identity: &Arc<Identity>, estate: &Arc<Estate>, enrolment: &Enrolm
 pub fn navigation() -> Vec<NavItem> {
     let item = |section, title, href, icon, need| NavItem { section, title, href, icon, need };
     let area = |area, level| Need::workspace_area(area, level);
-    vec![
+    let mut all = vec![
         item("", "Overview", "/", "overview", Need::signed_in()),
         item("", "Alarms", "/alarms", "alarm", Need::signed_in()),
         item("Buildings", "Zones", "/zones", "zone", Need::signed_in()),
@@ -38,5 +43,9 @@ pub fn navigation() -> Vec<NavItem> {
         item("People", "Users", "/users", "users", area("users", Level::View)),
         item("People", "Groups", "/groups", "group", area("users", Level::View)),
         item("People", "Audit", "/audit", "audit", area("audit", Level::View)),
-    ]
+    ];
+    // Behind the buildings, before what few people need.
+    let place = all.iter().position(|item| item.section == "Operation").unwrap_or(all.len());
+    all.splice(place..place, MODULES.iter().flat_map(|module| module.navigation).copied());
+    all
 }

@@ -83,6 +83,25 @@ fn layers_point_one_way() -> Result<()> {
 }
 
 #[test]
+fn a_business_module_knows_no_other() -> Result<()> {
+    let all = dependencies()?;
+    let folders = std::fs::read_dir(bo_testkit::root().join("controller/modules"))?;
+    let modules: Vec<String> = folders
+        .map(|folder| Ok(format!("bo-{}", folder?.file_name().to_string_lossy())))
+        .collect::<Result<_>>()?;
+    assert!(!modules.is_empty());
+    for module in &modules {
+        assert!(all.contains_key(module), "the crate of a module is named after its folder: {module}");
+        let found = reach(&all, module);
+        for other in modules.iter().filter(|other| *other != module) {
+            assert!(!found.contains(other.as_str()), "{module} depends on {other}; modules meet through events");
+        }
+        assert!(!found.contains("bo-estate"), "{module} depends on the estate; they meet through events");
+    }
+    Ok(())
+}
+
+#[test]
 fn wasmtime_stays_behind_one_crate() -> Result<()> {
     let manifests = std::fs::read_to_string(bo_testkit::root().join("crates/driver-host/Cargo.toml"))?;
     assert!(manifests.contains("wasmtime"));

@@ -2,7 +2,7 @@
 import { build } from "esbuild";
 
 await build({
-  entryPoints: { app: "src/main.ts", style: "styles/index.css" },
+  entryPoints: { app: "src/main.ts", editor: "src/editor.ts", style: "styles/index.css" },
   outdir: "../dist",
   bundle: true,
   format: "esm",
@@ -11,4 +11,6 @@ await build({
   sourcemap: false,
   legalComments: "none",
   logLevel: "warning",
+  // Loaded by the page that needs it, when it needs it.
+  external: ["./editor.js"],
 });

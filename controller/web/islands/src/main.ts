@@ -10,3 +10,4 @@ import "./chart";
 import "./rows";
 import "./trigger";
 import "./map";
+import "./text";

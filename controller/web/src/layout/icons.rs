@@ -54,6 +54,8 @@ pub fn icon(name: &str) -> Markup {
         "next" => "m9 5 7 7-7 7",
         "previous" => "m15 5-7 7 7 7",
         "copy" => "M9 9h11v11H9zM5 15H4V4h11v1",
+        "book" => "M5 4h11a3 3 0 0 1 3 3v14H8a3 3 0 0 1-3-3V4ZM5 18a3 3 0 0 1 3-3h11M9 8h6",
+        "more" => "M6 12h.01M12 12h.01M18 12h.01",
         "log" => "M5 3h14v18H5zM9 8h6M9 12h6M9 16h4",
         _ => "M12 13a1 1 0 1 0 0-2 1 1 0 0 0 0 2Z",
     };

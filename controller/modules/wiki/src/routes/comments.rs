@@ -1,0 +1,55 @@
+//! Comments of a page.
+
+use super::pages::here;
+use crate::model::{self, PageId};
+use crate::{actions, queries};
+use bo_content::comment::{self, State};
+use bo_content::{CommentId, ContentError};
+use bo_db::Tx;
+use bo_model::Level;
+use bo_web::reply::Redirect;
+use bo_web::{Ctx, Result};
+
+fn back(ctx: &Ctx, page: PageId) -> Redirect {
+    ctx.redirect(format!("/wiki/pages/{page}#comments"))
+}
+
+pub async fn add(ctx: Ctx) -> Result<Redirect> {
+    let (here, account) = (ctx.read(|tx| here(&ctx, tx))?, ctx.who()?.account);
+    let (id, body): (CommentId, String) = (ctx.make_id(), ctx.form()?.raw("body").to_owned());
+    let state = actions::comment_state(&here.space, here.level >= Level::Edit)?;
+    let object = here.page.object();
+    ctx.write(move |tx| comment::add(tx, id, &object, account, &body, state)).await?;
+    let said = if state == State::Held { "Sent; it is shown once somebody has looked at it" } else { "Said" };
+    Ok(back(&ctx, here.page.id).flash(said))
+}
+
+pub async fn edit(ctx: Ctx) -> Result<Redirect> {
+    let (page, id, account): (PageId, CommentId, _) =
+        (ctx.param("id")?, ctx.param("comment")?, ctx.who()?.account);
+    let body = ctx.form()?.raw("body").to_owned();
+    ctx.write(move |tx| -> Result<()> {
+        of_page(tx, page, id)?;
+        Ok(comment::edit(tx, id, account, &body)?)
+    })
+    .await?;
+    Ok(back(&ctx, page).flash("Changed"))
+}
+
+pub async fn moderate(ctx: Ctx) -> Result<Redirect> {
+    let (page, id): (PageId, CommentId) = (ctx.param("id")?, ctx.param("comment")?);
+    let state = if ctx.form()?.checked("show") { State::Shown } else { State::Hidden };
+    ctx.write(move |tx| -> Result<()> {
+        of_page(tx, page, id)?;
+        Ok(comment::moderate(tx, id, state)?)
+    })
+    .await?;
+    Ok(back(&ctx, page).flash(if state == State::Shown { "Shown" } else { "Hidden" }))
+}
+
+/// A comment is only reached through the page it is about: that is what was checked.
+fn of_page(tx: &mut Tx, page: PageId, id: CommentId) -> std::result::Result<(), ContentError> {
+    let found = comment::find(tx, id)?.filter(|comment| comment.object == model::object(page));
+    let there = queries::page(tx, page)?.is_some_and(|page| page.bin.is_none());
+    found.filter(|_| there).map(|_| ()).ok_or(ContentError::NotFound)
+}

@@ -1,0 +1,245 @@
+//! Spaces: the front page, a space, its settings and its archive.
+
+use crate::error::WikiError;
+use crate::model::{Comments, PAGE, Page as WikiPage, PageId, Space, SpaceId, Tree};
+use crate::{actions, queries, transfer, views};
+use axum::response::Response;
+use bo_db::Tx;
+use bo_identity::relation::{self, RelationKind, Validity};
+use bo_identity::{IdentityError, delegate, group, level};
+use bo_model::{Kind, Level, Object};
+use bo_web::reply::{Redirect, download};
+use bo_web::{Ctx, Input, Result, WebError};
+use maud::Markup;
+use std::collections::HashSet;
+
+/// The space in the path.
+pub fn of_path(ctx: &Ctx, tx: &mut Tx) -> Result<Space> {
+    queries::space(tx, ctx.param("id")?)?.ok_or(WebError::NotFound)
+}
+
+/// The pages of a space that the viewer may read, and the way to each.
+pub fn readable(ctx: &Ctx, tx: &mut Tx, space: SpaceId) -> Result<(Tree, HashSet<PageId>)> {
+    let tree = queries::tree(tx, space)?;
+    let mut seen = HashSet::new();
+    for (_, page) in tree.walk() {
+        if ctx.level(tx, &page.object())? >= Level::View {
+            seen.insert(page.id);
+        }
+    }
+    Ok((tree.only(&seen), seen))
+}
+
+pub async fn index(ctx: Ctx) -> Result<Markup> {
+    let front = ctx.read(|tx| front(&ctx, tx))?;
+    Ok(views::space::index(&ctx, &front))
+}
+
+fn front(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Front> {
+    let (viewer, now) = (ctx.who()?.clone(), ctx.now());
+    let mut front = views::space::Front {
+        may_create: ctx.level(tx, &Object::module(viewer.workspace, "wiki"))? >= Level::Edit,
+        ..Default::default()
+    };
+    for space in queries::spaces(tx, viewer.workspace)? {
+        if ctx.level(tx, &space.object())? >= Level::View {
+            front.spaces.push(space);
+        }
+    }
+    let own: HashSet<SpaceId> = front.spaces.iter().map(|space| space.id).collect();
+    for page in queries::changed(tx, viewer.workspace, 200)? {
+        if front.changed.len() < 12 && ctx.level(tx, &page.object())? >= Level::View {
+            front.changed.push(page);
+        }
+    }
+    for (page, seen) in queries::watched(tx, viewer.account, viewer.workspace)? {
+        if ctx.level(tx, &page.object())? >= Level::View {
+            front.watched.push((page, seen));
+        }
+    }
+    // Somebody can be given a single page of a space that is closed to them.
+    for (object, _) in level::list(tx, &viewer.subject(), PAGE, Level::View, now)?.into_iter().take(5000) {
+        let page = actions::page_of(&object).map(|id| queries::page(tx, id)).transpose()?.flatten();
+        let guest = |page: &WikiPage| page.bin.is_none() && !own.contains(&page.space);
+        if let Some(page) = page.filter(guest)
+            && front.shared.len() < 100
+        {
+            let here =
+                queries::space(tx, page.space)?.is_some_and(|space| space.workspace == viewer.workspace);
+            front.shared.extend(here.then_some(page));
+        }
+    }
+    Ok(front)
+}
+
+pub async fn new(ctx: Ctx) -> Result<Markup> {
+    let input = Input::filled([("comments", Comments::Open.word())]);
+    Ok(views::space::new(&ctx, &input))
+}
+
+fn from_form(input: &Input, id: SpaceId, workspace: bo_model::WorkspaceId) -> Result<Space> {
+    let comments = Comments::from_word(input.text("comments"))
+        .ok_or_else(|| WebError::field("comments", "must be one of the choices"))?;
+    let (name, about) = (input.text("name").to_owned(), input.text("about").to_owned());
+    Ok(Space { id, workspace, name, about, comments })
+}
+
+pub async fn create(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
+    let (input, id) = (ctx.form()?, ctx.make_id::<SpaceId>());
+    let made = match from_form(&input, id, ctx.workspace()?) {
+        Ok(space) => ctx.write(move |tx| actions::create_space(tx, &space)).await.map_err(WebError::from),
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(()) => Ok(Ok(ctx.redirect(format!("/wiki/spaces/{id}")).flash("The space is ready"))),
+        Err(WebError::BadInput(fields)) => Ok(Err(views::space::new(&ctx, &input.with_errors(fields)))),
+        Err(error) => Err(error),
+    }
+}
+
+pub async fn show(ctx: Ctx) -> Result<Markup> {
+    let shown = ctx.read(|tx| -> Result<_> {
+        let space = of_path(&ctx, tx)?;
+        let (tree, seen) = readable(&ctx, tx, space.id)?;
+        let level = ctx.level(tx, &space.object())?;
+        Ok((space, tree, seen, level))
+    })?;
+    Ok(views::space::show(&ctx, &shown.0, &shown.1, &shown.2, shown.3))
+}
+
+pub async fn settings(ctx: Ctx) -> Result<Markup> {
+    let facts = ctx.read(|tx| facts(&ctx, tx))?;
+    let input = Input::filled([
+        ("name", facts.space.name.clone()),
+        ("about", facts.space.about.clone()),
+        ("comments", facts.space.comments.word().to_owned()),
+    ]);
+    Ok(views::space::settings(&ctx, &facts, &input))
+}
+
+fn facts(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Facts> {
+    let space = of_path(ctx, tx)?;
+    let restricted = actions::is_restricted(tx, &space)?;
+    let bin = queries::bin(tx, space.id)?;
+    let groups = group::all(tx, space.workspace)?;
+    let mut guests = Vec::new();
+    for row in relation::to_object(tx, &space.object(), RelationKind::Grant)? {
+        let known = groups.iter().find(|group| Object::new(Kind::GROUP, group.id) == row.subject);
+        let name = match known {
+            Some(group) => group.name.clone(),
+            None => account_name(tx, &row.subject)?,
+        };
+        guests.push((row.subject, name, row.cap));
+    }
+    Ok(views::space::Facts { space, restricted, bin, groups, guests })
+}
+
+fn account_name(tx: &mut Tx, subject: &Object) -> Result<String> {
+    let account = match subject.id().parse() {
+        Ok(id) if subject.is(Kind::ACCOUNT) => bo_identity::account::find(tx, id)?,
+        _ => None,
+    };
+    Ok(account.map_or_else(|| subject.to_string(), |account| account.name))
+}
+
+pub async fn change(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
+    let input = ctx.form()?;
+    let known = ctx.read(|tx| of_path(&ctx, tx))?;
+    let changed = match from_form(&input, known.id, known.workspace) {
+        Ok(space) => ctx.write(move |tx| actions::change_space(tx, &space)).await.map_err(WebError::from),
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(()) => Ok(Ok(back(&ctx, known.id).flash("Saved"))),
+        Err(WebError::BadInput(fields)) => {
+            let facts = ctx.read(|tx| facts(&ctx, tx))?;
+            Ok(Err(views::space::settings(&ctx, &facts, &input.with_errors(fields))))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn back(ctx: &Ctx, space: SpaceId) -> Redirect {
+    ctx.redirect(format!("/wiki/spaces/{space}/settings"))
+}
+
+pub async fn restrict(ctx: Ctx) -> Result<Redirect> {
+    let (id, restricted): (SpaceId, bool) = (ctx.param("id")?, ctx.form()?.checked("restricted"));
+    ctx.write(move |tx| actions::restrict(tx, id, restricted)).await?;
+    let said = if restricted {
+        "Only the people below have access now"
+    } else {
+        "Whoever may use the wiki has access now"
+    };
+    Ok(back(&ctx, id).flash(said))
+}
+
+pub async fn grant(ctx: Ctx) -> Result<Redirect> {
+    let (id, input, viewer): (SpaceId, _, _) = (ctx.param("id")?, ctx.form()?, ctx.who()?.clone());
+    let wanted = Level::ALL.into_iter().find(|level| level.word() == input.text("level"));
+    let wanted = wanted.ok_or_else(|| WebError::field("level", "must be one of the choices"))?;
+    let (typed, object) = (input.text("subject").to_owned(), Object::new(crate::SPACE, id));
+    ctx.write(move |tx| -> Result<()> {
+        let subject = match Object::parse(&typed) {
+            Some(subject) => subject,
+            None => by_mail(tx, &typed)?,
+        };
+        delegate::set_grant(tx, &viewer, &subject, &object, wanted, Validity::ALWAYS, "access to a space")
+            .map_err(denied)
+    })
+    .await?;
+    Ok(back(&ctx, id).flash("Access changed"))
+}
+
+fn by_mail(tx: &mut Tx, typed: &str) -> Result<Object> {
+    let found = bo_identity::account::by_email(tx, typed)?;
+    let (account, _) =
+        found.ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))?;
+    Ok(Object::new(Kind::ACCOUNT, account.id))
+}
+
+fn denied(error: IdentityError) -> WebError {
+    error.into()
+}
+
+pub async fn remove(ctx: Ctx) -> Result<Redirect> {
+    let id: SpaceId = ctx.param("id")?;
+    ctx.write(move |tx| actions::remove_space(tx, id)).await?;
+    Ok(ctx.redirect("/wiki").flash("The space was removed"))
+}
+
+pub async fn empty_bin(ctx: Ctx) -> Result<Redirect> {
+    let id: SpaceId = ctx.param("id")?;
+    let gone = ctx.write(move |tx| actions::empty_bin(tx, id)).await?;
+    Ok(back(&ctx, id).flash(format!("{gone} pages were removed for ever")))
+}
+
+pub async fn export(ctx: Ctx) -> Result<Response> {
+    let (space, bytes) = ctx.read(|tx| -> Result<_> {
+        let space = of_path(&ctx, tx)?;
+        let (tree, _) = readable(&ctx, tx, space.id)?;
+        let bytes = transfer::export(tx, &tree)?;
+        Ok((space, bytes))
+    })?;
+    let author = ctx.author();
+    let (object, name) = (space.object(), space.name.clone());
+    ctx.db()
+        .write(move |tx| -> std::result::Result<(), WikiError> {
+            tx.attribute(author.clone());
+            tx.audit(bo_db::Event::new("wiki-space.export", object.clone()).name(&name));
+            Ok(())
+        })
+        .await?;
+    Ok(download(&format!("{}.zip", space.name), "application/zip", bytes))
+}
+
+pub async fn import(ctx: Ctx) -> Result<Redirect> {
+    let id: SpaceId = ctx.param("id")?;
+    let (_, files) = ctx.form_with_files().await?;
+    let file =
+        files.first().ok_or_else(|| WebError::field("file", "choose an archive or a Markdown file first"))?;
+    let drafts = transfer::read(&file.name, &file.bytes)?;
+    let ids: Vec<PageId> = (0..transfer::ids_needed(&drafts)).map(|_| ctx.make_id()).collect();
+    let made = ctx.write(move |tx| transfer::import(tx, id, None, &drafts, &ids)).await?;
+    Ok(ctx.redirect(format!("/wiki/spaces/{id}")).flash(format!("{made} pages were taken in")))
+}
