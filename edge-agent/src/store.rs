@@ -11,6 +11,10 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long writes nobody waits for gather before they are committed: spares the flash.
+const LINGER: Duration = Duration::from_millis(50);
 
 /// The memory. Cheap to clone.
 #[derive(Clone)]
@@ -20,7 +24,10 @@ pub struct Store {
 
 struct Shared {
     waiting: Mutex<Waiting>,
+    /// Something waits to be written.
     wake: Condvar,
+    /// Somebody waits until it is.
+    hurry: Condvar,
     committed: tokio::sync::watch::Sender<Committed>,
 }
 
@@ -30,6 +37,8 @@ struct Waiting {
     writes: BTreeMap<(&'static str, String), Option<String>>,
     /// Counts every write taken.
     taken: u64,
+    /// Somebody waits.
+    hurried: bool,
     closed: bool,
 }
 
@@ -58,6 +67,7 @@ impl Store {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             wake: Condvar::new(),
+            hurry: Condvar::new(),
             committed: tokio::sync::watch::channel(Committed::default()).0,
         });
         let writer = shared.clone();
@@ -109,12 +119,19 @@ impl Store {
         let mut waiting = self.shared.lock();
         waiting.writes.insert((kind, key), text);
         waiting.taken += 1;
-        self.shared.wake.notify_one();
+        if waiting.writes.len() == 1 {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Waits until everything put so far is on disk.
     pub async fn flush(&self) -> Result<(), EdgeError> {
-        let upto = self.shared.lock().taken;
+        let upto = {
+            let mut waiting = self.shared.lock();
+            waiting.hurried = true;
+            self.shared.hurry.notify_one();
+            waiting.taken
+        };
         let mut committed = self.shared.committed.subscribe();
         let seen = committed.wait_for(|now| now.upto >= upto || now.failure.is_some()).await;
         match seen {
@@ -129,6 +146,7 @@ impl Store {
         let flushed = self.flush().await;
         self.shared.lock().closed = true;
         self.shared.wake.notify_one();
+        self.shared.hurry.notify_one();
         flushed
     }
 }
@@ -148,6 +166,12 @@ impl Shared {
                 if waiting.writes.is_empty() {
                     return;
                 }
+                let in_no_hurry = |waiting: &mut Waiting| !waiting.hurried && !waiting.closed;
+                waiting = self
+                    .hurry
+                    .wait_timeout_while(waiting, LINGER, in_no_hurry)
+                    .map_or_else(|poisoned| poisoned.into_inner().0, |(waiting, _)| waiting);
+                waiting.hurried = false;
                 (std::mem::take(&mut waiting.writes), waiting.taken)
             };
             match commit(&mut connection, &writes) {
@@ -163,7 +187,7 @@ impl Shared {
                         return;
                     }
                     drop(waiting);
-                    std::thread::sleep(std::time::Duration::from_secs(1));
+                    std::thread::sleep(Duration::from_secs(1));
                 }
             }
         }
@@ -172,7 +196,7 @@ impl Shared {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
          CREATE TABLE IF NOT EXISTS kept (

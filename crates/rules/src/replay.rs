@@ -7,6 +7,7 @@ use crate::state::State;
 use crate::trace::Trace;
 use bo_model::Time;
 use bo_model::value::{Reason, Value};
+use std::sync::Arc;
 
 /// A recorded value of one of the trigger's sources.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub struct Happened {
     /// What would have been done.
     pub actions: Vec<Act>,
     /// Why.
-    pub trace: Option<Box<Trace>>,
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// Most evaluations of one replay; what lies behind is not looked at.

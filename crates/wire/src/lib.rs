@@ -7,6 +7,7 @@
 mod blob;
 mod enroll;
 mod message;
+mod raw;
 mod record;
 mod release;
 mod topic;
@@ -17,6 +18,7 @@ pub use message::{
     Ack, Announce, Backfill, BlobRequest, CommandMessage, Cursor, Down, Heartbeat, Hello, Records, Snapshot,
     SnapshotValue, Up,
 };
+pub use raw::Raw;
 pub use record::{
     AlarmEvent, AuditEntry, Body, Class, Gap, LogLevel, LogLine, Record, StatusChange, TriggerRun,
 };

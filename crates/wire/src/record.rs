@@ -1,5 +1,6 @@
 //! Records of the journal: what an edge keeps until the controller has it.
 
+use crate::raw::Raw;
 use bo_model::command::{Actor, CommandRequest, Step};
 use bo_model::{DeviceId, SystemId, Time, TriggerId, Value};
 use serde::de::value::MapAccessDeserializer;
@@ -191,7 +192,7 @@ pub struct TriggerRun {
     /// `activated`, `cleared`, `held-back`, `failed`.
     pub outcome: String,
     /// Inputs, qualities, sub-conditions and actions as `crates/rules` writes them.
-    pub trace: Json,
+    pub trace: Raw,
     /// Notifications to send: channel and text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<Json>,

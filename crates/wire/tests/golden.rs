@@ -97,7 +97,7 @@ fn ups() -> Vec<Up> {
                     Body::Trigger(TriggerRun {
                         trigger: id(7),
                         outcome: "activated".into(),
-                        trace: serde_json::json!({}),
+                        trace: bo_wire::Raw::of(&serde_json::json!({})),
                         notify: vec![],
                     }),
                 ),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 pub const KIND: &str = "command";
 /// How long an id is remembered; far longer than any deadline a command may have.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
-/// Ids of triggers and drivers are made here and come once: a few minutes show their outcome to whoever looks.
+/// More than anybody asks for in a day; the oldest go first.
 const REMEMBERED_AT_MOST: usize = 20_000;
 
 /// A command as it is kept on disk.
@@ -28,6 +28,7 @@ pub struct Kept {
 #[derive(Debug, Default)]
 pub struct Progress {
     known: HashMap<CommandId, (Time, watch::Sender<Stage>)>,
+    /// Those that outlive their end, oldest first. An id that was made here comes once and is forgotten then.
     order: std::collections::VecDeque<CommandId>,
 }
 
@@ -56,14 +57,16 @@ impl Progress {
         (progress, interrupted)
     }
 
-    /// Takes a request.
-    pub fn begin(&mut self, request: &CommandRequest, now: Time) -> Begin {
+    /// Takes a request; `durable` when somebody may ask with the same id again.
+    pub fn begin(&mut self, request: &CommandRequest, durable: bool, now: Time) -> Begin {
         if let Some((_, stage)) = self.known.get(&request.id) {
             return Begin::Known(stage.subscribe());
         }
         let (stage, seen) = watch::channel(Stage::Requested);
         self.known.insert(request.id, (now, stage));
-        self.order.push_back(request.id);
+        if durable {
+            self.order.push_back(request.id);
+        }
         Begin::New(seen)
     }
 
@@ -72,6 +75,11 @@ impl Progress {
         if let Some((_, shown)) = self.known.get(&command) {
             shown.send_replace(stage);
         }
+    }
+
+    /// The last stage was shown, and nobody can ask with this id again.
+    pub fn forget(&mut self, command: CommandId) {
+        self.known.remove(&command);
     }
 
     /// Forgets what is old. What is under way is never forgotten.

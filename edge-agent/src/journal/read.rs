@@ -1,7 +1,7 @@
 //! Reading the journal beside its writer: a second connection sees what is committed, and nothing else.
 
 use super::JournalError;
-use super::store::record;
+use super::block::lines;
 use bo_model::Time;
 use bo_wire::{Body, Class, Gap, Record, SnapshotValue};
 use rusqlite::{Connection, OpenFlags, params};
@@ -57,16 +57,19 @@ impl Reader {
     fn read(&self, class: Class, from: u64, to: u64, max_bytes: usize) -> Result<Vec<Record>, JournalError> {
         self.with(|db| {
             let mut query = db.prepare_cached(
-                "SELECT seq, at, body FROM record WHERE class = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq",
+                "SELECT body FROM block WHERE class = ?1 AND upto >= ?2 AND first <= ?3 ORDER BY upto",
             )?;
             let mut rows = query.query(params![class as i64, from, to])?;
             let (mut records, mut bytes) = (Vec::new(), 0);
             while let Some(row) = rows.next()? {
-                bytes += row.get_ref(2)?.as_bytes()?.len() + 48;
-                if bytes > max_bytes && !records.is_empty() {
-                    break;
+                let body = row.get_ref(0)?.as_blob()?;
+                for line in lines(body).filter(|line| (from..=to).contains(&line.seq)) {
+                    bytes += line.text.len() + 48;
+                    if bytes > max_bytes && !records.is_empty() {
+                        return Ok(records);
+                    }
+                    records.push(line.record());
                 }
-                records.push(record(row)?);
             }
             Ok(records)
         })
