@@ -92,6 +92,8 @@ pub struct BrokerConfig {
     pub anonymous: bool,
     /// TOML file with a table per device: password and topics (see `bo_link_mqtt::Credentials`).
     pub credentials_file: Option<PathBuf>,
+    /// A second address, for devices that speak TLS.
+    pub tls: Option<bo_link_mqtt::BrokerTls>,
 }
 
 impl Default for BrokerConfig {
@@ -100,6 +102,7 @@ impl Default for BrokerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
             anonymous: false,
             credentials_file: None,
+            tls: None,
         }
     }
 }
@@ -190,6 +193,12 @@ impl EdgeConfig {
             &mut config.local_page.webhook_token_file,
         ];
         more.into_iter().flatten().for_each(absolute);
+        if let Some(tls) = &mut config.broker.tls {
+            [&mut tls.cert_file, &mut tls.key_file]
+                .into_iter()
+                .chain(&mut tls.client_ca_file)
+                .for_each(absolute);
+        }
         match config.mistake() {
             Some(message) => Err(bo_runtime::ConfigError::Invalid { path: path.to_owned(), message }),
             None => Ok(config),

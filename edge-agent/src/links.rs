@@ -155,6 +155,7 @@ impl Links {
         let config = bo_link_mqtt::BrokerConfig {
             listen: self.config.listen,
             anonymous: self.config.anonymous,
+            tls: self.config.tls.clone(),
             credentials,
             storage: Some(self.data.join("broker")),
         };

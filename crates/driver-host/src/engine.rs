@@ -5,8 +5,8 @@ use crate::cache::Cache;
 use crate::error::{Error, Fault};
 use crate::grant;
 use crate::host::HostState;
-use crate::package::Package;
 use crate::ticker::Ticker;
+use bo_driver_package::Package;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -66,7 +66,9 @@ impl Engine {
     pub fn load(&self, package: &Package) -> Result<Arc<Loaded>, Error> {
         let driver = &package.manifest.driver.name;
         let (Some(wanted), Some(bytes)) = (&package.manifest.component, &package.component) else {
-            return Err(Error::NoComponent { driver: driver.clone(), looked: Vec::new() });
+            return Err(
+                bo_driver_package::Error::NoComponent { driver: driver.clone(), looked: Vec::new() }.into()
+            );
         };
         if wanted.wit != crate::WIT_VERSION {
             return Err(Error::WitVersion { driver: driver.clone(), wanted: wanted.wit.clone() });

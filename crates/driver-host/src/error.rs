@@ -4,18 +4,12 @@
 use bo_model::command::Stage;
 use std::path::PathBuf;
 
-/// A driver could not be read, packed, verified or compiled.
+/// A driver could not be read or compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the driver can't be read.
-    #[error("can't read {path}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    /// Its files are wrong.
+    #[error(transparent)]
+    Package(#[from] bo_driver_package::Error),
     /// A file can't be written.
     #[error("can't write {path}")]
     Write {
@@ -25,28 +19,6 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// `driver.toml` is wrong; the text names line, key and what was expected.
-    #[error("{path}:\n{why}")]
-    Manifest {
-        /// Which.
-        path: PathBuf,
-        /// What.
-        why: String,
-    },
-    /// The manifest asks for a component that is not there.
-    #[error("driver `{driver}` has no component: build it first with `backoffice-edge driver build`; looked for {}", .looked.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" and "))]
-    NoComponent {
-        /// Which driver.
-        driver: String,
-        /// Where it was looked for.
-        looked: Vec<PathBuf>,
-    },
-    /// A packed driver is damaged, too large, or holds what a driver does not consist of.
-    #[error("not a packed driver: {0}")]
-    Unpack(String),
-    /// The signature does not fit the content.
-    #[error("the signature of driver `{0}` does not fit its content")]
-    Signature(String),
     /// The component is no WebAssembly component, or not one this host can run.
     #[error("driver `{driver}`: the component can't be compiled: {why}")]
     Compile {

@@ -1,6 +1,6 @@
 //! Runs driver components: the only crate that knows WebAssembly.
 //!
-//! A [`Package`] is a driver (manifest, component, tests) with its hash. The [`Engine`] compiles components once
+//! A [`Package`] is a driver (manifest, component, tests) with its hash; `bo-driver-package` reads it. The [`Engine`] compiles components once
 //! and keeps the result on disk. A [`Device`] is one instance with its own memory, processor and time limits,
 //! restarted with back-off when it faults; it reaches its device only through the [`Links`] it was given, and
 //! what it publishes goes to a [`Sink`]. Versions of the interface lie in `drivers/wit/<version>/`.
@@ -15,18 +15,17 @@ mod grant;
 mod host;
 mod instance;
 mod links;
-mod package;
 mod sink;
 mod stdio;
 mod supervisor;
 mod ticker;
 pub mod transcript;
 
+pub use bo_driver_package::{Package, Trust, Unpacked, pack, sign, unpack, verify};
 pub use device::{Device, DeviceConfig, Event};
 pub use engine::{Engine, EngineConfig, Loaded};
 pub use error::{CommandError, Error, Fault};
 pub use links::{Links, Neighbour, Reading, System};
-pub use package::{Package, Unpacked, pack, sign, unpack, verify};
 pub use sink::{DeviceState, Level, Sink};
 pub use supervisor::Supervisor;
 

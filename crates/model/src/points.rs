@@ -1,6 +1,7 @@
 //! Points of a profile: how a datum lies in a device's registers or messages. Data only; the codec
 //! lives with the link (`crates/links/modbus`, `crates/links/mqtt`).
 
+use crate::settings::Values;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -135,6 +136,10 @@ pub struct ModbusPoint {
     /// Write with FC16/FC15 even where one register or coil would do with FC6/FC5.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub write_multiple: bool,
+    /// Write one bit of a register with FC22, for devices that know it: without, the register is read, changed and
+    /// written, and what another master changed in between is lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub write_mask: bool,
     /// What a write costs.
     #[serde(default)]
     pub wear: Wear,
@@ -254,4 +259,18 @@ pub struct Publish {
     pub topic: String,
     /// Payload.
     pub payload: String,
+    /// What the device calls a parameter's value: `{ true = "on", false = "off" }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<String, String>,
+}
+
+impl Publish {
+    /// `params` in the device's words.
+    pub fn worded(&self, params: &Values) -> Values {
+        let worded = params.iter().map(|(key, value)| {
+            let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (key.clone(), self.words.get(&plain).map_or_else(|| value.clone(), |word| word.as_str().into()))
+        });
+        worded.collect()
+    }
 }

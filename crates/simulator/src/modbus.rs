@@ -113,10 +113,22 @@ fn carry_out(fake: &Fake, map: &RegisterMap, pdu: &[u8]) -> Result<Vec<u8>, u8> 
         16 => {
             let count = usize::from(within(word(3)?, 123)?);
             let bytes = body(pdu, count * 2)?;
-            let registers: Vec<u16> =
-                bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-            apply(fake, map.write_registers(&fake.vars(), word(1)?, &registers)?);
+            apply(fake, map.write_registers(&fake.vars(), word(1)?, &words(bytes))?);
             Ok(pdu[..5].to_vec())
+        }
+        22 => {
+            let (address, and, or) = (word(1)?, word(3)?, word(5)?);
+            let before = map.read_registers(&fake.vars(), Table::Holding, address, 1)?;
+            let before = before.first().copied().ok_or(ILLEGAL_VALUE)?;
+            apply(fake, map.write_registers(&fake.vars(), address, &[(before & and) | (or & !and)])?);
+            Ok(pdu[..7].to_vec())
+        }
+        23 => {
+            let (count, written) = (within(word(3)?, 125)?, usize::from(within(word(7)?, 121)?));
+            let data = pdu.get(10..).filter(|data| data.len() == written * 2).ok_or(ILLEGAL_VALUE)?;
+            apply(fake, map.write_registers(&fake.vars(), word(5)?, &words(data))?);
+            let registers = map.read_registers(&fake.vars(), Table::Holding, word(1)?, count)?;
+            Ok(counted(function, registers.into_iter().flat_map(u16::to_be_bytes).collect()))
         }
         0x2B if pdu.get(1) == Some(&0x0E) => Ok(identity(fake)),
         _ => Err(ILLEGAL_FUNCTION),
@@ -160,6 +172,10 @@ fn within(count: u16, most: u16) -> Result<u16, u8> {
 fn body(pdu: &[u8], length: usize) -> Result<&[u8], u8> {
     let stated = pdu.get(5).map(|stated| usize::from(*stated));
     pdu.get(6..6 + length).filter(|_| stated == Some(length)).ok_or(ILLEGAL_VALUE)
+}
+
+fn words(bytes: &[u8]) -> Vec<u16> {
+    bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
 }
 
 fn counted(function: u8, data: Vec<u8>) -> Vec<u8> {
@@ -207,6 +223,11 @@ pub fn rtu_request(bytes: &[u8]) -> Rtu {
         1..=6 => 8,
         15 | 16 => match bytes.get(6) {
             Some(count) => 9 + usize::from(*count),
+            None => return Rtu::Incomplete,
+        },
+        22 => 10,
+        23 => match bytes.get(10) {
+            Some(count) => 13 + usize::from(*count),
             None => return Rtu::Incomplete,
         },
         0x2B => 7,

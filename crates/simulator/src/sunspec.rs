@@ -17,9 +17,16 @@ const LAYOUTS: &[(u16, &str)] = &[
     (121, "uuiuuuiiiiuiiiiuuuuuiiiiiiiiii"),
     (122, "uuuzzzzzzzzzzzzzzzzzzzzzzzziiuiuuuuzzzzuuuui"),
     (123, "uuuuuuuuiuuuuiiiuuuuuiii"),
+    (124, "uuuuuuuuuuiiuuuuiiiiiiii"),
     (160, "iiiiuu2u1zzzzzzzzuuuzzuuiuuu2zzzzzzzzuuuzzuuiuuu"),
+    (201, METER),
+    (202, METER),
+    (203, METER),
+    (204, METER),
+    (802, "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuiuuiuiuuiiiiiiiiiiii"),
 ];
 
+const METER: &str = "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiizzzzzzzzzzzzzzzzizzzzzzzzzzzzzzzzizzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzziuu";
 const INTEGERS: &str = "uuuuiuuuuuuiiiuiiiiiiizziuiuiiiiiiiiuuuuuuuuuuuuuu";
 const FLOATS: &str = "fzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzfzuuuuuuuuuuuuuu";
 
@@ -44,7 +51,19 @@ mod tests {
 
     #[test]
     fn models_have_the_lengths_of_their_definitions() {
-        let lengths = [(1, 68), (103, 52), (113, 62), (120, 28), (121, 32), (122, 46), (123, 26), (160, 50)];
+        let lengths = [
+            (1, 68),
+            (103, 52),
+            (113, 62),
+            (120, 28),
+            (121, 32),
+            (122, 46),
+            (123, 26),
+            (124, 26),
+            (160, 50),
+            (203, 107),
+            (802, 64),
+        ];
         for (model, length) in lengths {
             assert_eq!(blank(model).unwrap().len(), length, "model {model}");
         }

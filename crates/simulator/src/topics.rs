@@ -89,7 +89,9 @@ pub fn receive(fake: &Fake, profile: &MqttProfile, at: &str, payload: &str) -> b
             set.insert(effect.status.clone(), effect.equals.clone());
             let reaction = Reaction { set, later: Vec::new() };
             fake.react(name, &reaction, &|_, key| {
-                found.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+                let (_, said) = found.iter().find(|(name, _)| name == key)?;
+                let meant = publish.words.iter().find(|(_, word)| *word == said);
+                Some(meant.map_or_else(|| said.clone(), |(value, _)| value.clone()))
             });
         }
     }

@@ -129,3 +129,31 @@ fn processor_time() -> u64 {
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
+
+#[tokio::test]
+async fn a_relay_with_a_web_interface_is_switched_and_answers_what_it_does_not_know_with_404() {
+    let fake = fake("shelly-relay", json!({}));
+    let place = Place::Tcp("127.0.0.1:0".parse().unwrap());
+    let running = start(&place, std::slice::from_ref(&fake)).await.unwrap();
+    let Address::Tcp(address) = running.address else { panic!("not a socket") };
+    let ask = async |request: String| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\n\r\n");
+    let state = ask(get("/rpc/Switch.GetStatus?id=0")).await;
+    assert!(state.starts_with("HTTP/1.1 200") && state.contains("\"output\":false"), "{state}");
+    let body = r#"{"id":1,"method":"Switch.Set","params":{"id":0,"on":true}}"#;
+    let switch = format!(
+        "POST /rpc HTTP/1.1\r\nhost: relay\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert!(ask(switch).await.contains("was_on"));
+    assert_eq!(fake.get("on"), Some(json!(true)));
+    assert!(ask(get("/rpc/Switch.GetStatus?id=0")).await.contains("\"apower\":60.5"));
+    assert!(ask(get("/settings")).await.starts_with("HTTP/1.1 404"));
+    running.stop().await;
+}

@@ -101,7 +101,7 @@ fn print(shown: &Shown) {
 }
 
 /// `key=value`; the value is JSON where it reads as such, text otherwise.
-fn parameter(pair: &str) -> anyhow::Result<(String, Json)> {
+pub(super) fn parameter(pair: &str) -> anyhow::Result<(String, Json)> {
     let Some((key, value)) = pair.split_once('=') else { bail!("`{pair}` is not KEY=VALUE") };
     Ok((key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Json::String(value.to_owned()))))
 }

@@ -1,4 +1,6 @@
-//! `trigger`: try a trigger's folder without a building, and see what the running ones are doing.
+//! `trigger`: try a trigger's folder without a building, over the past, and see what the running ones are doing.
+
+mod replay;
 
 use super::Where;
 use crate::control::{Ask, ask};
@@ -9,9 +11,10 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   backoffice-edge trigger test triggers/room-empty-off --drivers drivers
+  backoffice-edge trigger replay triggers/room-empty-off --history monday.csv --set empty_for=5min
   backoffice-edge trigger show";
 
-/// Test and watch triggers.
+/// Test, replay and watch triggers.
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum Trigger {
@@ -23,6 +26,8 @@ pub enum Trigger {
         #[arg(long, value_name = "DIR")]
         drivers: Option<PathBuf>,
     },
+    /// Says what a trigger would have done over recorded history, before it is enabled.
+    Replay(replay::Replay),
     /// Shows the running triggers: active or not, why, and their last runs.
     Show {
         /// As JSON.
@@ -36,6 +41,7 @@ pub enum Trigger {
 pub async fn run(trigger: Trigger) -> anyhow::Result<()> {
     match trigger {
         Trigger::Test { folder, drivers } => test(&folder, drivers.as_deref()),
+        Trigger::Replay(replay) => replay.run(),
         Trigger::Show { json, place } => show(&place, json).await,
     }
 }

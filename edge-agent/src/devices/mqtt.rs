@@ -137,7 +137,8 @@ impl Device {
                 .publish
                 .iter()
                 .map(|message| {
-                    let values = [&command.params, &self.context.site.settings];
+                    let params = message.worded(&command.params);
+                    let values = [&params, &self.context.site.settings];
                     publish(fill(&message.topic, &values), fill(&message.payload, &values))
                 })
                 .collect(),

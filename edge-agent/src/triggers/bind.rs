@@ -13,7 +13,8 @@ pub fn compile(desired: &Desired, trigger: &SiteTrigger) -> Result<Compiled, bo_
     bo_rules::load(&trigger.definition, trigger.script.as_deref(), &trigger.params, &context)
 }
 
-fn context(desired: &Desired, system: SystemId) -> Context {
+/// What a trigger of `system` is compiled against.
+pub fn context(desired: &Desired, system: SystemId) -> Context {
     let mut devices: Vec<_> = desired
         .site
         .devices

@@ -120,6 +120,28 @@ impl wit::modbus::Host for HostState {
         let op = ModbusOp::WriteRegisters { unit: self.outside.unit, address, values, multiple: false };
         self.modbus(op).await.map(|_| ())
     }
+
+    async fn mask_register(&mut self, address: u16, and: u16, or: u16) -> Result<(), Error> {
+        let op = ModbusOp::MaskWrite { unit: self.outside.unit, address, and, or };
+        self.modbus(op).await.map(|_| ())
+    }
+
+    async fn write_read_registers(
+        &mut self,
+        write_address: u16,
+        values: Vec<u16>,
+        read_address: u16,
+        read_count: u16,
+    ) -> Result<Vec<u16>, Error> {
+        let unit = self.outside.unit;
+        match self
+            .modbus(ModbusOp::WriteRead { unit, write_address, values, read_address, read_count })
+            .await?
+        {
+            ModbusReply::Registers(values) => Ok(values),
+            _ => Err(Error::Protocol("the reply holds no registers".into())),
+        }
+    }
 }
 
 impl wit::mqtt::Host for HostState {

@@ -52,6 +52,10 @@ pub enum Step {
     Read(Table, u16, u16, Answer),
     /// `write TABLE ADDRESS VALUES -> ok | exception N | timeout`: the driver writes.
     Write(Table, u16, Vec<u16>, Answer),
+    /// `mask ADDRESS AND OR -> ok | exception N | timeout`: the driver changes bits of a holding register.
+    Mask(u16, u16, u16, Answer),
+    /// `write-read ADDRESS VALUES from ADDRESS COUNT -> VALUES | …`: the driver writes and reads holding registers at once.
+    WriteRead(u16, Vec<u16>, (u16, u16), Answer),
     /// `registers TABLE ADDRESS VALUES`: what the device holds from now on. Once it holds anything, every read is answered
     /// from it (exception 2 outside), writes change it, and `write` lines check what was written.
     Registers(Table, u16, Vec<u16>),
@@ -68,6 +72,8 @@ pub enum Step {
         /// `retained`.
         retained: bool,
     },
+    /// `header NAME VALUE`: the next HTTP answer carries it.
+    Header(String, String),
     /// `request METHOD PATH [BODY] -> STATUS [BODY] | timeout`: the driver sends an HTTP request.
     Request {
         /// `GET`, ….

@@ -52,6 +52,8 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
             Step::Registers(table, address, words_hex(words)?)
         }
         "write" => write(rest)?,
+        "mask" => mask(rest)?,
+        "write-read" => write_read(rest)?,
         "subscribe" => Step::Subscribe(rest.to_owned()),
         "publish" => {
             let (topic, payload) = message(rest)?;
@@ -60,6 +62,10 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         "message" | "retained" => {
             let (topic, payload) = message(rest)?;
             Step::Message { topic, payload, retained: word == "retained" }
+        }
+        "header" => {
+            let (name, value) = rest.split_once(' ').ok_or("write `header NAME VALUE`")?;
+            Step::Header(name.to_owned(), value.trim().to_owned())
         }
         "request" => request(rest)?,
         "value" => value(rest)?,
@@ -78,7 +84,7 @@ fn step(word: &str, rest: &str) -> Result<Step, String> {
         other => {
             return Err(format!(
                 "`{other}` is not a step; there are settings, device, starts, connect, disconnect, send, reply, recv, \
-                 reconnect, read, write, registers, subscribe, publish, message, retained, request, value, calls, command, \
+                 reconnect, read, write, mask, write-read, registers, subscribe, publish, message, retained, header, request, value, calls, command, \
                  status, log and wait"
             ));
         }
@@ -209,13 +215,37 @@ fn read(text: &str) -> Result<Step, String> {
     let table = table(words.next())?;
     let address = number(words.next(), "an address")?;
     let count = number(words.next(), "a count")?;
+    Ok(Step::Read(table, address, count, values_answer(outcome, count)?))
+}
+
+/// As many values as were asked for, or another answer.
+fn values_answer(outcome: &str, count: u16) -> Result<Answer, String> {
     let answer = answer(outcome)?;
     if let Answer::Values(values) = &answer
         && values.len() != usize::from(count)
     {
         return Err(format!("{count} values are asked for and {} are answered", values.len()));
     }
-    Ok(Step::Read(table, address, count, answer))
+    Ok(answer)
+}
+
+fn mask(text: &str) -> Result<Step, String> {
+    let (head, outcome) = after_arrow(text)?;
+    let (address, masks) = head.split_once(' ').unwrap_or((head, ""));
+    let [and, or] = words_hex(masks.split_ascii_whitespace())?[..] else {
+        return Err("write `mask ADDRESS AND OR -> ok`".into());
+    };
+    Ok(Step::Mask(number(Some(address), "an address")?, and, or, answer(outcome)?))
+}
+
+fn write_read(text: &str) -> Result<Step, String> {
+    let (head, outcome) = after_arrow(text)?;
+    let (write, read) =
+        head.split_once(" from ").ok_or("write `write-read ADDRESS VALUES from ADDRESS COUNT -> VALUES`")?;
+    let (mut write, mut read) = (write.split_ascii_whitespace(), read.split_ascii_whitespace());
+    let address = number(write.next(), "an address")?;
+    let (from, count) = (number(read.next(), "an address")?, number(read.next(), "a count")?);
+    Ok(Step::WriteRead(address, words_hex(write)?, (from, count), values_answer(outcome, count)?))
 }
 
 fn write(text: &str) -> Result<Step, String> {
@@ -241,6 +271,13 @@ mod tests {
         let read = Step::Read(Table::Holding, 40000, 2, Answer::Values(vec![0x5375, 0x6e53]));
         assert_eq!(transcript.steps[4].1, read);
         assert_eq!(transcript.steps[5].1, Step::Write(Table::Coil, 3, vec![1], Answer::Exception(2)));
+        let both =
+            Transcript::parse("mask 4 00f2 0025 -> ok\nwrite-read 14 00ff 00fe from 3 1 -> 0acd").unwrap();
+        assert_eq!(both.steps[0].1, Step::Mask(4, 0xF2, 0x25, Answer::Ok));
+        assert_eq!(
+            both.steps[1].1,
+            Step::WriteRead(14, vec![0xFF, 0xFE], (3, 1), Answer::Values(vec![0x0ACD]))
+        );
         assert_eq!(transcript.steps[7], (11, Step::Wait(std::time::Duration::from_secs(90))));
     }
 

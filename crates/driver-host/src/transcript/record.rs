@@ -2,11 +2,11 @@
 //! between the driver and its link, and is its sink.
 
 use super::escape;
+use super::text::{spelled, words};
 use crate::device::Event;
 use crate::error::CommandError;
 use crate::sink::{DeviceState, Level, Sink};
 use bo_link::{BytesOp, BytesReply, Handle, LinkError, ModbusOp, ModbusReply, queue};
-use bo_model::points::Table;
 use bo_model::settings::Values;
 use bo_model::{DeviceId, Value};
 use std::collections::BTreeMap;
@@ -215,7 +215,7 @@ impl Sink for Recorder {
 
 fn transaction(op: &ModbusOp, reply: &Result<ModbusReply, LinkError>) -> String {
     let answer = match reply {
-        Ok(ModbusReply::Registers(values)) => hex(values),
+        Ok(ModbusReply::Registers(values)) => words(values),
         Ok(ModbusReply::Bits(bits)) => {
             bits.iter().map(|bit| u8::from(*bit).to_string()).collect::<Vec<_>>().join(" ")
         }
@@ -223,27 +223,8 @@ fn transaction(op: &ModbusOp, reply: &Result<ModbusReply, LinkError>) -> String 
         Err(LinkError::Exception(code)) => format!("exception {code}"),
         Err(_) => "timeout".into(),
     };
-    let word = |table: &Table| match table {
-        Table::Coil => "coil",
-        Table::Discrete => "discrete",
-        Table::Input => "input",
-        Table::Holding => "holding",
-    };
     match op {
-        ModbusOp::Read { table, address, count, .. } => {
-            format!("read {} {address} {count} -> {answer}", word(table))
-        }
-        ModbusOp::WriteRegisters { address, values, .. } => {
-            format!("write holding {address} {} -> {answer}", hex(values))
-        }
-        ModbusOp::WriteCoils { address, values, .. } => {
-            let values: Vec<u16> = values.iter().map(|on| u16::from(*on)).collect();
-            format!("write coil {address} {} -> {answer}", hex(&values))
-        }
-        ModbusOp::Identify { unit } => format!("# identify {unit}"),
+        ModbusOp::Identify { .. } => format!("# {}", spelled(op)),
+        _ => format!("{} -> {answer}", spelled(op)),
     }
-}
-
-fn hex(values: &[u16]) -> String {
-    values.iter().map(|value| format!("{value:04x}")).collect::<Vec<_>>().join(" ")
 }

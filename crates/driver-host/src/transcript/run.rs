@@ -99,6 +99,7 @@ pub fn replay(
                 subject,
                 asked: None,
                 silent: Vec::new(),
+                headers: Vec::new(),
                 unanswered: Vec::new(),
                 command: None,
                 subscribed: Vec::new(),
@@ -122,6 +123,8 @@ struct Runner {
     asked: Option<Job<BytesOp, BytesReply>>,
     /// Frames that are never answered; kept, so that the driver sees silence until the link goes down.
     silent: Vec<Job<BytesOp, BytesReply>>,
+    /// Headers of the next HTTP answer.
+    headers: Vec<(String, String)>,
     /// HTTP requests that are never answered.
     unanswered: Vec<Job<HttpRequest, HttpReply>>,
     command: Option<Running>,
@@ -172,9 +175,12 @@ impl Runner {
                 | Step::Reconnect
                 | Step::Read(..)
                 | Step::Write(..)
+                | Step::Mask(..)
+                | Step::WriteRead(..)
                 | Step::Subscribe(_)
                 | Step::Publish(..)
                 | Step::Message { .. }
+                | Step::Header(..)
                 | Step::Request { .. }
                 | Step::Value(..)
                 | Step::Registers(..)
@@ -220,9 +226,15 @@ impl Runner {
             Step::Send(frame) => self.send(frame).await,
             Step::Reply(frame) => self.reply(frame),
             Step::Reconnect => self.reconnect().await,
-            Step::Read(..) | Step::Write(..) => self.modbus(step).await,
+            Step::Read(..) | Step::Write(..) | Step::Mask(..) | Step::WriteRead(..) => {
+                self.modbus(step).await
+            }
             Step::Subscribe(filter) => self.subscribes(filter),
             Step::Publish(topic, payload) => self.publishes(topic, payload).await,
+            Step::Header(name, value) => {
+                self.headers.push((name.clone(), value.clone()));
+                Ok(())
+            }
             Step::Request { .. } => self.request(step).await,
             Step::Calls(device, name, params, expected) => self.calls(device, name, params, expected).await,
             Step::Status(name, shown) => self.shows(name, shown),

@@ -1,5 +1,8 @@
-//! Frames as a line of text: printable characters as they are, the rest as `\r`, `\n`, `\t`, `\\` or `\xHH`.
+//! What crosses a link as a line of text: frames with printable characters as they are and the rest as `\r`, `\n`, `\t`,
+//! `\\` or `\xHH`; Modbus requests as words and numbers.
 
+use bo_link::ModbusOp;
+use bo_model::points::Table;
 use bytes::Bytes;
 
 /// Bytes as text.
@@ -47,6 +50,39 @@ pub fn unescape(text: &str) -> Result<Bytes, String> {
         });
     }
     Ok(bytes.into())
+}
+
+/// A Modbus request as a transcript writes it, without its outcome.
+pub(super) fn spelled(op: &ModbusOp) -> String {
+    match op {
+        ModbusOp::Read { table, address, count, .. } => format!("read {} {address} {count}", word(*table)),
+        ModbusOp::WriteRegisters { address, values, .. } => {
+            format!("write holding {address} {}", words(values))
+        }
+        ModbusOp::WriteCoils { address, values, .. } => {
+            let values: Vec<String> = values.iter().map(|on| u8::from(*on).to_string()).collect();
+            format!("write coil {address} {}", values.join(" "))
+        }
+        ModbusOp::MaskWrite { address, and, or, .. } => format!("mask {address} {and:04x} {or:04x}"),
+        ModbusOp::WriteRead { write_address, values, read_address, read_count, .. } => {
+            format!("write-read {write_address} {} from {read_address} {read_count}", words(values))
+        }
+        ModbusOp::Identify { .. } => "identify".into(),
+    }
+}
+
+/// Registers in hex.
+pub(super) fn words(values: &[u16]) -> String {
+    values.iter().map(|value| format!("{value:04x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn word(table: Table) -> &'static str {
+    match table {
+        Table::Coil => "coil",
+        Table::Discrete => "discrete",
+        Table::Input => "input",
+        Table::Holding => "holding",
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,10 @@ impl Guest {
             (func $log_line (call $log (i32.const 1) (i32.const 1024) (i32.const 5)))
             (func $publish_count
                 (call $publish (i32.const 1024) (i32.const 5) (i32.const 2) (i64.const 7) (i32.const 0)))
+            (func $lines (local $left i32) (local.set $left (i32.const 500))
+                (loop (call $log_line) (br_if 0 (local.tee $left (i32.sub (local.get $left) (i32.const 1))))))
+            (func $values (local $left i32) (local.set $left (i32.const 500))
+                (loop (call $publish_count) (br_if 0 (local.tee $left (i32.sub (local.get $left) (i32.const 1))))))
             {}
             (func (export "backoffice:driver/device@0.1.0#start") (param i32 i32 i32 i32) (result i32) {})
             (func (export "backoffice:driver/device@0.1.0#handle") {} (result i32) {})

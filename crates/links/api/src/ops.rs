@@ -39,6 +39,30 @@ pub enum ModbusOp {
         /// Use FC15 for a single coil too.
         multiple: bool,
     },
+    /// FC22: the register becomes (register AND `and`) OR (`or` AND NOT `and`), in one step on the device.
+    MaskWrite {
+        /// Unit (slave) address.
+        unit: u8,
+        /// Address.
+        address: u16,
+        /// Bits that stay as they are.
+        and: u16,
+        /// What the other bits become.
+        or: u16,
+    },
+    /// FC23: writes, then reads, in one transaction that no other master comes between.
+    WriteRead {
+        /// Unit (slave) address.
+        unit: u8,
+        /// First address written.
+        write_address: u16,
+        /// Values, at most 121.
+        values: Vec<u16>,
+        /// First address read.
+        read_address: u16,
+        /// Registers read, at most 125.
+        read_count: u16,
+    },
     /// FC43/14: vendor, product code, revision and further objects.
     Identify {
         /// Unit (slave) address.
@@ -53,6 +77,8 @@ impl ModbusOp {
             ModbusOp::Read { unit, .. }
             | ModbusOp::WriteRegisters { unit, .. }
             | ModbusOp::WriteCoils { unit, .. }
+            | ModbusOp::MaskWrite { unit, .. }
+            | ModbusOp::WriteRead { unit, .. }
             | ModbusOp::Identify { unit } => *unit,
         }
     }

@@ -1,18 +1,17 @@
 //! The task that owns one endpoint: connects, sends, frames what comes and gives it to whom it belongs.
 
 use crate::codec::Framer;
-use crate::endpoint::{Connection, Endpoint};
 use crate::error::ConfigError;
-use bo_link::{BytesOp, BytesReply, Handle, Inbox, Job, LinkError, Reporter, Urgency, queue};
+use bo_link::{BytesOp, BytesReply, Handle, Job, LinkError};
+use bo_link_stream::{Connection, Endpoint, Line};
 use bo_model::clock::SharedClock;
 use bo_model::driver::Framing;
 use bo_model::release::LinkConfig;
-use bo_runtime::backoff::{Backoff, jitter};
 use bo_runtime::shutdown::Shutdown;
 use bytes::Bytes;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -20,12 +19,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 const ROOM: usize = 256;
 /// Events a slow subscriber may be behind before it loses the oldest.
 const EVENTS: usize = 1024;
-/// How long making a connection may take, TLS included.
-const CONNECT: Duration = Duration::from_secs(5);
-/// First and longest pause between two tries to connect.
-const RECONNECT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// A waiting command may cut the pause short, but tries are never closer than this.
-const IMPATIENCE: Duration = Duration::from_secs(1);
 /// A peer that takes no bytes for this long is gone.
 const SEND: Duration = Duration::from_secs(5);
 /// Reads of what already lies there before a request is sent; a chatty device must not keep it from being sent.
@@ -69,12 +62,10 @@ pub fn spawn(
     clock: SharedClock,
     shutdown: &Shutdown,
 ) -> Result<ByteLink, ConfigError> {
-    let endpoint = Endpoint::new(config, port)?;
     let framer = Framer::new(framing)?;
-    let (handle, inbox, health) = queue(ROOM);
+    let (handle, line) = Line::new(endpoint(config, port)?, ROOM, clock, moot);
     let (tell, events) = broadcast::channel(EVENTS);
-    let report = Reporter::new(health, clock);
-    let task = Task { endpoint, framer, inbox, report, tell, pending: None };
+    let task = Task { line, framer, tell };
     let ended = shutdown.clone();
     shutdown.spawn(async move {
         tokio::select! {
@@ -117,88 +108,33 @@ enum Turn {
 }
 
 struct Task {
-    endpoint: Endpoint,
+    line: Line<BytesOp, BytesReply>,
     framer: Framer,
-    inbox: Inbox<BytesOp, BytesReply>,
-    report: Reporter,
     tell: broadcast::Sender<Event>,
-    /// A command to carry out first once there is a connection.
-    pending: Option<Job<BytesOp, BytesReply>>,
 }
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(RECONNECT.0, RECONNECT.1);
-        let mut down: Option<Arc<str>> = None;
-        loop {
-            let started = Instant::now();
-            let Some(connected) = self.connect(down.as_ref()).await else { return };
-            let why = match connected {
-                Ok(connection) => {
-                    down = None;
-                    self.framer.reset();
-                    self.report.up();
-                    let _ = self.tell.send(Event::Connected);
-                    match self.serve(connection).await {
-                        Ended::Unused => return,
-                        Ended::Asked => {
-                            let _ =
-                                self.tell.send(Event::Disconnected("a new connection was asked for".into()));
-                            continue;
-                        }
-                        Ended::Broken { why, alive } => {
-                            if alive {
-                                backoff.succeeded();
-                            }
-                            let _ = self.tell.send(Event::Disconnected(why.clone()));
-                            why
-                        }
-                    }
+        while let Some((connection, _)) = self.line.connect().await {
+            self.framer.reset();
+            let _ = self.tell.send(Event::Connected);
+            let why = match self.serve(connection).await {
+                Ended::Unused => return,
+                Ended::Asked => {
+                    let _ = self.tell.send(Event::Disconnected("a new connection was asked for".into()));
+                    continue;
                 }
-                Err(why) => why,
+                Ended::Broken { why, alive } => {
+                    if alive {
+                        self.line.worked();
+                    }
+                    why
+                }
             };
-            if down.as_ref() != Some(&why) {
-                tracing::warn!(link = %self.endpoint, %why, "not connected");
-            }
-            self.report.down(&why);
-            down = Some(why.clone());
-            let until = Instant::now() + backoff.failed(jitter());
-            if !self.wait(&why, started, until).await {
+            let _ = self.tell.send(Event::Disconnected(why.clone()));
+            if self.line.pause(why).await.is_none() {
                 return;
             }
-        }
-    }
-
-    /// One try to connect. While the endpoint is known to be down, users are told so meanwhile.
-    /// `None` when nobody needs the link any more.
-    async fn connect(&mut self, down: Option<&Arc<str>>) -> Option<Result<Connection, Arc<str>>> {
-        let mut attempt = pin!(timeout(CONNECT, self.endpoint.connect()));
-        loop {
-            let job = tokio::select! {
-                connected = &mut attempt => {
-                    return Some(connected.unwrap_or_else(|_| Err("no answer to the connection request".into())));
-                }
-                job = self.inbox.next(), if down.is_some() => job?,
-            };
-            refuse_or_keep(&mut self.pending, job, down);
-        }
-    }
-
-    /// The pause between two tries. `false` when nobody needs the link any more.
-    async fn wait(&mut self, why: &Arc<str>, started: Instant, mut until: Instant) -> bool {
-        if let Some(job) = self.pending.take() {
-            job.answer(Err(LinkError::Offline(why.clone())));
-        }
-        loop {
-            let job = tokio::select! {
-                () = sleep_until(until) => return true,
-                job = self.inbox.next() => job,
-            };
-            let Some(job) = job else { return false };
-            if job.urgency == Urgency::Command || job.op == BytesOp::Reconnect {
-                until = until.min(started + IMPATIENCE).max(Instant::now());
-            }
-            refuse_or_keep(&mut self.pending, job, Some(why));
         }
     }
 
@@ -216,7 +152,7 @@ impl Task {
             }
         };
         if let (Some(job), Ended::Broken { why, .. }) = (talk.exchange, &ended) {
-            self.report.failed();
+            self.line.report.failed();
             job.answer(Err(LinkError::Offline(why.clone())));
         }
         ended
@@ -226,7 +162,7 @@ impl Task {
     /// taken while another waits for its reply.
     async fn turn(&mut self, connection: &mut Connection, buffer: &mut [u8], talk: &mut Talk) -> Turn {
         if talk.exchange.is_none()
-            && let Some(job) = self.pending.take()
+            && let Some(job) = self.line.pending.take()
         {
             return Turn::Request(job);
         }
@@ -237,7 +173,7 @@ impl Task {
                 Ok(0) if !connection.is_datagrams() => Turn::Ended(broken("closed by the peer", talk.alive)),
                 Ok(count) => {
                     talk.alive = true;
-                    self.report.proved();
+                    self.line.report.proved();
                     self.framer.push(&buffer[..count]);
                     if let Err(why) = self.deliver(connection.is_datagrams(), &mut talk.exchange) {
                         return Turn::Ended(broken(&why, talk.alive));
@@ -257,12 +193,12 @@ impl Task {
             }
             () = sleep_until(overdue), if talk.exchange.is_some() => {
                 if let Some(job) = talk.exchange.take() {
-                    self.report.failed();
+                    self.line.report.failed();
                     job.answer(Err(LinkError::Timeout));
                 }
                 Turn::Quiet
             }
-            job = self.inbox.next(), if talk.exchange.is_none() => {
+            job = self.line.inbox.next(), if talk.exchange.is_none() => {
                 job.map_or(Turn::Ended(Ended::Unused), Turn::Request)
             }
         }
@@ -297,10 +233,10 @@ impl Task {
         // What lies there already answers something else.
         let left = if wants_reply { self.leftovers(connection, buffer).await } else { Ok(false) };
         talk.alive |= matches!(left, Ok(true));
-        self.report.sent();
+        self.line.report.sent();
         let sent = match left {
             Err(why) => Err(why),
-            Ok(_) => match timeout(SEND, connection.write(&wire)).await {
+            Ok(_) => match timeout(SEND, send(connection, &wire)).await {
                 Ok(result) => result.map_err(|error| error.to_string()),
                 Err(_) => Err("the peer takes no more bytes".into()),
             },
@@ -309,7 +245,7 @@ impl Task {
             Ok(()) if wants_reply => talk.exchange = Some(job),
             Ok(()) => job.answer(Ok(BytesReply::Sent)),
             Err(why) => {
-                self.report.failed();
+                self.line.report.failed();
                 job.answer(Err(LinkError::Offline(why.as_str().into())));
                 return Some(broken(&why, talk.alive));
             }
@@ -371,19 +307,27 @@ impl Task {
     }
 }
 
-/// Users of an endpoint known to be down are told so; one command is kept for the next connection.
-fn refuse_or_keep(
-    pending: &mut Option<Job<BytesOp, BytesReply>>,
-    job: Job<BytesOp, BytesReply>,
-    down: Option<&Arc<str>>,
-) {
-    if job.op == BytesOp::Reconnect {
-        job.answer(Ok(BytesReply::Sent));
-    } else if job.urgency == Urgency::Command && pending.is_none() {
-        *pending = Some(job);
-    } else {
-        job.answer(Err(LinkError::Offline(down.cloned().unwrap_or_else(|| "connecting".into()))));
+/// Asking for a new connection while there is none.
+fn moot(op: &BytesOp) -> Option<BytesReply> {
+    (*op == BytesOp::Reconnect).then_some(BytesReply::Sent)
+}
+
+/// Where a byte link leads; `port` is the driver's, for links that name none.
+fn endpoint(config: &LinkConfig, port: Option<u16>) -> Result<Endpoint, ConfigError> {
+    let need =
+        |own: Option<u16>, host: &str| own.or(port).ok_or_else(|| ConfigError::NoPort(host.to_owned()));
+    match config {
+        LinkConfig::Tcp { host, port: own, tls } => Ok(Endpoint::tcp(host, need(*own, host)?, tls.as_ref())?),
+        LinkConfig::Udp { host, port: own } => Ok(Endpoint::Udp(host.clone(), need(*own, host)?)),
+        LinkConfig::Serial { line } => Ok(Endpoint::serial(line)?),
+        _ => Err(ConfigError::NotBytes),
     }
+}
+
+/// Sends all of `bytes`.
+async fn send(connection: &mut Connection, bytes: &[u8]) -> std::io::Result<()> {
+    connection.write_all(bytes).await?;
+    connection.flush().await
 }
 
 fn broken(why: &str, alive: bool) -> Ended {

@@ -7,7 +7,7 @@ mod support;
 use bo_link::{BytesOp, BytesReply, LinkError, LinkState, Urgency};
 use bo_link_bytes::{ConfigError, Event, spawn};
 use bo_model::driver::Framing;
-use bo_model::release::{LinkConfig, Parity, SerialLine};
+use bo_model::release::{Direction, LinkConfig, SerialLine};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,15 +150,7 @@ async fn each_datagram_is_a_frame() {
 }
 
 fn serial(path: &std::path::Path) -> LinkConfig {
-    LinkConfig::Serial {
-        line: SerialLine {
-            path: path.to_owned(),
-            baud: 9600,
-            data_bits: 8,
-            parity: Parity::None,
-            stop_bits: 1,
-        },
-    }
+    LinkConfig::Serial { line: SerialLine::new(path, 9600) }
 }
 
 /// Answers each line with itself and an exclamation mark.
@@ -192,6 +184,22 @@ async fn a_serial_port_is_opened_again_after_it_was_unplugged() {
     let device = tokio::spawn(switcher(pty.theirs.clone()));
     assert_eq!(until_it_answers(&link.handle, "again").await, "again!");
     device.abort();
+}
+
+#[tokio::test]
+async fn a_port_that_cannot_turn_rs_485_round_says_so_instead_of_staying_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let pty = Pty::plug(folder.path()).await;
+    for (direction, part) in [
+        (Direction::Kernel, "can't turn RS-485 round (`direction = \"kernel\"`)"),
+        (Direction::Rts, "no RTS line to turn RS-485 round with"),
+    ] {
+        let line = SerialLine { direction, ..SerialLine::new(&pty.ours, 9600) };
+        let link = link(&LinkConfig::Serial { line }, &lines());
+        let state = state(&link.handle, |state| matches!(state, LinkState::Down(_))).await;
+        let LinkState::Down(why) = state else { unreachable!() };
+        assert!(why.contains(part), "{why}");
+    }
 }
 
 #[tokio::test]

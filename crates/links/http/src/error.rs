@@ -16,7 +16,7 @@ pub enum ConfigError {
     },
     /// The TLS part can't be used.
     #[error("the TLS settings of this link can't be used")]
-    Tls(#[source] bo_link_bytes::ConfigError),
+    Tls(#[source] bo_link_stream::ConfigError),
     /// The client could not be made.
     #[error("the HTTP client could not be made")]
     Client(#[source] reqwest::Error),

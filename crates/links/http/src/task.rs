@@ -3,7 +3,7 @@
 use crate::error::ConfigError;
 use crate::target::{Base, MAX_BODY, check};
 use bo_link::{Handle, HttpReply, HttpRequest, Inbox, Job, LinkError, Reporter, queue};
-use bo_link_bytes::tls;
+use bo_link_stream::tls;
 use bo_model::clock::SharedClock;
 use bo_model::release::{LinkConfig, TlsClient};
 use bo_runtime::shutdown::Shutdown;
@@ -57,7 +57,7 @@ fn client(base: &str, tls: Option<&TlsClient>) -> Result<(Base, Client), ConfigE
         // Never used, but the client wants one; without roots it trusts nobody.
         rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| ConfigError::Tls(bo_link_bytes::ConfigError::Tls(error)))?
+            .map_err(|error| ConfigError::Tls(bo_link_stream::ConfigError::Tls(error)))?
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth()
     };

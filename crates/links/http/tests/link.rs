@@ -4,6 +4,7 @@
 
 use bo_link::{Handle, HttpReply, HttpRequest, LinkError, LinkState, Urgency};
 use bo_link_http::{ConfigError, spawn};
+use bo_link_stream::testing::Authority;
 use bo_model::SystemClock;
 use bo_model::release::{LinkConfig, TlsClient};
 use bo_runtime::Shutdown;
@@ -171,29 +172,8 @@ async fn a_host_that_is_away_is_said_to_be_and_found_again() {
 
 #[tokio::test]
 async fn https_is_verified_against_the_pinned_ca_and_the_configured_name() {
-    use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-    let authority = |name: &str| {
-        let mut params = CertificateParams::new(vec![]).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-    };
-    let (ours, other) = (authority("Ours"), authority("Other"));
-    let key = KeyPair::generate().unwrap();
-    let leaf =
-        CertificateParams::new(vec!["display.example".into()]).unwrap().signed_by(&key, &ours).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![leaf.der().clone()],
-            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-        )
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
+    let acceptor = ours.acceptor("display.example", None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -204,18 +184,17 @@ async fn https_is_verified_against_the_pinned_ca_and_the_configured_name() {
         }
     });
     let folder = tempfile::tempdir().unwrap();
-    let pinned = |authority: &str, name: Option<&str>| {
-        let path = folder.path().join("ca.pem");
-        std::fs::write(&path, authority).unwrap();
+    let pinned = |authority: &Authority, name: Option<&str>| {
+        let path = authority.file(folder.path());
         let tls =
             TlsClient { ca_file: Some(path), server_name: name.map(str::to_owned), ..TlsClient::default() };
         link(&format!("https://127.0.0.1:{port}/api"), Some(tls))
     };
-    let right = pinned(&ours.pem(), Some("display.example"));
+    let right = pinned(&ours, Some("display.example"));
     assert_eq!(get(&right, "/status").await.unwrap().status, 200);
     for (link, why) in [
-        (pinned(&other.pem(), Some("display.example")), "UnknownIssuer"),
-        (pinned(&ours.pem(), None), "not valid for name"),
+        (pinned(&other, Some("display.example")), "UnknownIssuer"),
+        (pinned(&ours, None), "not valid for name"),
     ] {
         let error = get(&link, "/status").await.unwrap_err();
         assert!(matches!(&error, LinkError::Offline(text) if text.contains(why)), "{error}");

@@ -1,13 +1,14 @@
-//! What a poll costs: `cargo run --release -p bo-link-modbus --example poll_bench`.
+//! What a Modbus TCP poll costs: link task, planner, codec and quality (`cargo xtask bench --only poll`).
 //!
 //! The device runs in a process of its own (`poll_bench device`), so that the processor time shown is the
-//! client's alone: link task, planner, codec and quality included. Not a test; numbers depend on the machine.
+//! client's alone. The client runs on one thread, as most of an edge's work does.
 
 use bo_link::{Handle, ModbusOp, ModbusReply, Urgency};
 use bo_link_modbus::{Learned, Points, Poll};
 use bo_model::release::{LinkConfig, ModbusTiming};
 use bo_model::{SystemClock, Time};
 use bo_runtime::Shutdown;
+use bo_testkit::measure::{Figures, own_usage, unless_quick};
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -17,10 +18,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 const REGISTERS: u16 = 100;
-const RUN: Duration = Duration::from_secs(4);
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     if std::env::args().nth(1).as_deref() == Some("device") {
         return runtime.block_on(device());
     }
@@ -36,35 +36,39 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     result
 }
 
-async fn bench(port: u16) -> Result<(), Box<dyn std::error::Error>> {
+async fn bench(port: u16) -> anyhow::Result<()> {
+    let mut figures = Figures::new("poll");
     let profile: String =
         (0..REGISTERS).map(|at| format!("[point.p{at}]\naddress = {at}\nscale = 0.1\n")).collect();
     let points = Arc::new(Points::new(&toml::from_str(&profile)?, None, |_| true)?);
-    decode(&points);
+    decode(&mut figures, &points)?;
     for links in [1, 10] {
-        flat_out(port, &points, links).await?;
+        flat_out(&mut figures, port, &points, links).await?;
     }
-    paced(port, &points, 50).await
+    paced(&mut figures, port, &points, 50).await?;
+    figures.print();
+    Ok(())
 }
 
-fn link(port: u16) -> Result<Handle<ModbusOp, ModbusReply>, Box<dyn std::error::Error>> {
+fn link(port: u16) -> anyhow::Result<Handle<ModbusOp, ModbusReply>> {
     let config = LinkConfig::ModbusTcp {
         host: "127.0.0.1".into(),
         port,
         rtu_framing: false,
+        tls: None,
         timing: ModbusTiming::default(),
     };
     Ok(bo_link_modbus::spawn(&config, Arc::new(SystemClock), &Shutdown::new())?)
 }
 
 /// 100 registers to 100 values, no I/O.
-fn decode(points: &Arc<Points>) {
+fn decode(figures: &mut Figures, points: &Arc<Points>) -> anyhow::Result<()> {
     let now = Instant::now();
     let mut poll = Poll::new(points.clone(), 1, Learned::default(), 1, now);
     let reply = Ok(ModbusReply::Registers((0..REGISTERS).collect()));
     let mut readings = Vec::new();
     const ROUNDS: u32 = 200_000;
-    let before = cpu();
+    let before = cpu()?;
     for round in 0..ROUNDS {
         for request in poll.due(now + Duration::from_secs(20) * round) {
             readings.clear();
@@ -78,13 +82,15 @@ fn decode(points: &Arc<Points>) {
         }
         black_box(&readings);
     }
-    println!("decode 100 points: {:.2} µs", (cpu() - before) * 1e6 / f64::from(ROUNDS));
+    figures.say("decoding 100 registers into 100 values", (cpu()? - before) * 1e6 / f64::from(ROUNDS), "µs");
+    Ok(())
 }
 
 /// One request after the other on each of `links` connections.
-async fn flat_out(port: u16, points: &Arc<Points>, links: u64) -> Result<(), Box<dyn std::error::Error>> {
-    let before = cpu();
-    let end = Instant::now() + RUN;
+async fn flat_out(figures: &mut Figures, port: u16, points: &Arc<Points>, links: u64) -> anyhow::Result<()> {
+    let run = unless_quick(Duration::from_secs(4), Duration::from_secs(1));
+    let before = cpu()?;
+    let end = Instant::now() + run;
     let mut tasks = Vec::new();
     for seed in 0..links {
         let (link, points) = (link(port)?, points.clone());
@@ -109,18 +115,16 @@ async fn flat_out(port: u16, points: &Arc<Points>, links: u64) -> Result<(), Box
     for task in tasks {
         reads += task.await?;
     }
-    let cpu = cpu() - before;
-    println!(
-        "{links} connections flat out: {:.0} reads/s, {:.2} µs processor time per read, {:.0} points per CPU-second",
-        reads as f64 / RUN.as_secs_f64(),
-        cpu * 1e6 / reads as f64,
-        (reads * u64::from(REGISTERS)) as f64 / cpu,
-    );
+    let used = cpu()? - before;
+    let per_second = reads as f64 * f64::from(REGISTERS) / used;
+    figures.at_least(&format!("{links} connections: points per CPU-second"), per_second, "points/s", 1e6);
+    figures.say(&format!("{links} connections: CPU per read of 100"), used * 1e6 / reads as f64, "µs");
+    figures.say(&format!("{links} connections: reads"), reads as f64 / run.as_secs_f64(), "reads/s");
     Ok(())
 }
 
 /// `devices` connections, each read once a second.
-async fn paced(port: u16, points: &Arc<Points>, devices: u64) -> Result<(), Box<dyn std::error::Error>> {
+async fn paced(figures: &mut Figures, port: u16, points: &Arc<Points>, devices: u64) -> anyhow::Result<()> {
     let mut tasks = Vec::new();
     for seed in 0..devices {
         let (link, points) = (link(port)?, points.clone());
@@ -142,20 +146,17 @@ async fn paced(port: u16, points: &Arc<Points>, devices: u64) -> Result<(), Box<
         tokio::time::sleep(Duration::from_millis(1000 / devices)).await;
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = cpu();
-    let span = Duration::from_secs(10);
+    let before = cpu()?;
+    let span = unless_quick(Duration::from_secs(10), Duration::from_secs(3));
     tokio::time::sleep(span).await;
-    let used = cpu() - before;
-    println!(
-        "{devices} devices × {REGISTERS} registers each second: {:.2} % of a core",
-        used * 100.0 / span.as_secs_f64()
-    );
+    let share = (cpu()? - before) * 100.0 / span.as_secs_f64();
+    figures.say(&format!("{devices} devices × 100 registers each second, link alone"), share, "% of a core");
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     Ok(())
 }
 
 /// Answers every read with the same registers.
-async fn device() -> Result<(), Box<dyn std::error::Error>> {
+async fn device() -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
     std::io::stdout().flush()?;
@@ -176,11 +177,7 @@ async fn device() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// Processor time of this process so far, in seconds, user and system (`proc_pid_stat(5)`, fields 14 and 15).
-fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 =
-        after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    ticks as f64 / 100.0
+/// Seconds of processor time this process has used.
+fn cpu() -> anyhow::Result<f64> {
+    Ok(own_usage()?.cpu.as_secs_f64())
 }

@@ -1,7 +1,22 @@
-//! What can be wrong with a profile or a write, in sentences for the person who made it.
+//! What can be wrong with a link, a profile or a write, in sentences for the person who made it.
 
 use crate::wear::Refused;
 use bo_link::LinkError;
+use std::path::PathBuf;
+
+/// Why a link can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The configuration is of another kind of link.
+    #[error("this link speaks no Modbus")]
+    NotModbus,
+    /// A character of RTU has eight bits.
+    #[error("serial line {}: Modbus RTU needs data_bits = 8", .0.display())]
+    DataBits(PathBuf),
+    /// The endpoint can't be configured like this.
+    #[error(transparent)]
+    Endpoint(#[from] bo_link_stream::ConfigError),
+}
 
 /// Why a profile can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -25,11 +25,11 @@ pub mod units;
 mod wear;
 mod writer;
 
-pub use error::{ProfileError, WriteError};
+pub use error::{ConfigError, ProfileError, WriteError};
 pub use plan::{Learned, Limits};
 pub use points::Points;
 pub use poller::{Poll, ReadRequest, Reading};
 pub use share::{ShareError, share};
-pub use task::{ConfigError, spawn};
+pub use task::spawn;
 pub use wear::{Refused, WearLedger};
 pub use writer::{Proof, WriteOptions, Writer, Written};

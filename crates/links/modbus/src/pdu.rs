@@ -1,6 +1,6 @@
 //! Modbus requests and replies as bytes, without the envelope of a transport. Pure.
 //!
-//! Function codes after "Modbus Application Protocol V1.1b3" §6: 1–6, 15, 16 and 43/14.
+//! Function codes after "Modbus Application Protocol V1.1b3" §6: 1–6, 15, 16, 22, 23 and 43/14.
 
 use bo_link::{LinkError, ModbusOp, ModbusReply};
 use bo_model::points::Table;
@@ -11,6 +11,8 @@ pub const MAX_READ_REGISTERS: u16 = 125;
 pub const MAX_READ_BITS: u16 = 2000;
 /// Registers in one write (§6.12).
 pub const MAX_WRITE_REGISTERS: usize = 123;
+/// Registers written by a read/write (§6.17).
+pub const MAX_WRITE_READ_REGISTERS: usize = 121;
 /// Coils in one write (§6.11).
 pub const MAX_WRITE_BITS: usize = 1968;
 
@@ -22,6 +24,8 @@ const WRITE_COIL: u8 = 5;
 const WRITE_REGISTER: u8 = 6;
 const WRITE_COILS: u8 = 15;
 const WRITE_REGISTERS: u8 = 16;
+const MASK_WRITE: u8 = 22;
+const WRITE_READ: u8 = 23;
 const ENCAPSULATED: u8 = 43;
 const DEVICE_IDENTIFICATION: u8 = 14;
 /// Set in the function code of an exception reply (§7).
@@ -84,6 +88,8 @@ pub fn function(op: &ModbusOp) -> u8 {
                 WRITE_COILS
             }
         }
+        ModbusOp::MaskWrite { .. } => MASK_WRITE,
+        ModbusOp::WriteRead { .. } => WRITE_READ,
         ModbusOp::Identify { .. } => ENCAPSULATED,
     }
 }
@@ -95,21 +101,29 @@ pub fn is_read(op: &ModbusOp) -> bool {
 
 /// Refuses what no device could answer.
 pub fn check(op: &ModbusOp) -> Result<(), LinkError> {
-    let (address, count, max, what) = match op {
+    match op {
         ModbusOp::Read { table: Table::Coil | Table::Discrete, address, count, .. } => {
-            (*address, usize::from(*count), usize::from(MAX_READ_BITS), "bits in one read")
+            span(*address, usize::from(*count), usize::from(MAX_READ_BITS), "bits in one read")
         }
         ModbusOp::Read { address, count, .. } => {
-            (*address, usize::from(*count), usize::from(MAX_READ_REGISTERS), "registers in one read")
+            span(*address, usize::from(*count), usize::from(MAX_READ_REGISTERS), "registers in one read")
         }
         ModbusOp::WriteRegisters { address, values, .. } => {
-            (*address, values.len(), MAX_WRITE_REGISTERS, "registers in one write")
+            span(*address, values.len(), MAX_WRITE_REGISTERS, "registers in one write")
         }
         ModbusOp::WriteCoils { address, values, .. } => {
-            (*address, values.len(), MAX_WRITE_BITS, "coils in one write")
+            span(*address, values.len(), MAX_WRITE_BITS, "coils in one write")
         }
-        ModbusOp::Identify { .. } => return Ok(()),
-    };
+        ModbusOp::WriteRead { write_address, values, read_address, read_count, .. } => {
+            let (read, max) = (usize::from(*read_count), usize::from(MAX_READ_REGISTERS));
+            span(*write_address, values.len(), MAX_WRITE_READ_REGISTERS, "registers in one write")?;
+            span(*read_address, read, max, "registers in one read")
+        }
+        ModbusOp::MaskWrite { .. } | ModbusOp::Identify { .. } => Ok(()),
+    }
+}
+
+fn span(address: u16, count: usize, max: usize, what: &str) -> Result<(), LinkError> {
     if count == 0 || count > max {
         return Err(LinkError::Invalid(format!("{count} {what}; Modbus allows 1 to {max}").into()));
     }
@@ -153,6 +167,15 @@ pub fn encode(op: &ModbusOp, from: IdentifyFrom, out: &mut Vec<u8>) {
                 }
             }
         }
+        ModbusOp::MaskWrite { address, and, or, .. } => {
+            out.extend([*address, *and, *or].into_iter().flat_map(u16::to_be_bytes));
+        }
+        ModbusOp::WriteRead { write_address, values, read_address, read_count, .. } => {
+            let head = [*read_address, *read_count, *write_address, values.len() as u16];
+            out.extend(head.into_iter().flat_map(u16::to_be_bytes));
+            out.push((values.len() * 2) as u8);
+            out.extend(values.iter().flat_map(|value| value.to_be_bytes()));
+        }
         ModbusOp::Identify { .. } => {
             out.extend_from_slice(&[DEVICE_IDENTIFICATION, from.level, from.object]);
         }
@@ -165,7 +188,9 @@ fn read_bytes(op: &ModbusOp) -> Option<usize> {
         ModbusOp::Read { table: Table::Coil | Table::Discrete, count, .. } => {
             Some(usize::from(*count).div_ceil(8))
         }
-        ModbusOp::Read { count, .. } => Some(usize::from(*count) * 2),
+        ModbusOp::Read { count, .. } | ModbusOp::WriteRead { read_count: count, .. } => {
+            Some(usize::from(*count) * 2)
+        }
         _ => None,
     }
 }
@@ -187,8 +212,10 @@ pub fn expect(op: &ModbusOp, pdu: &[u8]) -> Expect {
             Some(_) => Expect::Foreign,
         };
     }
-    if function != ENCAPSULATED {
-        return Expect::Length(5);
+    match function {
+        ENCAPSULATED => {}
+        MASK_WRITE => return Expect::Length(7),
+        _ => return Expect::Length(5),
     }
     let Some(&objects) = pdu.get(6) else { return Expect::More };
     let mut at = 7;
@@ -230,12 +257,14 @@ pub fn decode(op: &ModbusOp, pdu: &[u8]) -> Result<Decoded, LinkError> {
             let bit = |at: usize| pdu[2 + at / 8] >> (at % 8) & 1 == 1;
             done(ModbusReply::Bits((0..usize::from(*count)).map(bit).collect()))
         }
-        ModbusOp::Read { .. } => done(ModbusReply::Registers(
+        ModbusOp::Read { .. } | ModbusOp::WriteRead { .. } => done(ModbusReply::Registers(
             pdu[2..].chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect(),
         )),
         // The value in the echo is not compared: a device that clamps echoes what it took, and the
         // read-back is what tells the truth.
-        ModbusOp::WriteRegisters { address, .. } | ModbusOp::WriteCoils { address, .. } => {
+        ModbusOp::WriteRegisters { address, .. }
+        | ModbusOp::WriteCoils { address, .. }
+        | ModbusOp::MaskWrite { address, .. } => {
             let said = u16::from_be_bytes([pdu[1], pdu[2]]);
             if said == *address {
                 done(ModbusReply::Written)
@@ -276,6 +305,20 @@ mod tests {
         let write = ModbusOp::WriteCoils { unit: 1, address: 19, values: coils, multiple: false };
         encode(&write, IdentifyFrom::START, &mut out);
         assert_eq!(out, [0x0F, 0x00, 0x13, 0x00, 0x0A, 0x02, 0xCD, 0x01]);
+        out.clear();
+        let mask = ModbusOp::MaskWrite { unit: 1, address: 4, and: 0xF2, or: 0x25 };
+        encode(&mask, IdentifyFrom::START, &mut out);
+        assert_eq!(out, [0x16, 0x00, 0x04, 0x00, 0xF2, 0x00, 0x25]);
+        assert_eq!(decode(&mask, &out), Ok(Decoded::Done(ModbusReply::Written)), "the reply is an echo");
+        out.clear();
+        let values = vec![0xFF; 3];
+        let both = ModbusOp::WriteRead { unit: 1, write_address: 14, values, read_address: 3, read_count: 6 };
+        encode(&both, IdentifyFrom::START, &mut out);
+        assert_eq!(out[..10], [0x17, 0x00, 0x03, 0x00, 0x06, 0x00, 0x0E, 0x00, 0x03, 0x06]);
+        assert_eq!(out[10..], [0x00, 0xFF, 0x00, 0xFF, 0x00, 0xFF]);
+        let reply = [0x17, 0x0C, 0x00, 0xFE, 0x0A, 0xCD, 0x00, 0x01, 0x00, 0x03, 0x00, 0x0D, 0x00, 0xFF];
+        let words = vec![0xFE, 0x0ACD, 1, 3, 0x0D, 0xFF];
+        assert_eq!(decode(&both, &reply), Ok(Decoded::Done(ModbusReply::Registers(words))));
     }
 
     #[test]
@@ -302,6 +345,14 @@ mod tests {
         assert!(check(&read(126)).is_err());
         let end = ModbusOp::Read { unit: 1, table: Table::Input, address: 65535, count: 2 };
         assert!(check(&end).unwrap_err().to_string().contains("65535"));
+        let long = ModbusOp::WriteRead {
+            unit: 1,
+            write_address: 0,
+            values: vec![0; MAX_WRITE_READ_REGISTERS + 1],
+            read_address: 0,
+            read_count: 1,
+        };
+        assert!(check(&long).unwrap_err().to_string().contains("122 registers in one write"));
     }
 
     proptest! {

@@ -39,6 +39,8 @@ pub struct Point {
     pub write: bool,
     /// Written with FC16 or FC15 even when it is one register or coil.
     pub write_multiple: bool,
+    /// One bit, written with FC22.
+    pub write_mask: bool,
     /// Writes a day, for points in flash.
     pub budget: Option<u32>,
 }
@@ -106,6 +108,7 @@ impl Points {
                 codec: Codec::new(source, profile.order),
                 write: source.write,
                 write_multiple: source.write_multiple,
+                write_mask: source.write_mask,
                 budget: (source.wear == Wear::Flash).then(|| source.daily_budget.unwrap_or(DEFAULT_BUDGET)),
             });
         }
@@ -171,6 +174,9 @@ fn check(
     }
     if point.bit.is_some() && point.encoding != Encoding::Bool {
         return Err(wrong(name, "`bit` is for `type = \"bool\"`"));
+    }
+    if point.write_mask && (point.bit.is_none() || point.table != Table::Holding) {
+        return Err(wrong(name, "`write_mask` is for one `bit` of a holding register"));
     }
     if point.write && matches!(point.table, Table::Input | Table::Discrete) {
         return Err(wrong(
@@ -273,6 +279,7 @@ mod tests {
                 "must fit into one read",
             ),
             ("[point.a]\naddress = 1\nbit = 16\ntype = \"bool\"", "from 0 to 15"),
+            ("[point.a]\naddress = 1\nwrite = true\nwrite_mask = true", "for one `bit`"),
             ("max_read = 126\n[point.a]\naddress = 1", "Modbus allows 1 to 125"),
             ("[poll.fast]\nevery = \"1ms\"", "at least 10ms"),
         ] {

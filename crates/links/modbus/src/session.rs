@@ -88,6 +88,8 @@ impl Session {
     pub fn longest_reply(op: &ModbusOp) -> usize {
         match op {
             ModbusOp::Read { count, .. } => 5 + 2 * usize::from(*count).min(125),
+            ModbusOp::WriteRead { read_count, .. } => 5 + 2 * usize::from(*read_count).min(125),
+            ModbusOp::MaskWrite { .. } => 10,
             ModbusOp::Identify { .. } => 256,
             _ => 8,
         }

@@ -1,33 +1,24 @@
-//! The task that owns one endpoint. Only this file and `endpoint` touch a socket or a serial port.
+//! The task that owns one endpoint: the only file here that reads and writes a connection.
 
-mod endpoint;
-
+use crate::error::ConfigError;
 use crate::pdu::{self, Decoded, IdentifyFrom};
 use crate::session::{Envelope, Session, Step};
 use crate::timing::LineTiming;
 use crate::units::Units;
-use bo_link::{Handle, Inbox, Job, LinkError, ModbusOp, ModbusReply, Reporter, Urgency, queue};
+use bo_link::{Handle, LinkError, ModbusOp, ModbusReply, Urgency};
+use bo_link_stream::{Connection, Endpoint, Line};
 use bo_model::clock::SharedClock;
 use bo_model::release::{LinkConfig, ModbusTiming};
-use bo_runtime::backoff::{Backoff, jitter};
 use bo_runtime::shutdown::Shutdown;
-pub use endpoint::ConfigError;
-use endpoint::{Connection, Endpoint, check_line};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll as Ready;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Waiting requests per lane.
 const ROOM: usize = 1024;
-/// How long making a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
-/// First and longest pause between two tries to connect.
-const RECONNECT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// A waiting command may cut the pause short, but tries are never closer than this.
-const IMPATIENCE: Duration = Duration::from_secs(1);
 /// Silence after bytes that are no reply, before they are given up.
 const DOUBT: Duration = Duration::from_millis(50);
 /// Requests in a row without any reply before a new connection is made: a cut cable looks like this.
@@ -52,29 +43,27 @@ pub fn spawn(
     clock: SharedClock,
     shutdown: &Shutdown,
 ) -> Result<Handle<ModbusOp, ModbusReply>, ConfigError> {
-    let (endpoint, timing, envelope, line) = match config {
-        LinkConfig::ModbusTcp { host, port, rtu_framing, timing } => {
+    let (endpoint, timing, envelope, speed) = match config {
+        LinkConfig::ModbusTcp { host, port, rtu_framing, tls, timing } => {
             let envelope = if *rtu_framing { Envelope::Rtu } else { Envelope::Mbap };
-            (Endpoint::Tcp(host.clone(), *port), timing.clone(), envelope, None)
+            (Endpoint::tcp(host, *port, tls.as_ref())?, timing.clone(), envelope, None)
         }
         LinkConfig::ModbusRtu { line, timing } => {
-            check_line(line)?;
-            let speed = LineTiming::of(line);
-            (Endpoint::Serial(line.clone()), timing.clone(), Envelope::Rtu, Some(speed))
+            if line.data_bits != 8 {
+                return Err(ConfigError::DataBits(line.path.clone()));
+            }
+            (Endpoint::serial(line)?, timing.clone(), Envelope::Rtu, Some(LineTiming::of(line)))
         }
         _ => return Err(ConfigError::NotModbus),
     };
-    let (handle, inbox, health) = queue(ROOM);
+    let (handle, line) = Line::new(endpoint, ROOM, clock, |_| None);
     let task = Task {
-        endpoint,
-        timing,
         line,
+        timing,
+        speed,
         session: Session::new(envelope),
         envelope,
         units: Units::default(),
-        inbox,
-        report: Reporter::new(health, clock),
-        pending: None,
         quiet_until: Instant::now(),
         unanswered: 0,
     };
@@ -97,16 +86,13 @@ enum Ended {
 }
 
 struct Task {
-    endpoint: Endpoint,
+    line: Line<ModbusOp, ModbusReply>,
     timing: ModbusTiming,
-    line: Option<LineTiming>,
+    /// Of a serial line.
+    speed: Option<LineTiming>,
     session: Session,
     envelope: Envelope,
     units: Units,
-    inbox: Inbox<ModbusOp, ModbusReply>,
-    report: Reporter,
-    /// A request to carry out first once there is a connection.
-    pending: Option<Job<ModbusOp, ModbusReply>>,
     /// No request before this.
     quiet_until: Instant,
     /// Requests in a row that nobody answered.
@@ -115,99 +101,34 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(RECONNECT.0, RECONNECT.1);
-        let mut down: Option<Arc<str>> = None;
-        loop {
-            let started = Instant::now();
-            let connected = match self.connect(down.as_ref()).await {
-                Some(connected) => connected,
-                None => return,
-            };
-            let why = match connected {
-                Ok(connection) => {
-                    if down.take().is_some() {
-                        self.units.forget();
-                    }
-                    self.unanswered = 0;
-                    self.session = Session::new(self.envelope);
-                    self.quiet_until = Instant::now() + self.timing.after_connect;
-                    self.report.up();
-                    let ended = match connection {
-                        Connection::Tcp(stream) => self.serve(stream).await,
-                        Connection::Serial(port) => self.serve(port).await,
-                    };
-                    match ended {
-                        Ended::Unused => return,
-                        Ended::Broken { why, answered } => {
-                            tracing::info!(link = %self.endpoint, %why, "connection ended");
-                            if answered {
-                                // Gateways drop idle connections: that alone is no outage.
-                                backoff.succeeded();
-                                continue;
-                            }
-                            why
-                        }
-                    }
-                }
-                Err(why) => why,
-            };
-            if down.as_ref() != Some(&why) {
-                tracing::warn!(link = %self.endpoint, %why, "not connected");
+        while let Some((mut connection, was_down)) = self.line.connect().await {
+            if was_down {
+                self.units.forget();
             }
-            self.report.down(&why);
-            down = Some(why.clone());
-            let pause = backoff.failed(jitter());
-            if !self.wait(&why, started, Instant::now() + pause).await {
+            self.unanswered = 0;
+            self.session = Session::new(self.envelope);
+            self.quiet_until = Instant::now() + self.timing.after_connect;
+            let Ended::Broken { why, answered } = self.serve(&mut connection).await else { return };
+            tracing::info!(link = %self.line.endpoint(), %why, "connection ended");
+            if answered {
+                // Gateways drop idle connections: that alone is no outage.
+                self.line.worked();
+            } else if self.line.pause(why).await.is_none() {
                 return;
             }
         }
     }
 
-    /// One try to connect. While the endpoint is known to be down, polls are told so meanwhile.
-    /// `None` when nobody needs the link any more.
-    async fn connect(&mut self, down: Option<&Arc<str>>) -> Option<Result<Connection, Arc<str>>> {
-        let endpoint = &self.endpoint;
-        let mut attempt = pin!(timeout(CONNECT, endpoint.connect()));
-        loop {
-            let job = tokio::select! {
-                connected = &mut attempt => {
-                    return Some(connected.unwrap_or_else(|_| Err("no answer to the connection request".into())));
-                }
-                job = self.inbox.next(), if down.is_some() => job?,
-            };
-            refuse_or_keep(&mut self.pending, job, down);
-        }
-    }
-
-    /// The pause between two tries. `false` when nobody needs the link any more.
-    async fn wait(&mut self, why: &Arc<str>, started: Instant, until: Instant) -> bool {
-        if let Some(job) = self.pending.take() {
-            job.answer(Err(LinkError::Offline(why.clone())));
-        }
-        let mut until = until;
-        loop {
-            let job = tokio::select! {
-                () = sleep_until(until) => return true,
-                job = self.inbox.next() => job,
-            };
-            let Some(job) = job else { return false };
-            if job.urgency == Urgency::Command {
-                until = until.min(started + IMPATIENCE).max(Instant::now());
-            }
-            refuse_or_keep(&mut self.pending, job, Some(why));
-        }
-    }
-
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut stream: S) -> Ended {
+    async fn serve(&mut self, stream: &mut Connection) -> Ended {
         let mut answered = false;
         loop {
-            let job = match self.pending.take() {
+            let job = match self.line.pending.take() {
                 Some(job) => job,
                 None => {
                     let mut stray = [0u8; 64];
                     tokio::select! {
                         biased;
-                        job = self.inbox.next() => match job {
+                        job = self.line.inbox.next() => match job {
                             Some(job) => job,
                             None => return Ended::Unused,
                         },
@@ -230,22 +151,22 @@ impl Task {
             if job.is_abandoned() {
                 continue;
             }
-            match self.carry_out(&mut stream, &job.op, job.urgency).await {
+            match self.carry_out(stream, &job.op, job.urgency).await {
                 Ok(result) => {
                     answered |= matches!(result, Ok(_) | Err(LinkError::Exception(_)));
                     if result.is_err() {
-                        self.report.failed();
+                        self.line.report.failed();
                     }
                     job.answer(result);
-                    if self.unanswered >= SILENT && matches!(self.endpoint, Endpoint::Tcp(..)) {
+                    if self.unanswered >= SILENT && self.line.endpoint().is_network() {
                         return broken("several requests in a row were not answered", answered);
                     }
                 }
                 Err(why) => {
-                    self.report.failed();
+                    self.line.report.failed();
                     // A read is asked again over the next connection, if this one ever worked.
                     if pdu::is_read(&job.op) && answered {
-                        self.pending = Some(job);
+                        self.line.pending = Some(job);
                     } else if pdu::is_read(&job.op) {
                         job.answer(Err(LinkError::Offline(why.clone())));
                     } else {
@@ -260,9 +181,9 @@ impl Task {
     }
 
     /// One request with its repetitions. The outer error means that the connection is lost.
-    async fn carry_out<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn carry_out(
         &mut self,
-        stream: &mut S,
+        stream: &mut Connection,
         op: &ModbusOp,
         urgency: Urgency,
     ) -> Result<Result<ModbusReply, LinkError>, Arc<str>> {
@@ -271,7 +192,7 @@ impl Task {
         }
         let unit = op.unit();
         if let Err(left) = self.units.may_ask(unit, urgency, Instant::now()) {
-            return Ok(Err(LinkError::BackedOff(self.report.now().after(left).rfc3339().into())));
+            return Ok(Err(LinkError::BackedOff(self.line.report.now().after(left).rfc3339().into())));
         }
         let mut from = IdentifyFrom::START;
         let mut identity = Vec::new();
@@ -334,7 +255,7 @@ impl Task {
         if left.is_zero() {
             return;
         }
-        if self.line.is_none() || left > PRECISE {
+        if self.speed.is_none() || left > PRECISE {
             sleep_until(self.quiet_until).await;
         } else {
             let _ = tokio::task::spawn_blocking(move || std::thread::sleep(left)).await;
@@ -342,9 +263,9 @@ impl Task {
     }
 
     /// One request and its reply. The outer error means that the connection is lost.
-    async fn transaction<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn transaction(
         &mut self,
-        stream: &mut S,
+        stream: &mut Connection,
         op: &ModbusOp,
         from: IdentifyFrom,
     ) -> Result<Result<Decoded, LinkError>, Arc<str>> {
@@ -358,10 +279,10 @@ impl Task {
         if self.envelope == Envelope::Rtu {
             drain(stream).await;
         }
-        self.report.sent();
+        self.line.report.sent();
         let request = self.session.request(op, from);
-        let wire = self.line.map_or(Duration::ZERO, |line| {
-            line.characters(request.len() + Session::longest_reply(op)) + line.silence
+        let wire = self.speed.map_or(Duration::ZERO, |speed| {
+            speed.characters(request.len() + Session::longest_reply(op)) + speed.silence
         });
         let mut deadline = Instant::now() + self.timing.timeout + wire;
         let sent = timeout_at(deadline, async {
@@ -395,13 +316,13 @@ impl Task {
                 Step::Reply(reply) => {
                     if !matches!(reply, Err(LinkError::Protocol(_))) {
                         self.unanswered = 0;
-                        self.report.proved();
+                        self.line.report.proved();
                     }
                     break reply;
                 }
             }
         };
-        let silence = self.line.map_or(Duration::ZERO, |line| line.silence);
+        let silence = self.speed.map_or(Duration::ZERO, |speed| speed.silence);
         let pause = silence + self.timing.gap;
         if !pause.is_zero() {
             self.quiet_until = Instant::now() + pause;
@@ -410,26 +331,12 @@ impl Task {
     }
 }
 
-/// Polls of an endpoint known to be down are told so; one command is kept for the next connection.
-fn refuse_or_keep(
-    pending: &mut Option<Job<ModbusOp, ModbusReply>>,
-    job: Job<ModbusOp, ModbusReply>,
-    down: Option<&Arc<str>>,
-) {
-    if job.urgency == Urgency::Command && pending.is_none() {
-        *pending = Some(job);
-    } else {
-        let why = down.cloned().unwrap_or_else(|| "connecting".into());
-        job.answer(Err(LinkError::Offline(why)));
-    }
-}
-
 fn broken(why: &str, answered: bool) -> Ended {
     Ended::Broken { why: why.into(), answered }
 }
 
 /// Takes away what arrived unasked, without waiting.
-async fn drain<S: AsyncRead + Unpin>(stream: &mut S) {
+async fn drain(stream: &mut Connection) {
     let mut scratch = [0u8; 256];
     for _ in 0..8 {
         let mut buffer = ReadBuf::new(&mut scratch);

@@ -85,7 +85,7 @@ impl Writer<'_> {
         let target = Target { writer: self, index, deadline: Instant::now() + options.within };
         let value_error = |what: String| WriteError::Value { point: name.to_owned(), what };
         let compare = options.compare || point.budget.is_some();
-        let must_know = point.scale_point.is_some() || point.codec.shares_register();
+        let must_know = point.scale_point.is_some() || (point.codec.shares_register() && !point.write_mask);
         let mut exponent = None;
         let mut current = None;
         if compare || must_know {
@@ -136,6 +136,15 @@ pub fn encode(
     if point.table == Table::Coil {
         let on = data.truth().ok_or_else(|| format!("`{data}` is neither on nor off"))?;
         return Ok(ModbusOp::WriteCoils { unit, address, values: vec![on], multiple });
+    }
+    if point.write_mask {
+        // The bits that follow what was there before are the ones to keep.
+        let with = |current: u16| {
+            let words = point.codec.encode(data, exponent, Some(current))?;
+            words.first().copied().ok_or_else(|| "it takes no register".to_owned())
+        };
+        let (clear, set) = (with(0)?, with(0xFFFF)?);
+        return Ok(ModbusOp::MaskWrite { unit, address, and: clear ^ set, or: clear });
     }
     let values = point.codec.encode(data, exponent, current)?;
     Ok(ModbusOp::WriteRegisters { unit, address, values, multiple })

@@ -26,6 +26,62 @@ async fn a_cut_cable_is_seen_and_the_link_comes_back_by_itself() {
 }
 
 #[tokio::test]
+async fn modbus_over_tls_is_verified_and_shows_the_client_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
+    let device = Device::start(|request| Answer::Bytes(request.addresses())).await;
+    let mut ports = Vec::new();
+    for authority in [&ours, &other] {
+        let (listener, acceptor) = (listen(0), authority.acceptor("localhost", Some(&ours)));
+        ports.push(listener.local_addr().unwrap().port());
+        let behind = device.port;
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut secured) = acceptor.accept(stream).await else { continue };
+                let mut plain = tokio::net::TcpStream::connect(("127.0.0.1", behind)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut secured, &mut plain).await;
+            }
+        });
+    }
+    let (certificate, key) = ours.client(folder.path(), "edge");
+    let secured = |port| bo_model::release::LinkConfig::ModbusTcp {
+        host: "localhost".into(),
+        port,
+        rtu_framing: false,
+        tls: Some(bo_model::release::TlsClient {
+            ca_file: Some(ours.file(folder.path())),
+            client_cert_file: Some(certificate.clone()),
+            client_key_file: Some(key.clone()),
+            ..Default::default()
+        }),
+        timing: timing(2000),
+    };
+    assert_eq!(poll(&link(&secured(ports[0])), read(1, 10, 2)).await, registers([10, 11]));
+    let foreign = link(&secured(ports[1]));
+    let why = state(&foreign, |state| matches!(state, LinkState::Down(_))).await;
+    assert!(format!("{why:?}").contains("UnknownIssuer"), "{why:?}");
+}
+
+#[tokio::test]
+async fn a_bit_of_a_shared_register_is_written_in_one_step_where_the_device_can() {
+    use bo_link_modbus::{Points, Proof, WearLedger, WriteOptions, Writer};
+    let profile = "[point.alarm]\naddress = 4\ntype = \"bool\"\nbit = 3\nwrite = true\nwrite_mask = true";
+    let points = Points::new(&toml::from_str(profile).unwrap(), None, |_| true).unwrap();
+    let device = Device::start(|request| match request.pdu[0] {
+        22 => Answer::Bytes(request.frame(&request.pdu)),
+        _ => Answer::Bytes(request.frame(&[3, 2, 0xFF, 0xFF])),
+    })
+    .await;
+    let link = link(&tcp(device.port, 500));
+    let writer = Writer { handle: &link, unit: 1, points: &points, wear: &WearLedger::default().into() };
+    let now = bo_model::Time::from_seconds(0);
+    let on = writer.write("alarm", &bo_model::Data::Bool(true), WriteOptions::default(), now).await.unwrap();
+    assert_eq!(on.proof, Proof::ReadBack(bo_model::Data::Bool(true)));
+    let asked = device.requests.lock().unwrap();
+    assert_eq!(asked[0].pdu, [22, 0, 4, 0xFF, 0xF7, 0x00, 0x08], "nothing was read before");
+}
+
+#[tokio::test]
 async fn a_device_that_stops_answering_on_an_open_connection_is_connected_to_anew() {
     let mut count = 0;
     let device = Device::start(move |request| {
@@ -192,6 +248,7 @@ async fn pauses_after_connecting_and_between_requests_are_kept() {
         host: "127.0.0.1".into(),
         port: device.port,
         rtu_framing: false,
+        tls: None,
         timing,
     };
     let started = tokio::time::Instant::now();

@@ -37,6 +37,19 @@ async fn all_functions(link: &Link) {
         let back = ModbusOp::Read { unit: 3, table: Table::Coil, address: 20, count };
         assert_eq!(poll(link, back).await, Ok(ModbusReply::Bits(expected)));
     }
+    let mask = ModbusOp::MaskWrite { unit: 3, address: 20, and: 0xFFFE, or: 0x0100 };
+    assert_eq!(command(link, mask.clone()).await, Ok(ModbusReply::Written));
+    assert_eq!(poll(link, read(3, 20, 1)).await, registers([0]), "it held 1, and `or` acts where `and` is 0");
+    let set = ModbusOp::MaskWrite { unit: 3, address: 20, and: 0x00FF, or: 0x1200 };
+    assert_eq!(command(link, set).await, Ok(ModbusReply::Written));
+    let both = ModbusOp::WriteRead {
+        unit: 3,
+        write_address: 21,
+        values: vec![77, 88],
+        read_address: 20,
+        read_count: 3,
+    };
+    assert_eq!(command(link, both).await, registers([0x1200, 77, 88]));
     assert_eq!(poll(link, read(1, 490, 20)).await, Err(LinkError::Exception(2)));
     let Ok(ModbusReply::Identity(identity)) = poll(link, ModbusOp::Identify { unit: 1 }).await else {
         panic!("no identity")
@@ -106,8 +119,13 @@ async fn rtu_frames_over_tcp_are_spoken_with_tokio_modbus() {
             |stream, address| async move { accept_tcp_connection(stream, address, |_| Ok(Some(Addresses))) };
         Server::new(listener).serve(&connected, |_| {}).await
     });
-    let config =
-        LinkConfig::ModbusTcp { host: "127.0.0.1".into(), port, rtu_framing: true, timing: timing(200) };
+    let config = LinkConfig::ModbusTcp {
+        host: "127.0.0.1".into(),
+        port,
+        rtu_framing: true,
+        tls: None,
+        timing: timing(200),
+    };
     let link = link(&config);
     assert_eq!(poll(&link, read(1, 100, 125)).await, registers(100..225));
     assert_eq!(poll(&link, read(9, 0, 1)).await, Err(LinkError::Timeout));

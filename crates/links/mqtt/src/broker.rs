@@ -4,6 +4,10 @@
 //! the others, with a password made at start that never leaves the process.
 
 use crate::contended::Contended;
+mod tls;
+
+pub use tls::BrokerTls;
+
 use crate::error::MqttError;
 use crate::topic::{covers, matches};
 use bo_runtime::Shutdown;
@@ -14,7 +18,7 @@ use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,6 +37,8 @@ pub struct BrokerConfig {
     pub anonymous: bool,
     /// Who may do what.
     pub credentials: Credentials,
+    /// A second address, for devices that speak TLS.
+    pub tls: Option<BrokerTls>,
     /// Folder for retained messages and sessions across restarts; in memory when absent.
     pub storage: Option<PathBuf>,
 }
@@ -92,6 +98,7 @@ impl Credentials {
 /// The running broker.
 pub struct EmbeddedBroker {
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     password: String,
     links: AtomicU32,
     rules: Arc<Rules>,
@@ -140,6 +147,10 @@ impl EmbeddedBroker {
             .map_err(|error| listen(error.to_string()))?
             .with_auth_provider(rules.clone());
         let address = broker.local_addr().ok_or_else(|| listen("no address".into()))?;
+        let tls_address = match &config.tls {
+            Some(tls) => Some(tls::listen(tls, here(address), shutdown).await?),
+            None => None,
+        };
         let (stop, end) = (broker.shutdown_handle(), shutdown.clone());
         shutdown.spawn(async move {
             end.signalled().await;
@@ -150,7 +161,7 @@ impl EmbeddedBroker {
                 tracing::error!(%error, "the on-site broker ended");
             }
         });
-        Ok(EmbeddedBroker { address, password, links: AtomicU32::new(0), rules })
+        Ok(EmbeddedBroker { address, tls_address, password, links: AtomicU32::new(0), rules })
     }
 
     /// Client ids that several devices use at present, each throwing the others out.
@@ -163,19 +174,30 @@ impl EmbeddedBroker {
         self.address
     }
 
+    /// Where it listens for devices that speak TLS.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
     /// How a link of the agent reaches it; each call gives a client id of its own.
     pub fn agent(&self) -> crate::MqttConfig {
-        let host = match self.address.ip() {
-            ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
-            ip if ip.is_unspecified() => "::1".to_owned(),
-            ip => ip.to_string(),
-        };
+        let host = here(self.address).ip().to_string();
         let number = self.links.fetch_add(1, Ordering::Relaxed);
         crate::MqttConfig {
             login: Some((AGENT.to_owned(), self.password.clone())),
             ..crate::MqttConfig::new(host, self.address.port(), format!("{AGENT}-{number}"))
         }
     }
+}
+
+/// How this machine reaches a listening address.
+fn here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if ip.is_unspecified() && ip.is_ipv4() => Ipv4Addr::LOCALHOST.into(),
+        ip if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Who may do what; asked by the broker for each connect, publish and subscribe.

@@ -36,9 +36,9 @@ pub enum MqttError {
         /// Line and reason.
         message: String,
     },
-    /// A certificate or key can't be used.
-    #[error("TLS: {0}")]
-    Tls(String),
+    /// The TLS settings can't be used.
+    #[error(transparent)]
+    Tls(bo_link_stream::ConfigError),
     /// A topic template names a setting the device does not have.
     #[error("topic `{topic}` needs the setting `{key}`, which this device does not have")]
     MissingSetting {

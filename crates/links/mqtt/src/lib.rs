@@ -15,7 +15,7 @@ mod session;
 pub mod task;
 pub mod topic;
 
-pub use broker::{BrokerConfig, Credentials, EmbeddedBroker};
+pub use broker::{BrokerConfig, BrokerTls, Credentials, EmbeddedBroker};
 pub use codec::{Decoded, Profile};
 pub use config::{MqttConfig, client_tls};
 pub use error::MqttError;

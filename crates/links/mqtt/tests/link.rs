@@ -3,7 +3,8 @@
 
 use bo_link::{LinkError, LinkState, MqttMessage, MqttOp, Urgency};
 use bo_link_mqtt::broker::{Credentials, DeviceLogin};
-use bo_link_mqtt::{BrokerConfig, EmbeddedBroker, MqttConfig, MqttLink, spawn};
+use bo_link_mqtt::{BrokerConfig, BrokerTls, EmbeddedBroker, MqttConfig, MqttLink, spawn};
+use bo_link_stream::testing::Authority;
 use bo_model::SystemClock;
 use bo_runtime::Shutdown;
 use bytes::Bytes;
@@ -21,8 +22,13 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 async fn embedded(credentials: Credentials, shutdown: &Shutdown) -> EmbeddedBroker {
-    let config =
-        BrokerConfig { listen: loopback(0), anonymous: credentials.0.is_empty(), credentials, storage: None };
+    let config = BrokerConfig {
+        listen: loopback(0),
+        anonymous: credentials.0.is_empty(),
+        credentials,
+        tls: None,
+        storage: None,
+    };
     EmbeddedBroker::start(config, shutdown).await.unwrap()
 }
 
@@ -274,8 +280,53 @@ async fn a_device_is_held_to_its_password_and_topics() {
 async fn a_broker_open_to_the_network_without_credentials_does_not_start() {
     let shutdown = Shutdown::new();
     let listen = (Ipv4Addr::UNSPECIFIED, 0).into();
-    let config =
-        BrokerConfig { listen, anonymous: false, credentials: Credentials::default(), storage: None };
+    let config = BrokerConfig {
+        listen,
+        anonymous: false,
+        credentials: Credentials::default(),
+        tls: None,
+        storage: None,
+    };
     let error = EmbeddedBroker::start(config, &shutdown).await.err().unwrap().to_string();
     assert!(error.contains("open to the network"), "{error}");
+}
+
+#[tokio::test]
+async fn devices_reach_the_on_site_broker_over_tls_and_one_that_does_not_shake_hands_holds_up_nobody() {
+    let shutdown = Shutdown::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
+    let (cert_file, key_file) = ours.server(folder.path(), "localhost");
+    let plug = DeviceLogin { password: "p".into(), topics: None };
+    let config = BrokerConfig {
+        listen: loopback(0),
+        anonymous: false,
+        credentials: Credentials([("plug1".to_owned(), plug)].into()),
+        tls: Some(BrokerTls { listen: loopback(0), cert_file, key_file, client_ca_file: None }),
+        storage: None,
+    };
+    let broker = EmbeddedBroker::start(config, &shutdown).await.unwrap();
+    let port = broker.tls_address().unwrap().port();
+    let _silent = tokio::net::TcpStream::connect(loopback(port)).await.unwrap();
+
+    let link = spawn(broker.agent(), Arc::new(SystemClock), &shutdown);
+    let (_handle, mut listener) = link.user(&["tele/#".to_owned()], 16).unwrap();
+    up(&link).await;
+    let publish = async |ca: std::path::PathBuf| {
+        let ca = ca.display().to_string();
+        let port = port.to_string();
+        let args = ["-h", "localhost", "-p", &port, "--cafile", &ca, "-u", "plug1", "-P", "p", "-q", "1"];
+        let run =
+            Command::new("mosquitto_pub").args(args).args(["-t", "tele/plug1/STATE", "-m", "on"]).output();
+        tokio::time::timeout(PATIENCE, run)
+            .await
+            .expect("a client ends")
+            .expect("mosquitto-clients is installed")
+    };
+    let trusted = publish(ours.file(folder.path())).await;
+    assert!(trusted.status.success(), "{}", String::from_utf8_lossy(&trusted.stderr));
+    let message = tokio::time::timeout(PATIENCE, listener.recv()).await.expect("the message comes").unwrap();
+    assert_eq!((message.topic.as_str(), &message.payload[..]), ("tele/plug1/STATE", &b"on"[..]));
+    assert!(!publish(other.file(folder.path())).await.status.success(), "the broker proves who it is");
+    shutdown.signal();
 }

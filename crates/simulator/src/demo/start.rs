@@ -10,7 +10,7 @@ use bo_model::Time;
 use bo_model::clock::SharedClock;
 use bo_model::driver::Manifest;
 use bo_model::estate::Estate;
-use bo_model::release::{LinkConfig, ModbusTiming, Parity, SerialLine};
+use bo_model::release::{LinkConfig, ModbusTiming, SerialLine};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -264,21 +264,20 @@ fn place(endpoint: &Endpoint, broker: Option<SocketAddr>) -> Place {
 
 fn link(endpoint: &Endpoint, address: &Address) -> LinkConfig {
     let timing = ModbusTiming { timeout: Duration::from_millis(1500), ..ModbusTiming::default() };
-    let line = |path: &Path, baud| SerialLine {
-        path: path.to_owned(),
-        baud,
-        data_bits: 8,
-        parity: Parity::None,
-        stop_bits: 1,
-    };
     match (endpoint.medium, address) {
-        (Medium::ModbusTcp, Address::Tcp(at)) => {
-            LinkConfig::ModbusTcp { host: at.ip().to_string(), port: at.port(), rtu_framing: false, timing }
-        }
+        (Medium::ModbusTcp, Address::Tcp(at)) => LinkConfig::ModbusTcp {
+            host: at.ip().to_string(),
+            port: at.port(),
+            rtu_framing: false,
+            tls: None,
+            timing,
+        },
         (Medium::ModbusSerial(baud), Address::Serial(path)) => {
-            LinkConfig::ModbusRtu { line: line(path, baud), timing }
+            LinkConfig::ModbusRtu { line: SerialLine::new(path, baud), timing }
         }
-        (Medium::Serial(baud), Address::Serial(path)) => LinkConfig::Serial { line: line(path, baud) },
+        (Medium::Serial(baud), Address::Serial(path)) => {
+            LinkConfig::Serial { line: SerialLine::new(path, baud) }
+        }
         (_, Address::Tcp(at)) => {
             LinkConfig::Tcp { host: at.ip().to_string(), port: Some(at.port()), tls: None }
         }

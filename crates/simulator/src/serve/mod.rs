@@ -1,6 +1,7 @@
 //! Puts fake devices on real endpoints. Only the files in this folder touch a socket.
 
 mod bytes;
+mod http;
 mod modbus;
 mod mqtt;
 mod pty;
@@ -104,6 +105,12 @@ pub async fn start(place: &Place, fakes: &[Fake]) -> Result<Running, SimulatorEr
             tasks.spawn(bytes::serve_line(line, speaker));
             Address::Serial(path)
         }
+        (Some(LinkKind::Http), Place::Tcp(wanted)) => {
+            let site = http::Site::of(single(fakes)?)?;
+            let (listener, address) = listen(*wanted).await?;
+            tasks.spawn(http::serve(listener, site));
+            address
+        }
         (Some(LinkKind::Mqtt), Place::Broker(broker)) => {
             for fake in fakes {
                 tasks.spawn(mqtt::serve(broker.clone(), fake.clone()));
@@ -113,7 +120,7 @@ pub async fn start(place: &Place, fakes: &[Fake]) -> Result<Running, SimulatorEr
         (Some(kind), place) => {
             return Err(SimulatorError::Endpoint(format!(
                 "a device with a {kind:?} link can't be put on {place:?}; Modbus and text devices take an address or a \
-                 serial port, MQTT devices a broker"
+                 serial port, HTTP devices an address, MQTT devices a broker"
             )));
         }
         (None, _) => return Err(SimulatorError::Endpoint("there is no device to put there".into())),
@@ -124,7 +131,9 @@ pub async fn start(place: &Place, fakes: &[Fake]) -> Result<Running, SimulatorEr
 fn single(fakes: &[Fake]) -> Result<&Fake, SimulatorError> {
     match fakes {
         [only] => Ok(only),
-        _ => Err(SimulatorError::Endpoint("devices that converse in text can't share an endpoint".into())),
+        _ => Err(SimulatorError::Endpoint(
+            "devices that converse in text or over HTTP can't share an endpoint".into(),
+        )),
     }
 }
 

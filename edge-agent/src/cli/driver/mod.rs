@@ -20,7 +20,10 @@ Examples:
     backoffice-edge driver build acme-lamp
     backoffice-edge driver test acme-lamp
   Turn a conversation with the real device into a test:
-    backoffice-edge driver record acme-lamp --tcp 192.0.2.7:4001 --seconds 30";
+    backoffice-edge driver record acme-lamp --tcp 192.0.2.7:4001 --seconds 30
+  Sign it, and tell gateways whose signature to trust (`trusted_driver_keys` in edge.toml):
+    backoffice-edge driver key signing.pem
+    backoffice-edge driver pack acme-lamp --key signing.pem";
 
 /// Makes, builds, tests and packs drivers. `docs/drivers.md` is the guide.
 #[derive(Debug, Args)]
@@ -51,6 +54,14 @@ pub enum DriverCommand {
     Build {
         /// The driver's folder.
         folder: PathBuf,
+        /// Pack it and sign it with this key too: an Ed25519 private key, PKCS#8 PEM.
+        #[arg(long, value_name = "KEY")]
+        sign: Option<PathBuf>,
+    },
+    /// Prints the public half of a signing key, for `trusted_driver_keys` of gateways; makes the key when there is none.
+    Key {
+        /// File of the private key, PKCS#8 PEM.
+        file: PathBuf,
     },
     /// Plays a driver's transcripts, without hardware and without waiting.
     Test {
@@ -96,11 +107,12 @@ impl DriverArgs {
                 println!("Test it:   backoffice-edge driver test {}", folder.display());
                 Ok(())
             }
-            DriverCommand::Build { folder } => {
+            DriverCommand::Build { folder, sign } => {
                 let file = build::build(&folder)?;
                 println!("{} is ready.", file.display());
-                Ok(())
+                sign.map_or(Ok(()), |key| pack::run(&folder, None, Some(&key)))
             }
+            DriverCommand::Key { file } => pack::key(&file),
             DriverCommand::Test { folder, filter } => test::run(&folder, filter.as_deref()),
             DriverCommand::Record(args) => args.run(),
             DriverCommand::Pack { folder, out, key } => pack::run(&folder, out, key.as_deref()),

@@ -98,6 +98,22 @@ mod tests {
     }
 
     #[test]
+    fn a_new_component_driver_builds_and_passes_its_transcript_at_once() {
+        let targets = std::process::Command::new("rustup").args(["target", "list", "--installed"]).output();
+        let there = targets.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains("wasm32-wasip2"));
+        if bo_testkit::skip_without("the Rust target wasm32-wasip2", there) {
+            return;
+        }
+        let within = tempfile::tempdir().unwrap();
+        let folder = create(within.path(), "acme-lamp", Link::Modbus, true).unwrap();
+        let component = super::super::build::build(&folder).unwrap();
+        assert_eq!(component, folder.join("component.wasm"));
+        let report = check(&folder, None).unwrap();
+        assert_eq!(report.failures, Vec::<String>::new());
+        assert_eq!(report.passed.len(), 1);
+    }
+
+    #[test]
     fn a_bad_name_or_an_existing_folder_is_refused_and_nothing_is_overwritten() {
         let within = tempfile::tempdir().unwrap();
         for name in ["Acme", "../x", "a_b", "-a", ""] {

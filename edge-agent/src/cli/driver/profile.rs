@@ -153,6 +153,7 @@ impl Subject for Mqtt {
             let params = checked(&self.context.manifest, name, params)?;
             let described = self.context.manifest.commands.get(name);
             for message in described.into_iter().flat_map(|described| &described.publish) {
+                let params = message.worded(&params);
                 let values = [&params, &self.context.site.settings];
                 let op = publish(&fill(&message.topic, &values), &fill(&message.payload, &values));
                 let sent = self.handle.call(op, Urgency::Command, WITHIN).await;

@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use bo_driver_host::transcript::{Bench, Recorder, Subject};
 use bo_driver_host::{Device, DeviceConfig, Engine, EngineConfig, Event, Links, Package};
 use bo_model::clock::SharedClock;
-use bo_model::release::{LinkConfig, ModbusTiming, Parity, SerialLine};
+use bo_model::release::{LinkConfig, ModbusTiming, SerialLine};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
 use bo_runtime::Shutdown;
@@ -125,13 +125,7 @@ impl RecordArgs {
 
     fn link(&self, package: &Package) -> LinkConfig {
         let is_modbus = package.manifest.link.kind == bo_model::driver::LinkKind::Modbus;
-        let line = self.serial.clone().map(|path| SerialLine {
-            path,
-            baud: self.baud,
-            data_bits: 8,
-            parity: Parity::None,
-            stop_bits: 1,
-        });
+        let line = self.serial.clone().map(|path| SerialLine::new(path, self.baud));
         let timing = ModbusTiming::default();
         if let Some(line) = line {
             return if is_modbus {
@@ -146,7 +140,7 @@ impl RecordArgs {
             None => (address, None),
         };
         if is_modbus {
-            LinkConfig::ModbusTcp { host, port: port.unwrap_or(502), rtu_framing: false, timing }
+            LinkConfig::ModbusTcp { host, port: port.unwrap_or(502), rtu_framing: false, tls: None, timing }
         } else {
             LinkConfig::Tcp { host, port, tls: None }
         }
@@ -187,5 +181,72 @@ async fn listen(
         };
         recorder.tell(&event);
         device.event(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::driver::test::check;
+    use bo_simulator::{Address, Fake, Place, Running, start};
+    use clap::Parser;
+    use std::path::Path;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        record: RecordArgs,
+    }
+
+    fn shipped(driver: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../drivers").join(driver)
+    }
+
+    async fn simulated(driver: &str, place: Place) -> (Running, String) {
+        let fake = Fake::from_folder(driver, &shipped(driver), Values::new()).unwrap();
+        let running = start(&place, std::slice::from_ref(&fake)).await.unwrap();
+        let address = match &running.address {
+            Address::Serial(path) => path.display().to_string(),
+            other => other.to_string(),
+        };
+        (running, address)
+    }
+
+    /// Records a conversation with a simulated device, and plays it back to a copy of the driver.
+    async fn there_and_back(driver: &str, place: Place, command: &str) -> String {
+        let way = if matches!(place, Place::Serial { .. }) { "--serial" } else { "--tcp" };
+        let (running, address) = simulated(driver, place).await;
+        let folder = shipped(driver).display().to_string();
+        let line = ["record", &folder, way, &address, "--seconds", "2", "--command", command];
+        let text = Line::parse_from(line).record.record().await.unwrap();
+        running.stop().await;
+
+        let copy = tempfile::tempdir().unwrap();
+        let package = Package::load_folder(&shipped(driver)).unwrap();
+        for (path, bytes) in package.files.iter().filter(|(path, _)| !path.starts_with("tests/")) {
+            std::fs::write(copy.path().join(path), bytes).unwrap();
+        }
+        std::fs::create_dir(copy.path().join("tests")).unwrap();
+        std::fs::write(copy.path().join("tests/recorded.transcript"), &text).unwrap();
+        let copied = copy.path().to_owned();
+        let report = tokio::task::spawn_blocking(move || check(&copied, None)).await.unwrap().unwrap();
+        assert_eq!(report.failures, Vec::<String>::new(), "{text}");
+        assert_eq!(report.passed.len(), 1);
+        text
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_conversation_with_a_device_on_a_serial_line_is_recorded_and_plays_back() {
+        let text =
+            there_and_back("modbus-fancoil", Place::Serial { baud: None }, "set_mode {\"mode\": \"heat\"}")
+                .await;
+        assert!(text.contains("-> ok") && text.contains("status mode = \"heat\""), "{text}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_conversation_of_a_component_over_tcp_is_recorded_and_plays_back() {
+        let place = Place::Tcp("127.0.0.1:0".parse().unwrap());
+        let text = there_and_back("av-switcher", place, "route {\"output\": 2, \"input\": 5}").await;
+        assert!(text.contains("send ROUTE 2 5") && text.contains("status output_2 = 5"), "{text}");
     }
 }

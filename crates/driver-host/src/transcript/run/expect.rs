@@ -3,6 +3,7 @@
 use super::{Failure, MOMENT, Runner, SOON};
 use crate::error::CommandError;
 use crate::sink::DeviceState;
+use crate::transcript::text::spelled;
 use crate::transcript::{Answer, Expected, Shown, Step, escape};
 use bo_link::{BytesOp, BytesReply, HttpReply, Inbox, Job, LinkError, ModbusOp, ModbusReply};
 use bo_model::points::Table;
@@ -110,17 +111,27 @@ impl Runner {
     /// Answers from what the device holds.
     pub(super) fn serve(&mut self, job: Job<ModbusOp, ModbusReply>) {
         let reply = match &job.op {
-            ModbusOp::Read { table, address, count, .. } => {
-                let held = (0..*count)
-                    .map(|offset| self.registers.get(&(*table, address.wrapping_add(offset))).copied())
-                    .collect::<Option<Vec<u16>>>();
-                match held {
-                    None => Err(LinkError::Exception(2)),
-                    Some(values) if matches!(table, Table::Coil | Table::Discrete) => {
-                        Ok(ModbusReply::Bits(values.iter().map(|value| *value != 0).collect()))
-                    }
-                    Some(values) => Ok(ModbusReply::Registers(values)),
+            ModbusOp::Read { table, address, count, .. } => match self.held(*table, *address, *count) {
+                None => Err(LinkError::Exception(2)),
+                Some(values) if matches!(table, Table::Coil | Table::Discrete) => {
+                    Ok(ModbusReply::Bits(values.iter().map(|value| *value != 0).collect()))
                 }
+                Some(values) => Ok(ModbusReply::Registers(values)),
+            },
+            ModbusOp::MaskWrite { address, and, or, .. } => match self.held(Table::Holding, *address, 1) {
+                None => Err(LinkError::Exception(2)),
+                Some(before) => {
+                    let after = (before[0] & and) | (or & !and);
+                    hold(&mut self.registers, Table::Holding, *address, &[after]);
+                    self.written.push_back(job.op.clone());
+                    Ok(ModbusReply::Written)
+                }
+            },
+            ModbusOp::WriteRead { write_address, values, read_address, read_count, .. } => {
+                hold(&mut self.registers, Table::Holding, *write_address, values);
+                self.written.push_back(job.op.clone());
+                let held = self.held(Table::Holding, *read_address, *read_count);
+                held.map(ModbusReply::Registers).ok_or(LinkError::Exception(2))
             }
             ModbusOp::WriteRegisters { address, values, .. } => {
                 hold(&mut self.registers, Table::Holding, *address, values);
@@ -138,6 +149,10 @@ impl Runner {
         job.answer(reply);
     }
 
+    fn held(&self, table: Table, address: u16, count: u16) -> Option<Vec<u16>> {
+        (0..count).map(|offset| self.registers.get(&(table, address.wrapping_add(offset))).copied()).collect()
+    }
+
     pub(super) async fn modbus(&mut self, step: &Step) -> Result<(), Failure> {
         if !self.registers.is_empty() {
             return self.wrote(step).await;
@@ -148,7 +163,13 @@ impl Runner {
         if !fits(step, &job.op) {
             return Err(self.failure(format!("the driver does `{}`", spelled(&job.op))));
         }
-        let (Step::Read(_, _, _, answer) | Step::Write(_, _, _, answer)) = step else { return Ok(()) };
+        let (Step::Read(.., answer)
+        | Step::Write(.., answer)
+        | Step::Mask(.., answer)
+        | Step::WriteRead(.., answer)) = step
+        else {
+            return Ok(());
+        };
         let is_bits = matches!(&job.op, ModbusOp::Read { table: Table::Coil | Table::Discrete, .. });
         match answer {
             Answer::Values(values) if is_bits => {
@@ -164,7 +185,7 @@ impl Runner {
 
     /// A write to what the device holds must have been this one.
     async fn wrote(&mut self, step: &Step) -> Result<(), Failure> {
-        if !matches!(step, Step::Write(..)) {
+        if matches!(step, Step::Read(..)) {
             return Err(self.failure("the device answers reads from `registers`; leave this line out"));
         }
         if self.written.is_empty() {
@@ -214,7 +235,8 @@ impl Runner {
         }
         match answer {
             Some((status, body)) => {
-                job.answer(Ok(HttpReply { status: *status, headers: Vec::new(), body: body.clone() }));
+                let headers = std::mem::take(&mut self.headers);
+                job.answer(Ok(HttpReply { status: *status, headers, body: body.clone() }));
             }
             None => self.unanswered.push(job),
         }
@@ -313,28 +335,14 @@ fn fits(step: &Step, op: &ModbusOp) -> bool {
             Step::Write(Table::Coil, address, values, _),
             ModbusOp::WriteCoils { address: at, values: sent, .. },
         ) => address == at && values.iter().map(|value| *value != 0).eq(sent.iter().copied()),
+        (Step::Mask(address, and, or, _), ModbusOp::MaskWrite { address: at, and: keep, or: set, .. }) => {
+            (address, and, or) == (at, keep, set)
+        }
+        (
+            Step::WriteRead(address, values, read, _),
+            ModbusOp::WriteRead { write_address, values: sent, read_address, read_count, .. },
+        ) => (address, values, read) == (write_address, sent, &(*read_address, *read_count)),
         _ => false,
-    }
-}
-
-fn spelled(op: &ModbusOp) -> String {
-    let word = |table: &Table| match table {
-        Table::Coil => "coil",
-        Table::Discrete => "discrete",
-        Table::Input => "input",
-        Table::Holding => "holding",
-    };
-    match op {
-        ModbusOp::Read { table, address, count, .. } => format!("read {} {address} {count}", word(table)),
-        ModbusOp::WriteRegisters { address, values, .. } => {
-            let values: Vec<String> = values.iter().map(|value| format!("{value:04x}")).collect();
-            format!("write holding {address} {}", values.join(" "))
-        }
-        ModbusOp::WriteCoils { address, values, .. } => {
-            let values: Vec<String> = values.iter().map(|on| u8::from(*on).to_string()).collect();
-            format!("write coil {address} {}", values.join(" "))
-        }
-        ModbusOp::Identify { .. } => "identify".into(),
     }
 }
 

@@ -15,21 +15,21 @@ pub struct Asked {
     /// The request for the link.
     pub op: ModbusOp,
     function: u8,
-    /// Address and value or count, as they came.
-    echo: [u8; 4],
+    /// What the reply to a write repeats, as it came.
+    echo: Vec<u8>,
     /// First object of an identification.
     object: u8,
 }
 
 /// Reads a request. The error is the exception code it gets.
 pub fn request(unit: u8, bytes: &[u8]) -> Result<Asked, u8> {
-    let asked = |op, function, echo| Asked { op, function, echo, object: 0 };
+    let asked = |op, function, echo: &[u8]| Asked { op, function, echo: echo.to_vec(), object: 0 };
     let parsed = match *bytes {
         [function @ 1..=4, a, b, c, d] => {
             let table =
                 [Table::Coil, Table::Discrete, Table::Holding, Table::Input][usize::from(function) - 1];
             let (address, count) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-            asked(ModbusOp::Read { unit, table, address, count }, function, [a, b, c, d])
+            asked(ModbusOp::Read { unit, table, address, count }, function, &[a, b, c, d])
         }
         [5, a, b, on @ (0 | 0xFF), 0] => {
             let op = ModbusOp::WriteCoils {
@@ -38,7 +38,7 @@ pub fn request(unit: u8, bytes: &[u8]) -> Result<Asked, u8> {
                 values: vec![on == 0xFF],
                 multiple: false,
             };
-            asked(op, 5, [a, b, on, 0])
+            asked(op, 5, &[a, b, on, 0])
         }
         [6, a, b, c, d] => {
             let op = ModbusOp::WriteRegisters {
@@ -47,7 +47,7 @@ pub fn request(unit: u8, bytes: &[u8]) -> Result<Asked, u8> {
                 values: vec![u16::from_be_bytes([c, d])],
                 multiple: false,
             };
-            asked(op, 6, [a, b, c, d])
+            asked(op, 6, &[a, b, c, d])
         }
         [15, a, b, c, d, length, ref data @ ..] => {
             let count = usize::from(u16::from_be_bytes([c, d]));
@@ -56,25 +56,47 @@ pub fn request(unit: u8, bytes: &[u8]) -> Result<Asked, u8> {
             }
             let values = (0..count).map(|at| data[at / 8] >> (at % 8) & 1 == 1).collect();
             let address = u16::from_be_bytes([a, b]);
-            asked(ModbusOp::WriteCoils { unit, address, values, multiple: true }, 15, [a, b, c, d])
+            asked(ModbusOp::WriteCoils { unit, address, values, multiple: true }, 15, &[a, b, c, d])
         }
         [16, a, b, c, d, length, ref data @ ..] => {
             let count = usize::from(u16::from_be_bytes([c, d]));
             if data.len() != usize::from(length) || data.len() != count * 2 {
                 return Err(ILLEGAL_VALUE);
             }
-            let values = data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+            let values = words(data);
             let address = u16::from_be_bytes([a, b]);
-            asked(ModbusOp::WriteRegisters { unit, address, values, multiple: true }, 16, [a, b, c, d])
+            asked(ModbusOp::WriteRegisters { unit, address, values, multiple: true }, 16, &[a, b, c, d])
+        }
+        [22, ref echo @ ..] if echo.len() == 6 => {
+            let word = |at: usize| u16::from_be_bytes([echo[at], echo[at + 1]]);
+            asked(ModbusOp::MaskWrite { unit, address: word(0), and: word(2), or: word(4) }, 22, echo)
+        }
+        [23, a, b, c, d, e, f, g, h, length, ref data @ ..] => {
+            let count = usize::from(u16::from_be_bytes([g, h]));
+            if data.len() != usize::from(length) || data.len() != count * 2 {
+                return Err(ILLEGAL_VALUE);
+            }
+            let op = ModbusOp::WriteRead {
+                unit,
+                write_address: u16::from_be_bytes([e, f]),
+                values: words(data),
+                read_address: u16::from_be_bytes([a, b]),
+                read_count: u16::from_be_bytes([c, d]),
+            };
+            asked(op, 23, &[])
         }
         [43, 14, level, object] => {
-            Asked { op: ModbusOp::Identify { unit }, function: 43, echo: [14, level, 0, 0], object }
+            Asked { op: ModbusOp::Identify { unit }, function: 43, echo: vec![14, level], object }
         }
-        [1..=6 | 15 | 16, ..] => return Err(ILLEGAL_VALUE),
+        [1..=6 | 15 | 16 | 22 | 23, ..] => return Err(ILLEGAL_VALUE),
         _ => return Err(ILLEGAL_FUNCTION),
     };
     pdu::check(&parsed.op).map_err(|_| ILLEGAL_VALUE)?;
     Ok(parsed)
+}
+
+fn words(data: &[u8]) -> Vec<u16> {
+    data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
 }
 
 /// An exception reply.

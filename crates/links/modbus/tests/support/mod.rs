@@ -1,14 +1,15 @@
-//! Peers for the tests of this crate: a scripted TCP device, a pymodbus process, a pair of serial ports.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! Peers for the tests of this crate: a scripted TCP device, a pymodbus process.
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
 use bo_link::{Handle, LinkError, LinkState, ModbusOp, ModbusReply, Urgency};
 use bo_link_modbus::spawn;
+pub use bo_link_stream::testing::{Authority, PATIENCE, Pty, listen};
 use bo_model::SystemClock;
 use bo_model::points::Table;
-use bo_model::release::{LinkConfig, ModbusTiming, Parity, SerialLine};
+use bo_model::release::{LinkConfig, ModbusTiming, SerialLine};
 use bo_runtime::Shutdown;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,21 +19,22 @@ use tokio::task::JoinHandle;
 
 pub type Link = Handle<ModbusOp, ModbusReply>;
 
-/// Longer than anything here takes unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-
 pub fn timing(timeout_ms: u64) -> ModbusTiming {
     ModbusTiming { timeout: Duration::from_millis(timeout_ms), ..ModbusTiming::default() }
 }
 
 pub fn tcp(port: u16, timeout_ms: u64) -> LinkConfig {
-    LinkConfig::ModbusTcp { host: "127.0.0.1".into(), port, rtu_framing: false, timing: timing(timeout_ms) }
+    LinkConfig::ModbusTcp {
+        host: "127.0.0.1".into(),
+        port,
+        rtu_framing: false,
+        tls: None,
+        timing: timing(timeout_ms),
+    }
 }
 
 pub fn rtu(path: &Path) -> LinkConfig {
-    let line =
-        SerialLine { path: path.to_owned(), baud: 115_200, data_bits: 8, parity: Parity::None, stop_bits: 1 };
-    LinkConfig::ModbusRtu { line, timing: timing(500) }
+    LinkConfig::ModbusRtu { line: SerialLine::new(path, 115_200), timing: timing(500) }
 }
 
 pub fn link(config: &LinkConfig) -> Link {
@@ -132,10 +134,7 @@ impl Device {
     }
 
     pub async fn start_on(port: u16, answer: impl FnMut(&Request) -> Answer + Send + 'static) -> Device {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(([127, 0, 0, 1], port).into()).unwrap();
-        let listener = socket.listen(16).unwrap();
+        let listener = listen(port);
         let device = Device {
             port: listener.local_addr().unwrap().port(),
             requests: Arc::default(),
@@ -256,47 +255,5 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// Two serial ports joined back to back.
-pub struct Pty {
-    child: Child,
-    pub ours: PathBuf,
-    pub theirs: PathBuf,
-}
-
-impl Pty {
-    /// `folder` holds the two names, the same after each start.
-    pub async fn plug(folder: &Path) -> Pty {
-        let (ours, theirs) = (folder.join("ours"), folder.join("theirs"));
-        let end = |path: &Path| format!("pty,raw,echo=0,link={}", path.display());
-        let child =
-            Command::new("socat").args([end(&ours), end(&theirs)]).spawn().expect("socat is installed");
-        let pty = Pty { child, ours, theirs };
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !(pty.ours.exists() && pty.theirs.exists()) {
-            assert!(tokio::time::Instant::now() < deadline, "socat made no ports");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        pty
-    }
-
-    pub fn unplug(mut self) {
-        self.pull();
-    }
-
-    fn pull(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        // Killed, socat leaves its links behind; a real port's name goes away too.
-        let _ = std::fs::remove_file(&self.ours);
-        let _ = std::fs::remove_file(&self.theirs);
-    }
-}
-
-impl Drop for Pty {
-    fn drop(&mut self) {
-        self.pull();
     }
 }

@@ -1,8 +1,8 @@
 //! Signatures of packed drivers: who vouches for them. The file `signature` holds the public key and an ed25519
 //! signature over the SHA-256 of everything else, both in hex, a line each.
 
-use super::pack::{Unpacked, pack};
 use crate::error::Error;
+use crate::pack::{Unpacked, pack};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 

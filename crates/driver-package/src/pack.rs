@@ -25,7 +25,7 @@ fn belongs(path: &str) -> bool {
 }
 
 /// The files of a folder that belong to a driver.
-pub(super) fn read_folder(folder: &Path) -> Result<Unpacked, Error> {
+pub(crate) fn read_folder(folder: &Path) -> Result<Unpacked, Error> {
     let mut files = Unpacked::new();
     for (sub, prefix) in [(folder.to_owned(), ""), (folder.join("tests"), "tests/")] {
         let entries = match std::fs::read_dir(&sub) {

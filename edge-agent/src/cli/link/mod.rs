@@ -1,4 +1,8 @@
-//! `link test`: is there somebody at the other end?
+//! `link test`: is there somebody at the other end? `link scan`: who?
+
+mod scan;
+#[cfg(test)]
+mod tests;
 
 use super::Where;
 use crate::control::{Ask, ask};
@@ -21,9 +25,12 @@ Examples:
   What the running agent sees of its links:
     backoffice-edge link test
   Try one link of a site file, while no agent uses it:
-    backoffice-edge link test bus --site site.toml --drivers drivers --unit 3";
+    backoffice-edge link test bus --site site.toml --drivers drivers --unit 3
+  Find the units on a line, or what devices announce on a broker, as the beginning of a site file:
+    backoffice-edge link scan --serial /dev/ttyUSB0 --baud 19200 --units 1-50
+    backoffice-edge link scan --broker 192.0.2.10:1883 --write drivers > site.toml";
 
-/// Try an endpoint.
+/// Try an endpoint, or find out who is there.
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum LinkCommand {
@@ -37,9 +44,18 @@ pub enum LinkCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// Finds Modbus units, and devices that announce themselves on a broker the way Home Assistant understands.
+    Scan(Box<scan::Scan>),
 }
 
-pub async fn run(LinkCommand::Test { name, unit, place }: LinkCommand) -> anyhow::Result<()> {
+pub async fn run(command: LinkCommand) -> anyhow::Result<()> {
+    match command {
+        LinkCommand::Test { name, unit, place } => test(name, unit, &place).await,
+        LinkCommand::Scan(scan) => scan.run().await,
+    }
+}
+
+async fn test(name: Option<String>, unit: u8, place: &Where) -> anyhow::Result<()> {
     let config = place.config()?;
     match ask(&config.data, &Ask::Status).await {
         Ok(answer) => show(&serde_json::from_value(answer)?, name.as_deref()),
@@ -100,7 +116,7 @@ async fn try_link(
     let shutdown = Shutdown::new();
     let links =
         Links::new(config.broker.clone(), config.data.clone(), Arc::new(SystemClock), shutdown.clone());
-    let open = links.open(name, link, &manifest).await.map_err(anyhow::Error::msg)?;
+    let open = links.open(name, link, &manifest.link).await.map_err(anyhow::Error::msg)?;
     let outcome = probe(&open, unit).await;
     shutdown.drain(Duration::from_secs(2)).await;
     match outcome {
@@ -117,7 +133,10 @@ async fn probe(link: &Link, unit: u8) -> Result<String, String> {
     if let Link::Modbus(handle) = link {
         let read = ModbusOp::Read { unit, table: bo_model::points::Table::Holding, address: 0, count: 1 };
         return match handle.call(read, Urgency::Command, WITHIN).await {
-            Ok(_) => Ok(format!("unit {unit} answers")),
+            Ok(_) => Ok(match scan::who(handle, unit).await {
+                Ok(Some(name)) if !name.is_empty() => format!("unit {unit} answers: {name}"),
+                _ => format!("unit {unit} answers"),
+            }),
             Err(bo_link::LinkError::Exception(code)) if !matches!(code, 0x0A | 0x0B) => Ok(format!(
                 "unit {unit} answers (it refuses register 0 with exception {code}, which proves it all the same)"
             )),

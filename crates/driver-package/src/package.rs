@@ -1,15 +1,7 @@
-//! A driver as a folder and as one file.
-//!
-//! Packed, a driver is a plain tar with fixed times, owners and order: the same driver always gives the same
-//! bytes, so its SHA-256 names it everywhere (releases, caches, the console), and `tar tf` shows what is inside.
-
-mod pack;
-mod sign;
-
-pub use pack::{Unpacked, pack, unpack};
-pub use sign::{sign, verify};
+//! A driver, read and checked.
 
 use crate::error::Error;
+use crate::pack::{self, Unpacked, pack, unpack};
 use bo_model::driver::Manifest;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -112,6 +104,6 @@ fn manifest(files: &Unpacked, place: &Path) -> Result<Manifest, Error> {
 }
 
 /// SHA-256 in hex.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
