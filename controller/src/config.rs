@@ -1,6 +1,8 @@
 //! `controller.toml`. `docs/controller.example.toml` documents every key; an unknown one is an error.
 
 use anyhow::{Context, Result};
+use bo_delivery::{MailConfig, MqttConfig};
+use bo_estate::history::prune::Retention;
 use bo_runtime::logging::LogConfig;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +26,13 @@ pub struct Config {
     /// The way in for edges.
     #[serde(default)]
     pub uplink: Uplink,
+    /// How long history is kept.
+    #[serde(default)]
+    pub history: Retention,
+    /// The server that takes mail; without it no mail is sent.
+    pub mail: Option<MailConfig>,
+    /// The broker that notifications are published at.
+    pub mqtt: Option<MqttConfig>,
     /// How it logs.
     #[serde(default)]
     pub log: LogConfig,
@@ -46,6 +55,8 @@ pub struct Http {
     /// A proxy in front serves TLS: cookies are marked secure though this port is plain.
     #[serde(default)]
     pub behind_tls: bool,
+    /// Where people reach the console: links in mails begin with it. Without it no link is mailed.
+    pub public_url: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     #[serde(default)]
     pub trusted_proxies: Vec<IpAddr>,
@@ -80,6 +91,20 @@ impl Default for Uplink {
 }
 
 impl Uplink {
+    /// Host (empty: the one they enrolled at), port and certificate's name that edges are told to connect to.
+    pub fn of_edges(&self, gate: Option<SocketAddr>) -> (String, u16, String) {
+        match &self.broker {
+            Some(broker) => {
+                let host = if self.host.is_empty() { &broker.host } else { &self.host };
+                (host.clone(), self.port.unwrap_or(broker.port), host.clone())
+            }
+            None => {
+                let port = self.port.or(gate.map(|gate| gate.port())).unwrap_or(self.listen.port());
+                (self.host.clone(), port, bo_wire::GATE_NAME.to_owned())
+            }
+        }
+    }
+
     /// Where enrolment listens.
     pub fn enroll_address(&self) -> SocketAddr {
         self.enroll_listen.unwrap_or_else(|| {
@@ -122,8 +147,29 @@ impl Config {
         let mut config: Config = bo_runtime::config::load(path)?;
         let base = path.parent().filter(|base| !base.as_os_str().is_empty()).unwrap_or(Path::new("."));
         config.data = base.join(&config.data);
+        let (http, broker) = (&mut config.http, config.uplink.broker.as_mut());
+        let of_broker = broker.map(|broker| {
+            [
+                &mut broker.ca_file,
+                &mut broker.certificate_file,
+                &mut broker.key_file,
+                &mut broker.password_file,
+            ]
+        });
+        let files = [&mut config.database_file, &mut http.tls_certificate_file, &mut http.tls_key_file];
+        for file in files.into_iter().chain(of_broker.into_iter().flatten()).flatten() {
+            *file = base.join(&file);
+        }
         if config.http.tls_certificate_file.is_some() != config.http.tls_key_file.is_some() {
             anyhow::bail!("{}: [http] tls_certificate_file and tls_key_file belong together", path.display());
+        }
+        if let Some(fault) = config.history.fault() {
+            anyhow::bail!("{}: [history] {fault}", path.display());
+        }
+        if let Some(url) = &config.http.public_url
+            && !(url.starts_with("https://") || url.starts_with("http://"))
+        {
+            anyhow::bail!("{}: [http] public_url must begin with https:// or http://", path.display());
         }
         if config.database.is_some() && config.database_file.is_some() {
             anyhow::bail!("{}: give `database` or `database_file`, not both", path.display());
@@ -167,7 +213,7 @@ mod tests {
         let all: String =
             text.lines().map(|line| line.strip_prefix("#= ").unwrap_or(line).to_owned() + "\n").collect();
         let config: Config = toml::from_str(&all).unwrap();
-        assert!(config.uplink.broker.is_some() && config.http.tls_key_file.is_some());
+        assert!(config.uplink.broker.is_some() && config.mail.is_some() && config.mqtt.is_some());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::open::{self, Opened};
 use crate::{modules, tls, units};
 use anyhow::{Context, Result};
+use bo_delivery::Senders;
 use bo_estate::ingest::Ingest;
 use bo_estate::{Estate, Setup};
 use bo_identity::Identity;
@@ -55,23 +56,21 @@ async fn serve(config: Config, ready_file: Option<PathBuf>) -> Result<()> {
         authority: authority.clone(),
     })?;
     uplink.start(uplink_config(&config)?, &authority, Ingest::new(estate.clone()), &shutdown).await?;
-    units::start(&estate, audit_key.clone(), &shutdown);
+    units::start(&estate, audit_key.clone(), config.history, &shutdown);
+
+    let senders = Senders::new(clock.clone(), config.mail.as_ref(), config.mqtt.as_ref())?;
+    shutdown.spawn(bo_delivery::run(db.clone(), Arc::new(senders), shutdown.clone()));
+    units::outbox(&db, modules::handlers(), &shutdown);
 
     let gate = uplink.gate_address();
-    let enrolment = Enrolment {
-        release_key: release_public,
-        uplink_host: config.uplink.host.clone(),
-        uplink_port: config
-            .uplink
-            .port
-            .or(gate.map(|gate| gate.port()))
-            .unwrap_or(config.uplink.listen.port()),
-        uplink_name: match &config.uplink.broker {
-            Some(broker) => broker.host.clone(),
-            None => bo_wire::GATE_NAME.to_owned(),
-        },
-    };
-    let identity = Identity::new(bo_identity::Settings::default());
+    let (uplink_host, uplink_port, uplink_name) = config.uplink.of_edges(gate);
+    let enrolment = Enrolment { release_key: release_public, uplink_host, uplink_port, uplink_name };
+    open::publish_address(&db, config.http.public_url.as_deref())?;
+    let identity = Identity::new(bo_identity::Settings {
+        public_url: config.http.public_url.clone(),
+        names: bo_estate::pages::names::name_of,
+        ..bo_identity::Settings::default()
+    });
     print_setup_code(&db)?;
     let secure = config.http.behind_tls || config.http.tls_key_file.is_some();
     let render = recorder.clone();

@@ -1,8 +1,11 @@
 //! What runs beside the servers: folding history, checkpoints, looking for changes, signing the audit log.
 
 use anyhow::Result;
+use bo_db::Db;
 use bo_db::audit::SigningKey;
+use bo_db::outbox::Handler;
 use bo_estate::Estate;
+use bo_estate::history::prune::Retention;
 use bo_estate::history::sample::millis;
 use bo_model::EdgeId;
 use bo_runtime::Shutdown;
@@ -11,27 +14,48 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// History is folded this often, or when so many samples wait.
+/// History is folded this often, in seconds, or when so many samples wait. They take about 50 bytes each; the more of
+/// a point's samples are folded at once, the less often its last chunk is written again.
 const FLUSH_EVERY: u32 = 60;
-const FLUSH_AT: usize = 400_000;
+const FLUSH_AT: usize = 2_000_000;
+/// What is older than it is kept is looked for this often, in seconds.
+const PRUNE_EVERY: u32 = 15;
 /// Last values and presence are stored this often, in seconds.
 const CHECKPOINT_EVERY: u32 = 30;
 /// Days that are over are looked for this often, in seconds.
 const ROLL_UP_EVERY: u32 = 600;
 /// The audit log's end is signed this often, in seconds.
 const SIGN_EVERY: u32 = 60;
+/// Alarms that nobody has seen to are looked at this often, in seconds.
+const ESCALATE_EVERY: u32 = 5;
 /// Changes by other processes are looked for this often, in seconds.
 const REFRESH_EVERY: u32 = 2;
 
 /// Starts all of them; they end with `shutdown`.
-pub fn start(estate: &Arc<Estate>, audit_key: Arc<SigningKey>, shutdown: &Shutdown) {
+pub fn start(estate: &Arc<Estate>, audit_key: Arc<SigningKey>, retention: Retention, shutdown: &Shutdown) {
     shutdown.spawn(bo_estate::ingest::watch(estate.clone(), shutdown.clone()));
-    shutdown.spawn(keep(estate.clone(), audit_key, shutdown.clone()));
+    shutdown.spawn(keep(estate.clone(), audit_key, retention, shutdown.clone()));
+}
+
+/// Hands events to everybody who listens to them, until `shutdown`. What is cut off in between is done again.
+pub fn outbox(db: &Db, handlers: Vec<Handler>, shutdown: &Shutdown) {
+    // Lives as long as the process; the dispatcher's tasks want it so.
+    let handlers: &'static [Handler] = handlers.leak();
+    let (db, ended) = (db.clone(), shutdown.clone());
+    shutdown.spawn(async move {
+        tokio::select! {
+            () = bo_db::outbox::dispatch(db, handlers) => {}
+            () = ended.signalled() => {}
+        }
+    });
 }
 
 /// One loop, one second a turn: none of this is urgent, and so no two of them compete for the writer.
-async fn keep(estate: Arc<Estate>, audit_key: Arc<SigningKey>, shutdown: Shutdown) {
+async fn keep(estate: Arc<Estate>, audit_key: Arc<SigningKey>, retention: Retention, shutdown: Shutdown) {
     let mut announced: HashMap<EdgeId, String> = HashMap::new();
+    let mut prune_from = 0;
+    // Signed from the first second on: a log that nobody signed proves nothing.
+    report("signing the audit log", estate.db.checkpoint(&audit_key).await.map_err(Into::into));
     let mut second: u32 = 0;
     while !shutdown.is_signalled() {
         tokio::select! {
@@ -50,6 +74,13 @@ async fn keep(estate: Arc<Estate>, audit_key: Arc<SigningKey>, shutdown: Shutdow
             let now = millis(estate.clock.now());
             report("rolling up history", estate.history.roll_up(&estate.db, now).await.map_err(Into::into));
         }
+        if every(PRUNE_EVERY) {
+            report("pruning history", prune(&estate, retention, &mut prune_from).await);
+        }
+        if every(ESCALATE_EVERY) {
+            let told = bo_estate::notify::escalate(&estate.db).await;
+            report("telling of alarms that nobody has seen to", told.map_err(Into::into));
+        }
         if every(CHECKPOINT_EVERY) {
             report("storing last values", estate.checkpoint().await.map_err(Into::into));
         }
@@ -65,6 +96,16 @@ pub async fn finish(estate: &Arc<Estate>, audit_key: &Arc<SigningKey>) {
     report("folding history", estate.history.flush(&estate.db).await.map_err(Into::into));
     report("storing last values", estate.checkpoint().await.map_err(Into::into));
     report("signing the audit log", estate.db.checkpoint(audit_key).await.map_err(Into::into));
+}
+
+async fn prune(estate: &Estate, retention: Retention, from: &mut i64) -> Result<()> {
+    let (registry, now) = (estate.registry(), estate.clock.now());
+    let pruned = estate.history.prune(&estate.db, &registry, retention, now, *from).await?;
+    *from = pruned.next;
+    if (pruned.chunks, pruned.days, pruned.runs, pruned.points) != (0, 0, 0, 0) {
+        tracing::debug!(?pruned, "removed what is older than it is kept");
+    }
+    Ok(())
 }
 
 fn report<T>(what: &str, outcome: Result<T>) {

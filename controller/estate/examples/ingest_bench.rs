@@ -1,115 +1,154 @@
-//! How many values a second a controller takes in, durably: journal, watermark, live table, then chunks.
-//!
-//! `cargo run --release -p bo-estate --example ingest_bench -- [DATABASE_URL] [SECONDS] [GATEWAYS]`
-//! prints one line of JSON. Without arguments a throw-away SQLite database is used. The load is made before the
-//! clock starts; what is measured is what the uplink's handler does, the JSON of the wire left out.
+//! How many values a second a controller takes in, durably, with everything on: each batch is decoded from the wire,
+//! kept in one transaction with its watermark, shown in the live table, and later folded into chunks; alarms come and
+//! go in between. Folding and checkpoints run beside it, as in the daemon, and what is left over at the end is folded
+//! and counted too (`cargo xtask bench --only ingest`).
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "ingest_bench/load.rs"]
+mod load;
 
+use anyhow::ensure;
 use bo_db::testing::TestDb;
+use bo_estate::Estate;
+use bo_estate::ingest::Ingest;
 use bo_model::clock::SharedClock;
 use bo_model::{DeviceId, EdgeId, SystemClock};
+use bo_testkit::measure::{Figures, own_usage, unless_quick};
 use bo_uplink::Handler;
-use bo_wire::{Class, Records};
+use bo_wire::Up;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Values in one batch: a message of about 150 kB.
-const BATCH: u64 = 1000;
+const GATEWAYS: usize = 4;
+const DEVICES: usize = 250;
+/// Folded when so many wait, as in the daemon.
+const FOLD_AT: usize = 2_000_000;
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let engine = arguments.next().unwrap_or_else(|| "sqlite".into());
-    let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
-    let gateways: usize = arguments.next().map_or(Ok(4), |text| text.parse())?;
+    let mut figures = Figures::new("ingest");
+    let limit = unless_quick(Duration::from_secs(8), Duration::from_secs(1));
     let clock: SharedClock = Arc::new(SystemClock);
-    let test = match engine.as_str() {
-        "postgres" => TestDb::postgres(&common::migrations(), clock.clone())?
-            .ok_or_else(|| anyhow::anyhow!("set BO_TEST_POSTGRES to a server's address"))?,
-        _ => TestDb::sqlite(&common::migrations(), clock.clone())?,
-    };
-    let rig = common::bench_rig(test, clock, gateways, 250);
-    let registry = rig.estate.registry();
-    let mut tasks = Vec::new();
-    let started = Instant::now();
-    let cpu = cpu_seconds();
-    for edge in registry.edges.keys().copied() {
-        let devices: Vec<DeviceId> = registry
-            .devices
-            .values()
-            .filter(|entry| entry.edge == edge)
-            .map(|entry| entry.device.id)
-            .collect();
-        let ingest = rig.ingest.clone();
-        tasks.push(tokio::spawn(
-            async move { send(&ingest, edge, &devices, Duration::from_secs(seconds)).await },
-        ));
+    for test in TestDb::each(&common::migrations(), clock.clone())? {
+        measure(&mut figures, test, clock.clone(), limit).await?;
     }
-    let mut values = 0;
-    for task in tasks {
-        values += task.await??;
-    }
-    let elapsed = started.elapsed().as_secs_f64();
-    let used = cpu_seconds() - cpu;
-    let folding = Instant::now();
-    let folded = rig.estate.history.flush(&rig.db).await?;
-    let folding = folding.elapsed().as_secs_f64();
-    let bytes = rig.count("SELECT CAST(COALESCE(sum(length(data)), 0) AS BIGINT) FROM history_chunk");
-    println!(
-        "{}",
-        serde_json::json!({
-            "engine": rig.test.engine, "gateways": gateways, "values": values,
-            "values_per_second": (values as f64 / elapsed).round(),
-            "cpu_us_per_value": used * 1e6 / values as f64,
-            "folded_per_second": (folded as f64 / folding).round(),
-            "bytes_per_sample": bytes as f64 / folded as f64,
-        })
-    );
+    figures.print();
     Ok(())
 }
 
-async fn send(
-    ingest: &bo_estate::ingest::Ingest,
-    edge: EdgeId,
-    devices: &[DeviceId],
+async fn measure(
+    figures: &mut Figures,
+    test: TestDb,
+    clock: SharedClock,
     limit: Duration,
-) -> anyhow::Result<u64> {
-    let (mut seq, started) = (0, Instant::now());
-    while started.elapsed() < limit {
-        let batch = batch(devices, seq);
-        let receipt = ingest.records(edge, batch).await?;
-        anyhow::ensure!(!receipt.resend, "a batch was not taken");
-        seq = receipt.cursor.seq;
+) -> anyhow::Result<()> {
+    let rig = common::bench_rig(test, clock, GATEWAYS, DEVICES);
+    let registry = rig.estate.registry();
+    let senders: Vec<(EdgeId, Vec<DeviceId>)> = registry
+        .edges
+        .keys()
+        .map(|edge| {
+            (
+                *edge,
+                registry
+                    .devices
+                    .values()
+                    .filter(|entry| entry.edge == *edge)
+                    .map(|entry| entry.device.id)
+                    .collect(),
+            )
+        })
+        .filter(|(_, devices): &(EdgeId, Vec<DeviceId>)| devices.len() == DEVICES)
+        .collect();
+    // Making the load costs more than taking it in: it is made before, and its own cost is known.
+    let batches = (limit.as_secs_f64() * 150.0) as u64;
+    let load: Vec<(EdgeId, Vec<Vec<u8>>)> =
+        senders.iter().map(|(edge, devices)| (*edge, load::payloads(devices, batches / 4))).collect();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let background = tokio::spawn(keep(rig.estate.clone(), stop.clone()));
+    let (started, before) = (Instant::now(), own_usage()?);
+    let tasks: Vec<_> = load
+        .into_iter()
+        .map(|(edge, payloads)| tokio::spawn(send(rig.ingest.clone(), edge, payloads, limit)))
+        .collect();
+    let (mut values, mut decoding) = (0, Duration::ZERO);
+    for task in tasks {
+        let (taken, decoded) = task.await??;
+        values += taken;
+        decoding += decoded;
     }
-    Ok(seq)
+    let elapsed = started.elapsed();
+    stop.store(true, Ordering::Release);
+    let mut folded = background.await??;
+    folded += rig.estate.history.flush(&rig.db).await?;
+    rig.estate.checkpoint().await?;
+    let whole = started.elapsed();
+    let used = own_usage()?;
+    ensure!(folded as u64 == values, "{values} values went in and {folded} were folded");
+    ensure!(rig.estate.values_in.load(Ordering::Relaxed) == values, "values were lost on the way");
+
+    let (name, count) = (rig.test.engine, values as f64);
+    let of = |what: &str| format!("{name}: {what}");
+    figures.at_least(&of("values taken in, durable"), count / elapsed.as_secs_f64(), "values/s", 60_000.0);
+    figures.at_least(
+        &of("values until all are in chunks"),
+        count / whole.as_secs_f64(),
+        "values/s",
+        60_000.0,
+    );
+    figures.say(&of("our CPU, folding and all"), micros(used.cpu - before.cpu, values), "µs/value");
+    figures.say(&of("of that decoding the wire (wall)"), micros(decoding, values), "µs/value");
+    let bytes = rig.count("SELECT CAST(COALESCE(sum(length(data)), 0) AS BIGINT) FROM history_chunk");
+    figures.at_most(&of("history"), bytes as f64 / count, "bytes/sample", 3.0);
+    figures.say(&of("memory"), used.rss_kib as f64 / 1024.0, "MiB");
+    Ok(())
 }
 
-/// The next values: each device in turn, a power that wanders, one sample every ten seconds.
-fn batch(devices: &[DeviceId], after: u64) -> Records {
-    let mut records = common::power(devices[0], after + 1..=after + BATCH, |_| 0.0);
-    records.class = Class::History;
-    for (index, record) in records.records.iter_mut().enumerate() {
-        let number = after + index as u64;
-        let (device, round) = (devices[number as usize % devices.len()], number / devices.len() as u64);
-        if let bo_wire::Body::Status(change) = &mut record.body {
-            change.device = device;
-            let wander =
-                (round as f64 / 40.0).sin() * 900.0 + (number.wrapping_mul(2_654_435_761) % 97) as f64;
-            change.value.data = bo_model::Data::Float((wander * 10.0).round() / 10.0);
-            change.value.observed_at =
-                common::START.after(Duration::from_millis(round * 10_000 + number % 7));
+fn micros(time: Duration, values: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / values as f64
+}
+
+/// What the daemon does beside: folds when much waits, stores last values now and then.
+async fn keep(estate: Arc<Estate>, stop: Arc<AtomicBool>) -> anyhow::Result<usize> {
+    let (mut folded, mut checkpoint) = (0, Instant::now());
+    while !stop.load(Ordering::Acquire) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if estate.history.pending.len() > FOLD_AT {
+            folded += estate.history.flush(&estate.db).await?;
+        }
+        if checkpoint.elapsed() > Duration::from_secs(5) {
+            estate.checkpoint().await?;
+            checkpoint = Instant::now();
         }
     }
-    records
+    Ok(folded)
 }
 
-/// CPU time of this process, from `/proc/self/stat` (fields 14 and 15, in ticks of 10 ms).
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = stat.rsplit(')').next().unwrap_or("");
-    let ticks: u64 =
-        after.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u64>().ok()).sum();
-    ticks as f64 / 100.0
+/// Sends one gateway's messages one after the other, each when the one before was acknowledged.
+async fn send(
+    ingest: Arc<Ingest>,
+    edge: EdgeId,
+    payloads: Vec<Vec<u8>>,
+    limit: Duration,
+) -> anyhow::Result<(u64, Duration)> {
+    let (mut values, mut decoding, started) = (0, Duration::ZERO, Instant::now());
+    for payload in payloads {
+        if started.elapsed() > limit {
+            break;
+        }
+        let begun = Instant::now();
+        let Ok(Up::Records(records)) = Up::decode("records", &payload) else {
+            anyhow::bail!("a message does not read");
+        };
+        decoding += begun.elapsed();
+        let count =
+            records.records.iter().filter(|record| matches!(record.body, bo_wire::Body::Status(_))).count();
+        let receipt = ingest.records(edge, records).await?;
+        ensure!(!receipt.resend, "a batch was not taken");
+        values += count as u64;
+    }
+    Ok((values, decoding))
 }

@@ -4,14 +4,14 @@ use crate::alarms::Alarm;
 use crate::commands::Command;
 use crate::error::EstateError;
 use crate::fleet::Presence;
-use crate::history::{History, journal};
+use crate::history::{History, last};
 use crate::live::Pulse;
 use crate::live::board::{Board, Rings};
 use crate::live::table::Table;
 use crate::registry::Registry;
 use crate::{alarms, edges, releases};
 use arc_swap::ArcSwap;
-use bo_db::{Db, DbError, Tx, params};
+use bo_db::{Db, DbError, Tx};
 use bo_model::clock::SharedClock;
 use bo_model::{AlarmId, CommandId, DeviceId, EdgeId, IdGen, TriggerId, Value};
 use bo_uplink::{Authority, Uplink};
@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Open alarms and commands kept in memory; older ones are in the database.
 const BOARD: usize = 2000;
+/// Pages of last values stored in one transaction: other writers get their turn in between.
+const PAGES_PER_WRITE: usize = 32;
 /// Log lines kept per device, and trigger runs per trigger.
 const RING: usize = 500;
 
@@ -141,13 +143,10 @@ impl Estate {
     fn restore(&self, tx: &mut Tx) -> Result<(), EstateError> {
         let now = tx.now();
         let mut journal = Vec::new();
-        self.history.load(tx, |entry| journal.push(entry.clone()))?;
-        tx.for_each("SELECT point, value FROM last_value", params![], |row| {
-            self.restore_value(row.get(0)?, &row.json::<Value>(1)?, now);
-            Ok(())
-        })?;
+        self.history.load(tx, |entry| journal.push((entry.point, entry.value.clone())))?;
+        last::load(tx, |entry| self.restore_value(entry.point, &entry.value, now))?;
         self.checkpointed.store(self.pulse.now(), Ordering::Release);
-        for journal::Entry { point, value, .. } in &journal {
+        for (point, value) in &journal {
             self.restore_value(*point, value, now);
         }
         for alarm in alarms::queries::open(tx, BOARD)? {
@@ -160,7 +159,9 @@ impl Estate {
     }
 
     fn restore_value(&self, point: i64, value: &Value, now: bo_model::Time) {
-        if let Some(point) = self.history.points.number(point) {
+        let found = self.history.points.number(point);
+        // What was removed from the estate has history, and no present.
+        if let Some(point) = found.filter(|point| self.registry.load().devices.contains_key(&point.device)) {
             self.table.put(point.device, point.id, &point.name, value, now, &self.pulse);
         }
     }
@@ -215,32 +216,13 @@ impl Estate {
         }
     }
 
-    /// Stores last values that changed since the last time, and presence.
+    /// Stores last values that changed since the last time, and presence. Returns how many pages of values it took.
     pub async fn checkpoint(&self) -> Result<usize, EstateError> {
         let reached = self.pulse.now();
-        let since = self.checkpointed.load(Ordering::Acquire);
-        let cells = self.table.all_after(since);
-        let points = self.history.points.workspaces(cells.iter().map(|cell| cell.point));
-        let count = cells.len();
-        for (cells, points) in cells.chunks(1000).zip(points.chunks(1000)) {
-            let rows: Vec<(i64, bo_model::WorkspaceId, String)> = cells
-                .iter()
-                .zip(points)
-                .filter_map(|(cell, workspace)| Some((cell.point, (*workspace)?, crate::json(&cell.value))))
-                .collect();
-            self.db
-                .write(move |tx| {
-                    tx.unaudited("last values");
-                    for (point, workspace, value) in &rows {
-                        tx.execute(
-                            "INSERT INTO last_value (point, workspace, value) VALUES (?1, ?2, ?3)
-                             ON CONFLICT (point) DO UPDATE SET value = excluded.value",
-                            params![*point, *workspace, value],
-                        )?;
-                    }
-                    Ok::<_, DbError>(())
-                })
-                .await?;
+        let changed = last::changed_pages(&self.table, self.checkpointed.load(Ordering::Acquire));
+        for some in changed.chunks(PAGES_PER_WRITE) {
+            let pages = last::pages(&self.table, &self.history.points, some);
+            self.db.write(move |tx| last::save(tx, &pages)).await?;
         }
         let presence = self.presence.all();
         self.db
@@ -255,6 +237,6 @@ impl Estate {
             })
             .await?;
         self.checkpointed.store(reached, Ordering::Release);
-        Ok(count)
+        Ok(changed.len())
     }
 }

@@ -1,6 +1,7 @@
 //! Presence: what was last proved, since when something is away, how far an edge lags behind. A heartbeat proves;
 //! a connection alone does not.
 
+pub mod backfill;
 pub mod queries;
 pub mod routes;
 
@@ -72,6 +73,19 @@ pub struct Unwell {
     pub told: bool,
 }
 
+/// A device's place in what is known of its edge.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Glance {
+    /// The edge's heartbeats arrive.
+    pub online: bool,
+    /// They ever did.
+    pub proved: bool,
+    /// Since when the edge is as it is.
+    pub since: Option<Time>,
+    /// Why the device is not well, when its edge is there and says so.
+    pub unwell: Option<Unwell>,
+}
+
 /// What a heartbeat or its absence changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
@@ -99,14 +113,17 @@ impl Presence {
         self.lock().get(&edge).cloned().unwrap_or_default()
     }
 
+    /// How a device's edge is, and why the device is not well, if it is not: without a copy of everything else.
+    pub fn glance(&self, edge: EdgeId, device: DeviceId) -> Glance {
+        let edges = self.lock();
+        let Some(known) = edges.get(&edge) else { return Glance::default() };
+        let unwell = known.unwell.get(&device).filter(|_| known.online).cloned();
+        Glance { online: known.online, proved: known.proved_at.is_some(), since: known.since, unwell }
+    }
+
     /// Whether an edge proves that it lives.
     pub fn is_online(&self, edge: EdgeId) -> bool {
         self.lock().get(&edge).is_some_and(|known| known.online)
-    }
-
-    /// Why a device is not well, if it is not.
-    pub fn unwell(&self, edge: EdgeId, device: DeviceId) -> Option<Unwell> {
-        self.lock().get(&edge)?.unwell.get(&device).cloned()
     }
 
     /// From the last checkpoint: offline until a heartbeat says otherwise.
@@ -222,7 +239,7 @@ mod tests {
         let ill = [(device, "no reply in time")];
         let at = |seconds| presence.heartbeat(edge, &beat(&ill), Time::from_seconds(seconds)).fell_ill.len();
         assert_eq!((at(1), at(30), at(31), at(36)), (0, 0, 1, 0));
-        assert_eq!(presence.unwell(edge, device).unwrap().since, Time::from_seconds(1));
+        assert_eq!(presence.glance(edge, device).unwell.unwrap().since, Time::from_seconds(1));
         let well = presence.heartbeat(edge, &beat(&[]), Time::from_seconds(40));
         assert_eq!(well.recovered, [device]);
     }

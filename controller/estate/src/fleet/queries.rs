@@ -31,6 +31,8 @@ pub struct GapLine {
     pub last: u64,
     /// How many of them were lost.
     pub lost: u64,
+    /// How many of those came after all, when they were asked for again.
+    pub recovered: u64,
     /// Why, in words.
     pub why: String,
     /// The lost records were made after this.
@@ -102,6 +104,41 @@ pub fn add_gap(tx: &mut Tx, workspace: WorkspaceId, gap: &GapLine) -> Result<(),
     Ok(())
 }
 
+/// Losses in a range are asked for anew: what came before is counted again.
+pub fn asked_again(
+    tx: &mut Tx,
+    edge: EdgeId,
+    class: Class,
+    epoch: u64,
+    from: u64,
+    to: u64,
+) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE gap SET recovered = 0 WHERE edge = ?1 AND class = ?2 AND epoch = ?3 AND first <= ?5 AND last >= ?4",
+        params![edge, class.word(), epoch, from, to],
+    )?;
+    Ok(())
+}
+
+/// Records came after all; counts them to the losses they belong to.
+pub fn recovered(tx: &mut Tx, edge: EdgeId, class: Class, epoch: u64, seqs: &[u64]) -> Result<(), DbError> {
+    let (Some(from), Some(to)) = (seqs.first().copied(), seqs.last().copied()) else { return Ok(()) };
+    let gaps = tx.query(
+        "SELECT first, last FROM gap WHERE edge = ?1 AND class = ?2 AND epoch = ?3 AND first <= ?5 AND last >= ?4",
+        params![edge, class.word(), epoch, from, to],
+        |row| Ok((row.get::<u64>(0)?, row.get::<u64>(1)?)),
+    )?;
+    for (first, last) in gaps {
+        let came = seqs.iter().filter(|seq| (first..=last).contains(*seq)).count();
+        tx.execute(
+            "UPDATE gap SET recovered = CASE WHEN recovered + ?5 > lost THEN lost ELSE recovered + ?5 END
+             WHERE edge = ?1 AND class = ?2 AND epoch = ?3 AND first = ?4",
+            params![edge, class.word(), epoch, first, came],
+        )?;
+    }
+    Ok(())
+}
+
 /// Losses of an edge that overlap a time range.
 pub fn gaps_between(tx: &mut Tx, edge: EdgeId, from: Time, to: Time) -> Result<Vec<GapLine>, DbError> {
     gaps(tx, "edge = ?1 AND since <= ?3 AND at >= ?2 ORDER BY at LIMIT 500", params![edge, from, to])
@@ -121,8 +158,9 @@ pub fn gap_list(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result
 }
 
 fn gaps(tx: &mut Tx, condition: &str, values: &[Param<'_>]) -> Result<Vec<GapLine>, DbError> {
-    let sql =
-        format!("SELECT edge, class, epoch, first, last, lost, why, since, at FROM gap WHERE {condition}");
+    let sql = format!(
+        "SELECT edge, class, epoch, first, last, lost, why, since, at, recovered FROM gap WHERE {condition}"
+    );
     tx.query(&sql, values, |row| {
         Ok(GapLine {
             edge: row.get(0)?,
@@ -134,6 +172,7 @@ fn gaps(tx: &mut Tx, condition: &str, values: &[Param<'_>]) -> Result<Vec<GapLin
             why: row.get(6)?,
             since: row.get(7)?,
             at: row.get(8)?,
+            recovered: row.get(9)?,
         })
     })
 }

@@ -44,6 +44,11 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("Numbers at a glance: gateways, devices by state, alarms")
         .get("/api/v1/gaps", Need::workspace_area("edges", Level::View), with(estate, gaps))
         .about("The gap ledger: every loss a gateway owned up to")
+        .post("/api/v1/edges/{id}/backfill", Need::object(Kind::EDGE, "id", Level::Edit), with(estate, backfill))
+        .about("Ask a gateway again for records it may still have; what comes is filled into history")
+        .accepts(json!({"type": "object", "required": ["class", "epoch", "from", "to"], "additionalProperties": false,
+            "properties": {"class": {"enum": ["status", "history"]}, "epoch": {"type": "integer"},
+                "from": {"type": "integer", "minimum": 1}, "to": {"type": "integer", "minimum": 1}}}))
         .get("/api/v1/search", Need::signed_in(), with(estate, search))
         .about("Find zones, systems, devices, gateways and triggers by name")
 }
@@ -98,6 +103,11 @@ pub fn gap_page(ctx: &Ctx) -> Result<bo_web::Paged<queries::GapLine>> {
 
 async fn gaps(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     Ok(reply::json(&gap_page(&ctx)?))
+}
+
+async fn backfill(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    super::backfill::ask(&estate, ctx.author(), ctx.param("id")?, ctx.json()?).await?;
+    Ok(reply::json(&json!({ "asked": true })))
 }
 
 /// Something a search found.

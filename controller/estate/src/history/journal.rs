@@ -1,9 +1,13 @@
-//! One batch of values as one blob: what is written before an edge is acknowledged.
+//! Values as one blob: a batch, as it is written before an edge is acknowledged, and pages of last values.
+//!
+//! Per value: the point's number, the time as a difference, the grade, then a head (bits 0–3 the kind of datum, 4–5 the source,
+//! 6 set when words of the reason follow, 7 set when it is kept in history), the datum, the words.
 
 use super::bits::{put_varint, take_bytes, take_varint, unzigzag, zigzag};
 use super::sample::Grade;
 use bo_model::value::Source;
-use bo_model::{Data, Time, Value};
+use bo_model::{Data, Quality, Reason, Time, Value};
+use std::borrow::Cow;
 
 /// A value on its way into history.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,15 +36,17 @@ pub fn encode(entries: &[Entry]) -> Vec<u8> {
             Source::Manual => 2,
             Source::Agent => 3,
         };
-        let head = |tag: u8| tag | source << 4 | u8::from(entry.keep) << 7;
-        let mut text = |tag: u8, text: &str| {
-            bytes.push(head(tag));
-            put_varint(&mut bytes, text.len() as u64);
-            bytes.extend_from_slice(text.as_bytes());
-        };
+        let why = words(&value.quality);
+        let head = |tag: u8| tag | source << 4 | u8::from(why.is_some()) << 6 | u8::from(entry.keep) << 7;
         match &value.data {
-            Data::Text(word) => text(5, word),
-            Data::Json(json) => text(6, &json.to_string()),
+            Data::Text(word) => {
+                bytes.push(head(5));
+                put_text(&mut bytes, word);
+            }
+            Data::Json(json) => {
+                bytes.push(head(6));
+                put_text(&mut bytes, &json.to_string());
+            }
             Data::None => bytes.push(head(0)),
             Data::Bool(on) => bytes.push(head(1 + u8::from(*on))),
             Data::Int(whole) => {
@@ -52,8 +58,45 @@ pub fn encode(entries: &[Entry]) -> Vec<u8> {
                 bytes.extend_from_slice(&real.to_bits().to_be_bytes());
             }
         }
+        if let Some(why) = why {
+            put_text(&mut bytes, &why);
+        }
     }
     bytes
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_varint(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    let length = usize::try_from(take_varint(bytes)?).ok()?;
+    std::str::from_utf8(take_bytes(bytes, length)?).ok()
+}
+
+/// What a grade does not say of a reason.
+fn words(quality: &Quality) -> Option<Cow<'_, str>> {
+    match quality.reason()? {
+        Reason::Exception(code) => Some(code.to_string().into()),
+        Reason::Decode(why) | Reason::DriverFault(why) | Reason::Driver(why) => Some(why.as_ref().into()),
+        _ => None,
+    }
+}
+
+fn with_words(quality: Quality, words: &str) -> Quality {
+    let reason = |reason| match reason {
+        Reason::Exception(_) => Reason::Exception(words.parse().unwrap_or_default()),
+        Reason::Decode(_) => Reason::Decode(words.into()),
+        Reason::DriverFault(_) => Reason::DriverFault(words.into()),
+        Reason::Driver(_) => Reason::Driver(words.into()),
+        other => other,
+    };
+    match quality {
+        Quality::Good => Quality::Good,
+        Quality::Uncertain(why) => Quality::Uncertain(reason(why)),
+        Quality::Bad(why) => Quality::Bad(reason(why)),
+    }
 }
 
 /// Reads a batch; `None` when it is damaged.
@@ -71,8 +114,7 @@ pub fn decode(mut bytes: &[u8]) -> Option<Vec<Entry>> {
             3 => Data::Int(unzigzag(take_varint(&mut bytes)?)),
             4 => Data::Float(f64::from_bits(u64::from_be_bytes(*take_bytes(&mut bytes, 8)?.first_chunk()?))),
             tag => {
-                let length = usize::try_from(take_varint(&mut bytes)?).ok()?;
-                let text = std::str::from_utf8(take_bytes(&mut bytes, length)?).ok()?;
+                let text = take_text(&mut bytes)?;
                 if tag == 5 {
                     Data::Text(text.into())
                 } else {
@@ -83,7 +125,11 @@ pub fn decode(mut bytes: &[u8]) -> Option<Vec<Entry>> {
         let source = [Source::Device, Source::Derived, Source::Manual, Source::Agent]
             [usize::from(head >> 4 & 3)]
         .clone();
-        let value = Value { data, quality: Grade(grade).quality(), observed_at: Time(last), source };
+        let mut quality = Grade(grade).quality();
+        if head >> 6 & 1 == 1 {
+            quality = with_words(quality, take_text(&mut bytes)?);
+        }
+        let value = Value { data, quality, observed_at: Time(last), source };
         entries.push(Entry { point, keep: head >> 7 == 1, value });
     }
     Some(entries)
@@ -106,7 +152,12 @@ mod tests {
                     3 => Data::Float(number as f64 / 3.0),
                     _ => Data::Text(number.to_string().into()),
                 };
-                let quality = if keep { Quality::Good } else { Quality::Bad(Reason::Timeout) };
+                let quality = match (keep, kind) {
+                    (true, _) => Quality::Good,
+                    (_, 0) => Quality::Bad(Reason::Exception(3)),
+                    (_, 1) => Quality::Uncertain(Reason::Driver("in its own words".into())),
+                    _ => Quality::Bad(Reason::Timeout),
+                };
                 Entry { point, keep, value: Value { data, quality, observed_at: Time(at), source: Source::Derived } }
             }).collect();
             prop_assert_eq!(decode(&encode(&entries)), Some(entries));

@@ -10,9 +10,12 @@
 
 pub mod bits;
 pub mod codec;
+mod fold;
 pub mod journal;
+pub(crate) mod last;
 pub mod pending;
 pub mod points;
+pub mod prune;
 pub mod queries;
 pub mod rollup;
 pub mod routes;

@@ -1,9 +1,9 @@
 //! A number per (device, status variable). History and its journal speak of points by number: a number takes
 //! two or three bytes where the names take fifty.
 
-use bo_db::{DbError, Tx, params};
+use bo_db::{DbError, Param, Tx, params};
 use bo_model::{DeviceId, WorkspaceId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -22,7 +22,12 @@ pub struct Point {
     /// The status variable.
     pub name: Arc<str>,
     stored: AtomicBool,
+    /// The newest day that is listed as stale, by this process's own doing.
+    stale: AtomicI64,
 }
+
+/// No day.
+const NEVER: i64 = i64::MIN;
 
 /// All points, by device and name, and by number.
 #[derive(Default)]
@@ -35,6 +40,8 @@ pub struct Points {
 struct Known {
     names: HashMap<DeviceId, HashMap<Arc<str>, Arc<Point>>>,
     numbers: HashMap<i64, Arc<Point>>,
+    /// Many devices have the same variables: each name is kept once.
+    words: HashSet<Arc<str>>,
 }
 
 impl Points {
@@ -42,15 +49,10 @@ impl Points {
     pub fn load(&self, tx: &mut Tx) -> Result<(), DbError> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         tx.for_each("SELECT id, workspace, device, name FROM point", params![], |row| {
-            let point = Point {
-                id: row.get(0)?,
-                workspace: row.get(1)?,
-                device: row.get(2)?,
-                name: row.str(3)?.into(),
-                stored: AtomicBool::new(true),
-            };
-            self.last.fetch_max(point.id, Ordering::AcqRel);
-            known.add(point);
+            let id = row.get(0)?;
+            let name = known.word(row.str(3)?);
+            self.last.fetch_max(id, Ordering::AcqRel);
+            known.add(Point::new(id, row.get(1)?, row.get(2)?, name, true));
             Ok(())
         })
     }
@@ -80,13 +82,31 @@ impl Points {
             return None;
         }
         let id = self.last.fetch_add(1, Ordering::AcqRel) + 1;
-        Some(known.add(Point { id, workspace, device, name: name.into(), stored: AtomicBool::new(false) }))
+        let name = known.word(name);
+        Some(known.add(Point::new(id, workspace, device, name, false)))
     }
 
-    /// The workspaces of points, in the order asked.
-    pub fn workspaces(&self, ids: impl Iterator<Item = i64>) -> Vec<Option<WorkspaceId>> {
+    /// The points numbered `from` until before `to`, in order.
+    pub fn numbered(&self, from: i64, to: i64) -> Vec<Arc<Point>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        ids.map(|id| known.numbers.get(&id).map(|point| point.workspace)).collect()
+        (from..to).filter_map(|id| known.numbers.get(&id).cloned()).collect()
+    }
+
+    /// The highest number given.
+    pub fn last(&self) -> i64 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Forgets a point that has no history left.
+    pub fn forget(&self, id: i64) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(point) = known.numbers.remove(&id) else { return };
+        if let Some(names) = known.names.get_mut(&point.device) {
+            names.remove(&point.name);
+            if names.is_empty() {
+                known.names.remove(&point.device);
+            }
+        }
     }
 
     /// How many there are.
@@ -101,6 +121,15 @@ impl Points {
 }
 
 impl Known {
+    fn word(&mut self, word: &str) -> Arc<str> {
+        if let Some(known) = self.words.get(word) {
+            return known.clone();
+        }
+        let word: Arc<str> = word.into();
+        self.words.insert(word.clone());
+        word
+    }
+
     fn add(&mut self, point: Point) -> Arc<Point> {
         let point = Arc::new(point);
         self.names.entry(point.device).or_default().insert(point.name.clone(), point.clone());
@@ -110,17 +139,47 @@ impl Known {
 }
 
 impl Point {
-    /// Stores the point if it is not; call it in the transaction that stores its first value.
-    pub fn store(self: &Arc<Self>, tx: &mut Tx) -> Result<(), DbError> {
-        if self.stored.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        tx.execute(
-            "INSERT INTO point (id, workspace, device, name) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING",
-            params![self.id, self.workspace, self.device, self.name.as_ref()],
-        )?;
-        let point = self.clone();
-        tx.after_commit(move || point.stored.store(true, Ordering::Release));
-        Ok(())
+    fn new(id: i64, workspace: WorkspaceId, device: DeviceId, name: Arc<str>, stored: bool) -> Point {
+        let (stored, stale) = (AtomicBool::new(stored), AtomicI64::new(NEVER));
+        Point { id, workspace, device, name, stored, stale }
     }
+
+    pub(super) fn is_stale(&self, day: i64) -> bool {
+        self.stale.load(Ordering::Acquire) == day
+    }
+
+    pub(super) fn mark_stale(&self, day: i64) {
+        self.stale.fetch_max(day, Ordering::AcqRel);
+    }
+
+    /// The day is rolled up.
+    pub(super) fn unmark_stale(&self, day: i64) {
+        let _ = self.stale.compare_exchange(day, NEVER, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// Stores those of the points that are not; call it in the transaction that stores their first values.
+pub fn store<'p>(tx: &mut Tx, points: impl Iterator<Item = &'p Arc<Point>>) -> Result<(), DbError> {
+    let mut new: Vec<Arc<Point>> =
+        points.filter(|point| !point.stored.load(Ordering::Acquire)).cloned().collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    new.sort_unstable_by_key(|point| point.id);
+    new.dedup_by_key(|point| point.id);
+    let rows: Vec<Vec<Param<'_>>> = new
+        .iter()
+        .map(|point| {
+            vec![point.id.into(), point.workspace.into(), point.device.into(), point.name.as_ref().into()]
+        })
+        .collect();
+    tx.insert_many_with(
+        "point",
+        &["id", "workspace", "device", "name"],
+        &rows,
+        "ON CONFLICT (id) DO NOTHING",
+    )?;
+    drop(rows);
+    tx.after_commit(move || new.iter().for_each(|point| point.stored.store(true, Ordering::Release)));
+    Ok(())
 }

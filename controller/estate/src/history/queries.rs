@@ -1,9 +1,10 @@
 //! Reading history: samples, and buckets of any step.
 
 use super::codec;
+use super::fold::in_order;
 use super::rollup::{self, Bucket, DAY, QUARTER};
 use super::sample::Sample;
-use super::store::{History, in_order};
+use super::store::History;
 use crate::error::EstateError;
 use bo_db::{Tx, params};
 use jiff::tz::TimeZone;

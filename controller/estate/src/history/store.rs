@@ -1,23 +1,26 @@
-//! From the journal into chunks, and from chunks into quarter hours.
+//! From the journal into chunks, from chunks into quarter hours, and out when it is too old.
 
-use super::codec::{self, CHUNK_SAMPLES};
-use super::pending::{Batch, Pending};
-use super::points::Points;
+use super::fold;
+use super::pending::Pending;
+use super::points::{Point, Points};
 use super::rollup::{self, DAY, QUARTER};
 use super::sample::Sample;
 use super::{journal, queries};
 use crate::error::EstateError;
-use bo_db::{Db, DbError, Tx, params};
+use bo_db::{Db, DbError, Param, Tx, params};
 use bo_model::{EdgeId, WorkspaceId};
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// Points folded in one transaction: other writers get their turn in between.
 const POINTS_PER_WRITE: usize = 256;
+/// Rows of the journal removed in one statement.
+const ROWS_PER_DELETE: usize = 64;
 /// How long after its end a day is rolled up: stragglers come in first.
 const SETTLE: i64 = 30 * 60 * 1000;
 /// Days rolled up in one transaction.
-const DAYS_PER_WRITE: usize = 100;
+const DAYS_PER_WRITE: usize = 128;
 
 /// The history of all points.
 #[derive(Default)]
@@ -26,6 +29,10 @@ pub struct History {
     pub points: Points,
     /// What is not in chunks yet.
     pub pending: Pending,
+    /// Samples before this time (ms) were or will be pruned and are not taken.
+    oldest: AtomicI64,
+    /// Held by whoever changes chunks.
+    turn: Mutex<()>,
 }
 
 impl History {
@@ -59,33 +66,33 @@ impl History {
         })
     }
 
+    /// Whoever changes chunks goes one after the other.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Samples before `oldest` (ms) are no longer wanted.
+    pub(super) fn forget_before(&self, oldest: i64) {
+        self.oldest.fetch_max(oldest, Ordering::AcqRel);
+    }
+
     /// Folds what waits into chunks; returns how many samples. After a failure the same batch is tried again.
     pub async fn flush(&self, db: &Db) -> Result<usize, EstateError> {
+        let _turn = self.turn().await;
         let Some(batch) = self.pending.take() else { return Ok(0) };
-        let mut points: Vec<i64> = batch.samples.keys().copied().collect();
-        points.sort_unstable();
-        for some in points.chunks(POINTS_PER_WRITE) {
-            let jobs: Vec<(i64, WorkspaceId)> = some
-                .iter()
-                .filter_map(|id| self.points.number(*id).map(|point| (*id, point.workspace)))
-                .collect();
-            let batch = batch.clone();
-            db.write(move |tx| {
-                tx.unaudited("history");
-                for (point, workspace) in &jobs {
-                    fold(tx, *workspace, *point, batch.samples.get(point).map_or(&[], Vec::as_slice))?;
-                }
-                Ok::<_, EstateError>(())
-            })
-            .await?;
+        let mut ids: Vec<i64> = batch.samples.keys().copied().collect();
+        ids.sort_unstable();
+        let oldest = self.oldest.load(Ordering::Acquire);
+        for (group, some) in ids.chunks(POINTS_PER_WRITE).enumerate() {
+            let points: Vec<Arc<Point>> = some.iter().filter_map(|id| self.points.number(*id)).collect();
+            let held = batch.clone();
+            let folded = beside(db, move |tx| fold::merge(tx, &points, &held.samples, oldest)).await?;
+            db.ingest(group as u64, move |tx| folded.write(tx)).await?;
         }
-        let done: Arc<Batch> = batch.clone();
+        let rows = batch.rows.clone();
         db.write(move |tx| {
             tx.unaudited("history");
-            for row in &done.rows {
-                tx.execute("DELETE FROM history_journal WHERE seq = ?1", params![*row])?;
-            }
-            Ok::<_, DbError>(())
+            delete_many(tx, "DELETE FROM history_journal WHERE seq IN", &rows)
         })
         .await?;
         self.pending.done();
@@ -97,7 +104,18 @@ impl History {
         let before = (now - SETTLE).div_euclid(DAY);
         let mut rolled = 0;
         loop {
-            let done = db.write(move |tx| roll_some(tx, before, now)).await?;
+            let _turn = self.turn().await;
+            let days = beside(db, move |tx| due(tx, before, now)).await?;
+            let (done, points) =
+                (days.len(), days.iter().map(|day| (day.point, day.day)).collect::<Vec<_>>());
+            if done > 0 {
+                db.ingest(0, move |tx| write_days(tx, &days)).await?;
+            }
+            for (point, day) in points {
+                if let Some(point) = self.points.number(point) {
+                    point.unmark_stale(day);
+                }
+            }
             rolled += done;
             if done < DAYS_PER_WRITE {
                 return Ok(rolled);
@@ -106,81 +124,68 @@ impl History {
     }
 }
 
-/// Merges new samples into a point's chunks. Doing it twice changes nothing.
-fn fold(tx: &mut Tx, workspace: WorkspaceId, point: i64, new: &[Sample]) -> Result<(), EstateError> {
-    let (Some(first), Some(last)) = (new.iter().map(|s| s.at).min(), new.iter().map(|s| s.at).max()) else {
-        return Ok(());
-    };
-    // The chunk the first new sample falls into or follows on, and all that begin before the last.
-    let touched = tx.query(
-        "SELECT start, finish, samples, data FROM history_chunk WHERE point = ?1 AND start <= ?3
-         AND start >= COALESCE((SELECT max(start) FROM history_chunk WHERE point = ?1 AND start <= ?2), ?2) ORDER BY start",
-        params![point, first, last],
-        |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<usize>(2)?, row.get::<Vec<u8>>(3)?)),
-    )?;
-    let late = touched.iter().any(|(_, finish, ..)| *finish >= first);
-    let mut merged: Vec<Sample> = Vec::with_capacity(new.len() + CHUNK_SAMPLES);
-    let mut replaced = BTreeSet::new();
-    for (start, finish, samples, data) in touched {
-        if samples >= CHUNK_SAMPLES && finish < first {
-            continue;
-        }
-        merged.extend(codec::decode(&data).map_err(|source| EstateError::Chunk { point, source })?);
-        replaced.insert(start);
-    }
-    merged.extend_from_slice(new);
-    in_order(&mut merged);
-    for chunk in merged.chunks(CHUNK_SAMPLES) {
-        let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else { continue };
-        replaced.remove(&first.at);
-        tx.execute(
-            "INSERT INTO history_chunk (point, start, finish, samples, workspace, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (point, start) DO UPDATE SET finish = excluded.finish, samples = excluded.samples,
-               data = excluded.data",
-            params![point, first.at, last.at, chunk.len(), workspace, codec::encode(chunk)],
-        )?;
-    }
-    for start in replaced {
-        tx.execute("DELETE FROM history_chunk WHERE point = ?1 AND start = ?2", params![point, start])?;
-    }
-    // What came late may change the value that is held into the day after.
-    let reach = if late { 1 } else { 0 };
-    let days: BTreeSet<i64> =
-        new.iter().flat_map(|sample| (0..=reach).map(move |more| sample.at.div_euclid(DAY) + more)).collect();
-    for day in days {
-        tx.execute(
-            "INSERT INTO history_stale_day (point, day, workspace) VALUES (?1, ?2, ?3) ON CONFLICT (point, day) DO NOTHING",
-            params![point, day, workspace],
-        )?;
+/// Reads where blocking hurts nobody.
+pub(super) async fn beside<T: Send + 'static>(
+    db: &Db,
+    work: impl FnOnce(&mut Tx) -> Result<T, EstateError> + Send + 'static,
+) -> Result<T, EstateError> {
+    let db = db.clone();
+    let done = tokio::task::spawn_blocking(move || db.read(work)).await;
+    done.unwrap_or_else(|error| Err(DbError::Panicked { message: error.to_string() }.into()))
+}
+
+/// Runs `<statement> (numbers)` in pieces of one length.
+pub(super) fn delete_many(tx: &mut Tx, statement: &str, numbers: &[i64]) -> Result<(), DbError> {
+    let places: Vec<String> = (1..=ROWS_PER_DELETE).map(|place| format!("?{place}")).collect();
+    let sql = format!("{statement} ({})", places.join(", "));
+    for some in numbers.chunks(ROWS_PER_DELETE) {
+        let mut values: Vec<Param<'_>> = some.iter().map(|number| Param::from(*number)).collect();
+        values.resize(ROWS_PER_DELETE, Param::Null);
+        tx.execute(&sql, &values)?;
     }
     Ok(())
 }
 
-/// By time; of two at the same millisecond the one that came later stays.
-pub(super) fn in_order(samples: &mut Vec<Sample>) {
-    samples.sort_by_key(|sample| sample.at);
-    samples.reverse();
-    samples.dedup_by_key(|sample| sample.at);
-    samples.reverse();
+/// A day of a point, rolled up.
+struct Day {
+    point: i64,
+    day: i64,
+    workspace: WorkspaceId,
+    data: Vec<u8>,
 }
 
-fn roll_some(tx: &mut Tx, before: i64, now: i64) -> Result<usize, EstateError> {
-    tx.unaudited("history");
-    let days = tx.query(
+fn due(tx: &mut Tx, before: i64, now: i64) -> Result<Vec<Day>, EstateError> {
+    let stale = tx.query(
         "SELECT point, day, workspace FROM history_stale_day WHERE day < ?1 ORDER BY point, day LIMIT ?2",
         params![before, DAYS_PER_WRITE],
         |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<WorkspaceId>(2)?)),
     )?;
-    for (point, day, workspace) in &days {
+    let roll = |(point, day, workspace): (i64, i64, WorkspaceId)| {
         let (from, to) = (day * DAY, (day + 1) * DAY);
-        let samples = queries::stored(tx, *point, from, to)?;
+        let samples = queries::stored(tx, point, from, to)?;
         let quarters = rollup::buckets(&samples, from, to, QUARTER, now);
+        Ok(Day { point, day, workspace, data: rollup::encode(&quarters) })
+    };
+    stale.into_iter().map(roll).collect()
+}
+
+fn write_days(tx: &mut Tx, days: &[Day]) -> Result<(), DbError> {
+    tx.unaudited("history");
+    let rows: Vec<Vec<Param<'_>>> = days
+        .iter()
+        .map(|day| vec![day.point.into(), day.day.into(), day.workspace.into(), (&day.data).into()])
+        .collect();
+    tx.insert_many_with(
+        "history_rollup",
+        &["point", "day", "workspace", "data"],
+        &rows,
+        "ON CONFLICT (point, day) DO UPDATE SET data = excluded.data",
+    )?;
+    for day in days {
         tx.execute(
-            "INSERT INTO history_rollup (point, day, workspace, data) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (point, day) DO UPDATE SET data = excluded.data",
-            params![*point, *day, *workspace, rollup::encode(&quarters)],
+            "DELETE FROM history_stale_day WHERE point = ?1 AND day = ?2",
+            params![day.point, day.day],
         )?;
-        tx.execute("DELETE FROM history_stale_day WHERE point = ?1 AND day = ?2", params![*point, *day])?;
     }
-    Ok(days.len())
+    Ok(())
 }

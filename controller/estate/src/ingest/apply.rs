@@ -4,7 +4,7 @@ use crate::Estate;
 use crate::alarms::{self, Alarm, Raise};
 use crate::commands::{self, Command};
 use crate::fleet::queries::{self as fleet, GapLine};
-use crate::history::points::Point;
+use crate::history::points::{self, Point};
 use crate::history::{History, journal};
 use crate::registry::{DeviceEntry, Registry};
 use bo_db::audit::redact;
@@ -45,6 +45,7 @@ pub(super) struct Applied {
     pub(super) commands: Vec<Command>,
     pub(super) logs: Vec<(Time, LogLine)>,
     pub(super) runs: Vec<(Time, TriggerRun)>,
+    pub(super) gaps: Vec<GapLine>,
 }
 
 /// Applies a batch. May run more than once: it changes nothing but the database.
@@ -56,6 +57,9 @@ pub(super) fn apply(tx: &mut Tx, batch: &Batch) -> Result<Applied, DbError> {
     let mut work = Work::new(batch, since, head, cursor(held));
     if *backfill {
         work.values(tx, records)?;
+        let came = records.iter().filter(|record| matches!(record.body, Body::Status(_)));
+        let seqs: Vec<u64> = came.map(|record| record.seq).collect();
+        fleet::recovered(tx, batch.edge, *class, *epoch, &seqs)?;
         return work.finish(tx);
     }
     let (fresh, watermark, resend) = match accept(held, records.clone()) {
@@ -99,6 +103,7 @@ impl<'a> Work<'a> {
             commands: Vec::new(),
             logs: Vec::new(),
             runs: Vec::new(),
+            gaps: Vec::new(),
         };
         Work { batch, since, head, entries: Vec::new(), touched: BTreeSet::new(), applied }
     }
@@ -114,13 +119,12 @@ impl<'a> Work<'a> {
             let Some(entry) = self.device(*device) else { continue };
             let points = &self.batch.estate.history.points;
             let Some(point) = points.resolve(entry.device.workspace, *device, name) else { continue };
-            point.store(tx)?;
             let declared = entry.driver.as_ref().and_then(|driver| driver.manifest.status.get(name));
             let keep = keeps_history(declared, &value.data);
             self.entries.push(journal::Entry { point: point.id, keep, value: value.clone() });
             self.applied.values.push(Taken { point, keep, value: value.clone() });
         }
-        Ok(())
+        points::store(tx, self.applied.values.iter().map(|taken| &taken.point))
     }
 
     fn record(&mut self, tx: &mut Tx, record: &Record) -> Result<(), DbError> {
@@ -144,11 +148,13 @@ impl<'a> Work<'a> {
                     first: gap.from,
                     last: gap.to,
                     lost: gap.count,
+                    recovered: 0,
                     why: gap.why.clone(),
                     since: self.since,
                     at: record.at,
                 };
                 fleet::add_gap(tx, self.batch.workspace, &line)?;
+                self.applied.gaps.push(line);
                 if cursor.class == Class::Audit {
                     // The chain can't be followed over a loss; it is checked again from here.
                     self.head.clear();
@@ -250,11 +256,17 @@ impl<'a> Work<'a> {
         if !ours {
             return Ok(());
         }
-        tx.execute(
+        let new = tx.execute(
             "INSERT INTO trigger_run (trigger_id, at, outcome, workspace, trace) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (trigger_id, at, outcome) DO NOTHING",
             params![run.trigger, at, &run.outcome, self.batch.workspace, crate::json(run)],
         )?;
+        if new == 1
+            && let Some(instance) = registry.triggers.get(&run.trigger)
+        {
+            let system = Object::new(Kind::SYSTEM, instance.system);
+            crate::notify::notices(tx, run.trigger, self.batch.workspace, &system, &run.notify);
+        }
         self.applied.runs.push((at, run.clone()));
         Ok(())
     }

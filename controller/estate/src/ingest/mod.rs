@@ -6,7 +6,9 @@ mod audit;
 mod presence;
 
 use crate::Estate;
+use crate::edges::queries::Standing;
 use crate::history::Sample;
+use crate::registry::Registry;
 use crate::state::{LogEntry, LogOf, RunEntry};
 use apply::{Applied, Batch};
 use bo_db::Event;
@@ -14,7 +16,7 @@ use bo_model::EdgeId;
 use bo_model::command::Actor;
 use bo_model::{Kind, Object};
 use bo_uplink::{Admission, Handler, HandlerError, Receipt};
-use bo_wire::{Cursor, Heartbeat, Hello, Records, Renew, Renewed, Snapshot};
+use bo_wire::{Body, Cursor, Heartbeat, Hello, Records, Renew, Renewed, Snapshot};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -58,6 +60,21 @@ impl Ingest {
             estate.runs.push(run.trigger, RunEntry { at, run }, &estate.pulse);
         }
         estate.pulse.ring();
+        applied.gaps.iter().for_each(|gap| crate::fleet::backfill::after(estate, edge, gap));
+    }
+
+    /// The estate as it is for this batch. A device that was added a moment ago by another process is not known here
+    /// yet: before its values are dropped, the estate is read again if it changed.
+    fn registry_for(&self, records: &Records) -> Arc<Registry> {
+        let registry = self.estate.registry();
+        let unknown = records.records.iter().any(|record| match &record.body {
+            Body::Status(change) => !registry.devices.contains_key(&change.device),
+            _ => false,
+        });
+        if unknown && let Err(error) = self.estate.refresh() {
+            tracing::error!(%error, "the estate could not be read again");
+        }
+        if unknown { self.estate.registry() } else { registry }
     }
 }
 
@@ -68,18 +85,10 @@ fn lane(edge: EdgeId) -> u64 {
 
 impl Handler for Ingest {
     async fn admit(&self, edge: EdgeId, serial: &str) -> Admission {
-        let serial = serial.to_owned();
-        let found = self.estate.db.read(|tx| {
-            tx.query_opt(
-                "SELECT c.revoked_at FROM edge_certificate c WHERE c.serial = ?1 AND c.edge = ?2",
-                bo_db::params![&serial, edge],
-                |row| row.get::<Option<bo_model::Time>>(0),
-            )
-        });
-        match found {
-            Ok(Some(None)) => Admission::Welcome,
-            Ok(Some(Some(at))) => Admission::Refused(format!("this certificate was revoked at {at}")),
-            Ok(None) => Admission::Refused("this certificate was not issued to this gateway".into()),
+        match self.estate.db.read(|tx| crate::edges::queries::standing(tx, edge, serial)) {
+            Ok(Standing::Good) => Admission::Welcome,
+            Ok(Standing::Revoked(at)) => Admission::Refused(format!("it was revoked at {at}")),
+            Ok(Standing::Unknown) => Admission::Refused("no certificate was issued for this".into()),
             Err::<_, bo_db::DbError>(error) => {
                 Admission::Refused(format!("the database can't be asked: {error}"))
             }
@@ -110,8 +119,7 @@ impl Handler for Ingest {
     }
 
     async fn records(&self, edge: EdgeId, records: Records) -> Result<Receipt, HandlerError> {
-        let estate = self.estate.clone();
-        let registry = estate.registry();
+        let (estate, registry) = (self.estate.clone(), self.registry_for(&records));
         let workspace = registry
             .edges
             .get(&edge)

@@ -58,6 +58,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         self.lock().entries.get(key).is_some_and(|(seq, _)| *seq > after)
     }
 
+    /// How many entries are as `wanted` says.
+    pub fn count(&self, wanted: impl Fn(&V) -> bool) -> usize {
+        self.lock().entries.values().filter(|(_, value)| wanted(value)).count()
+    }
+
     /// Entries that changed after `seq`, oldest change first.
     pub fn changes(&self, after: u64) -> Vec<V> {
         let inner = self.lock();

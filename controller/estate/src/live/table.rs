@@ -71,7 +71,7 @@ impl Table {
         &self,
         device: DeviceId,
         point: i64,
-        name: &str,
+        name: &Arc<str>,
         value: &Value,
         now: Time,
         pulse: &Pulse,
@@ -92,7 +92,7 @@ impl Table {
             }
             Err(at) => {
                 let seq = pulse.next();
-                entry.cells.insert(at, Cell { point, name: name.into(), value: value.clone(), seq });
+                entry.cells.insert(at, Cell { point, name: name.clone(), value: value.clone(), seq });
                 entry.seq = seq;
             }
         }
@@ -111,6 +111,19 @@ impl Table {
         let shard = self.read(device);
         let entry = shard.0.get(&device)?;
         entry.find(name).ok().map(|at| entry.cells[at].clone())
+    }
+
+    /// Whether a device says itself that it answers, and since when; `None` when it has no such point.
+    pub fn online(&self, device: DeviceId) -> Option<(bool, Time)> {
+        let shard = self.read(device);
+        let entry = shard.0.get(&device)?;
+        let value = &entry.cells[entry.find("online").ok()?].value;
+        Some((value.data.truth() != Some(false), value.observed_at))
+    }
+
+    /// Whether a device ever reported anything.
+    pub fn knows(&self, device: DeviceId) -> bool {
+        self.read(device).0.get(&device).is_some_and(|entry| !entry.cells.is_empty())
     }
 
     /// Counts all points of a device as changed: its edge came or went, and with it what its values are worth.
@@ -142,16 +155,14 @@ impl Table {
         self.len() == 0
     }
 
-    /// Every cell that changed after `seq`, in no order: for the checkpoint.
-    pub fn all_after(&self, seq: u64) -> Vec<Cell> {
-        let mut found = Vec::new();
+    /// Calls `each` with the number of every point that changed after `seq`, in no order: for the checkpoint.
+    pub fn changed_after(&self, seq: u64, mut each: impl FnMut(i64)) {
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             for device in shard.0.values().filter(|device| device.seq > seq) {
-                found.extend(device.cells.iter().filter(|cell| cell.seq > seq).cloned());
+                device.cells.iter().filter(|cell| cell.seq > seq).for_each(|cell| each(cell.point));
             }
         }
-        found
     }
 }
 
@@ -167,8 +178,15 @@ mod tests {
     fn a_backlog_does_not_turn_the_present_back() {
         let (table, pulse) = (Table::default(), Pulse::new(1));
         let now = Time::from_seconds(1000);
-        assert!(table.put(device(), 1, "power", &Value::good(5.0, now), now, &pulse));
-        assert!(!table.put(device(), 1, "power", &Value::good(4.0, Time::from_seconds(900)), now, &pulse));
+        assert!(table.put(device(), 1, &"power".into(), &Value::good(5.0, now), now, &pulse));
+        assert!(!table.put(
+            device(),
+            1,
+            &"power".into(),
+            &Value::good(4.0, Time::from_seconds(900)),
+            now,
+            &pulse
+        ));
         assert_eq!(table.get(device(), "power").unwrap().value.data.number(), Some(5.0));
     }
 
@@ -176,20 +194,20 @@ mod tests {
     fn a_clock_that_ran_ahead_does_not_freeze_a_value_forever() {
         let (table, pulse) = (Table::default(), Pulse::new(1));
         let now = Time::from_seconds(1000);
-        table.put(device(), 1, "power", &Value::good(5.0, Time::from_seconds(9000)), now, &pulse);
-        assert!(table.put(device(), 1, "power", &Value::good(6.0, now), now, &pulse));
+        table.put(device(), 1, &"power".into(), &Value::good(5.0, Time::from_seconds(9000)), now, &pulse);
+        assert!(table.put(device(), 1, &"power".into(), &Value::good(6.0, now), now, &pulse));
     }
 
     #[test]
     fn a_subscriber_gets_what_is_newer_than_its_number_and_nothing_else() {
         let (table, pulse) = (Table::default(), Pulse::new(1));
         let now = Time::from_seconds(1000);
-        table.put(device(), 1, "a", &Value::good(1.0, now), now, &pulse);
-        table.put(device(), 2, "b", &Value::good(2.0, now), now, &pulse);
+        table.put(device(), 1, &"a".into(), &Value::good(1.0, now), now, &pulse);
+        table.put(device(), 2, &"b".into(), &Value::good(2.0, now), now, &pulse);
         let seen = pulse.now();
         assert_eq!(table.changes(device(), 0).len(), 2);
         assert!(table.changes(device(), seen).is_empty());
-        table.put(device(), 2, "b", &Value::good(3.0, now), now, &pulse);
+        table.put(device(), 2, &"b".into(), &Value::good(3.0, now), now, &pulse);
         let changed = table.changes(device(), seen);
         assert_eq!(changed.len(), 1);
         assert_eq!(changed[0].name.as_ref(), "b");
