@@ -59,26 +59,14 @@ impl Smtp {
 }
 
 fn parameters(settings: &MailConfig) -> Result<TlsParameters, DeliveryError> {
-    let mut builder = TlsParameters::builder(settings.host.clone()).certificate_store(CertificateStore::None);
-    for certificate in roots(settings)? {
-        builder = builder.add_root_certificate(certificate);
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if let Some(path) = &settings.ca_file {
+        let wrong = |why: String| config(format!("ca_file {}: {why}", path.display()));
+        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let ca = Certificate::from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
+        builder = builder.certificate_store(CertificateStore::None).add_root_certificate(ca);
     }
     builder.build_rustls().map_err(|error| config(format!("TLS can't be set up: {error}")))
-}
-
-fn roots(settings: &MailConfig) -> Result<Vec<Certificate>, DeliveryError> {
-    match &settings.ca_file {
-        Some(path) => {
-            let pem = std::fs::read(path)
-                .map_err(|error| config(format!("ca_file {}: {error}", path.display())))?;
-            let read = Certificate::from_pem(&pem);
-            read.map(|one| vec![one]).map_err(|error| config(format!("ca_file {}: {error}", path.display())))
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs().certs;
-            Ok(found.into_iter().filter_map(|der| Certificate::from_der(der.to_vec()).ok()).collect())
-        }
-    }
 }
 
 fn compose(from: &Mailbox, id: i64, mail: &Mail) -> Result<lettre::Message, DeliveryError> {
