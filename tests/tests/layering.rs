@@ -56,7 +56,7 @@ fn the_edge_knows_nothing_of_the_controller_nor_the_controller_of_devices() -> R
     }
     let controller = reach(&all, "backoffice");
     for device in
-        ["bo-driver-host", "bo-link", "bo-link-modbus", "bo-link-mqtt", "bo-link-bytes", "bo-simulator"]
+        ["bo-driver-host", "bo-link", "bo-link-stream", "bo-link-modbus", "bo-link-mqtt", "bo-link-bytes", "bo-simulator"]
     {
         assert!(!controller.contains(device), "the controller depends on {device}");
     }
@@ -67,7 +67,7 @@ fn the_edge_knows_nothing_of_the_controller_nor_the_controller_of_devices() -> R
 fn layers_point_one_way() -> Result<()> {
     let all = dependencies()?;
     let never = [
-        ("bo-driver-host", ["bo-link-modbus", "bo-link-mqtt", "bo-link-bytes", "bo-link-http"].as_slice()),
+        ("bo-driver-host", ["bo-link-stream", "bo-link-modbus", "bo-link-mqtt", "bo-link-bytes", "bo-link-http"].as_slice()),
         ("bo-web", &["bo-identity", "bo-estate", "bo-uplink"]),
         ("bo-identity", &["bo-estate", "bo-uplink"]),
         ("bo-rules", &["bo-runtime", "bo-db", "bo-link"]),
