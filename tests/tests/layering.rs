@@ -55,9 +55,15 @@ fn the_edge_knows_nothing_of_the_controller_nor_the_controller_of_devices() -> R
         assert!(!edge.contains(controller), "the edge agent depends on {controller}");
     }
     let controller = reach(&all, "backoffice");
-    for device in
-        ["bo-driver-host", "bo-link", "bo-link-stream", "bo-link-modbus", "bo-link-mqtt", "bo-link-bytes", "bo-simulator"]
-    {
+    for device in [
+        "bo-driver-host",
+        "bo-link",
+        "bo-link-stream",
+        "bo-link-modbus",
+        "bo-link-mqtt",
+        "bo-link-bytes",
+        "bo-simulator",
+    ] {
         assert!(!controller.contains(device), "the controller depends on {device}");
     }
     Ok(())
@@ -67,7 +73,10 @@ fn the_edge_knows_nothing_of_the_controller_nor_the_controller_of_devices() -> R
 fn layers_point_one_way() -> Result<()> {
     let all = dependencies()?;
     let never = [
-        ("bo-driver-host", ["bo-link-stream", "bo-link-modbus", "bo-link-mqtt", "bo-link-bytes", "bo-link-http"].as_slice()),
+        (
+            "bo-driver-host",
+            ["bo-link-stream", "bo-link-modbus", "bo-link-mqtt", "bo-link-bytes", "bo-link-http"].as_slice(),
+        ),
         ("bo-web", &["bo-identity", "bo-estate", "bo-uplink"]),
         ("bo-identity", &["bo-estate", "bo-uplink"]),
         ("bo-rules", &["bo-runtime", "bo-db", "bo-link"]),
@@ -94,7 +103,10 @@ fn a_business_module_knows_no_other() -> Result<()> {
         assert!(all.contains_key(module), "the crate of a module is named after its folder: {module}");
         let found = reach(&all, module);
         for other in modules.iter().filter(|other| *other != module) {
-            assert!(!found.contains(other.as_str()), "{module} depends on {other}; modules meet through events");
+            assert!(
+                !found.contains(other.as_str()),
+                "{module} depends on {other}; modules meet through events"
+            );
         }
         assert!(!found.contains("bo-estate"), "{module} depends on the estate; they meet through events");
     }
