@@ -347,7 +347,7 @@ link = "bus"
         let many: String = (10..50)
             .map(|n| format!("[[device]]\nid = \"0198c0de-0000-7000-8000-0000000000{n}\"\nsystem = \"0198c0de-0000-7000-8000-000000000001\"\naddress = \"Meter_{n}\"\ndriver = \"acme-meter\"\nlink = \"bus\"\nsettings = {{ unit = {n} }}\n"))
             .collect();
-        let error = load(&(line + &many)).unwrap_err().to_string();
+        let error = load(&format!("{line}{many}")).unwrap_err().to_string();
         assert!(
             error.contains("link bus: /dev/ttyUSB0 at 9600 baud would be busy 1")
                 && error.contains("read less often"),

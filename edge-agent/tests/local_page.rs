@@ -138,9 +138,12 @@ impl House {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_do_on_the_page_what_their_permission_says_and_under_their_own_name() {
-    let people = person(ANN, "ann", "135791", &format!("\"zone:{BUILDING}\" = \"edit\""))
-        + &person(202, "bob", "246802", &format!("\"zone:{LEVEL}\" = \"view\""))
-        + &person(203, "eve", "999999", "");
+    let people = [
+        person(ANN, "ann", "135791", &format!("\"zone:{BUILDING}\" = \"edit\"")),
+        person(202, "bob", "246802", &format!("\"zone:{LEVEL}\" = \"view\"")),
+        person(203, "eve", "999999", ""),
+    ]
+    .concat();
     let house = House::new(&people).await;
     let device = format!("/device/{}", id(2));
 
@@ -220,8 +223,8 @@ async fn who_leaves_the_release_or_gets_another_pin_is_signed_out_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn guessing_a_pin_closes_that_name_and_no_other() {
     let grant = format!("\"zone:{BUILDING}\" = \"view\"");
-    let house =
-        House::new(&(person(ANN, "ann", "135791", &grant) + &person(202, "bob", "246802", &grant))).await;
+    let people = [person(ANN, "ann", "135791", &grant), person(202, "bob", "246802", &grant)].concat();
+    let house = House::new(&people).await;
     for _ in 0..5 {
         assert!(house.sign_in("ann", "111111").await.is_none());
     }
@@ -233,8 +236,11 @@ async fn guessing_a_pin_closes_that_name_and_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_floor_map_shows_rooms_and_devices_as_they_are_and_leads_to_them() {
-    let people = person(ANN, "ann", "135791", &format!("\"zone:{BUILDING}\" = \"edit\""))
-        + &person(204, "guest", "555555", &format!("\"zone:{LEVEL}\" = \"see\""));
+    let people = [
+        person(ANN, "ann", "135791", &format!("\"zone:{BUILDING}\" = \"edit\"")),
+        person(204, "guest", "555555", &format!("\"zone:{LEVEL}\" = \"see\"")),
+    ]
+    .concat();
     let house = House::new(&people).await;
     let map = format!("/map/{LEVEL}");
     assert_eq!(house.get(&map, "").await.0, 404);
