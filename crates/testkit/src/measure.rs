@@ -57,6 +57,12 @@ pub fn unless_quick(full: Duration, short: Duration) -> Duration {
     if quick() { short } else { full }
 }
 
+/// A folder on the disk of the build: `/tmp` is memory on many machines, and memory has no fsync.
+pub fn folder() -> Result<tempfile::TempDir> {
+    let program = std::env::current_exe()?;
+    Ok(tempfile::tempdir_in(program.parent().context("a program in no folder")?)?)
+}
+
 /// What a process has used so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
