@@ -24,6 +24,7 @@ fn every_profile_driver_reads_without_a_complaint() {
         "tasmota-relay",
         "shelly-relay",
         "shelly-relay-mqtt",
+        "huawei-sun2000",
     ] {
         let manifest = shipped(name);
         assert_eq!(manifest.driver.name, name, "the folder is the name");
