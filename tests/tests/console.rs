@@ -1,4 +1,5 @@
-//! The console in a real browser over a live demo: every page at three widths, light and dark.
+//! The console in a real browser over a live demo: every page at three widths, light and dark; and what people do there,
+//! from a command's proof to a zone made, deployed and removed.
 
 use anyhow::{Context, Result};
 use backoffice_tests::demo::Demo;
@@ -34,5 +35,25 @@ fn every_page_works_at_three_widths_in_both_themes() -> Result<()> {
     let problems: Vec<&str> =
         report["problems"].as_array().into_iter().flatten().filter_map(|p| p.as_str()).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+    Ok(())
+}
+
+/// What `work.mjs` does, step by step.
+const STEPS: usize = 16;
+
+#[test]
+fn people_operate_build_deploy_and_acknowledge_in_the_browser() -> Result<()> {
+    if skip_without("Chromium and playwright-core", has_browser()) {
+        return Ok(());
+    }
+    let demo = Demo::start()?;
+    let report = browser("work.mjs", &demo)?;
+    let texts = |name: &str| -> Vec<String> {
+        let all = report[name].as_array().into_iter().flatten();
+        all.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
+    let (steps, problems) = (texts("steps"), texts("problems"));
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert_eq!(steps.len(), STEPS, "{steps:?}");
     Ok(())
 }

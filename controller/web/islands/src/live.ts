@@ -101,6 +101,7 @@ function followLog(log: HTMLElement): void {
     for (const line of change.log ?? []) {
       const row = document.createElement("div");
       row.className = `log__line log__line--${line.level}`;
+      row.dataset["level"] = line.level;
       for (const text of [exact.format(line.at / 1000), line.level, line.text]) {
         const cell = document.createElement("span");
         cell.textContent = text;
@@ -110,7 +111,6 @@ function followLog(log: HTMLElement): void {
     }
     while (log.childElementCount > 500) log.firstElementChild?.remove();
     if (log.childElementCount === 0) log.textContent = "Nothing was written since the controller started.";
-    log.scrollTop = log.scrollHeight;
   });
 }
 

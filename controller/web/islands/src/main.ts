@@ -4,6 +4,7 @@ import "./when";
 import "./confirm";
 import "./palette";
 import "./live";
+import "./log";
 import "./fresh";
 import "./commands";
 import "./chart";

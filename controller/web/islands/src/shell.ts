@@ -16,8 +16,23 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(target)) menu.open = false;
   }
   const copy = target.closest<HTMLElement>("[data-copy]");
-  if (copy) void navigator.clipboard.writeText(copy.dataset["copy"] ?? "").then(() => toast("Copied."));
+  if (copy) void copied(copy.dataset["copy"] ?? "");
 });
+
+/** Copies a text. A page that came over plain HTTP has no clipboard: there it is copied from a field. */
+async function copied(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  toast("Copied.");
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
