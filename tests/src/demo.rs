@@ -24,12 +24,7 @@ impl Demo {
     /// Starts it and waits for the ready line. Everything is built already, so that takes seconds.
     pub fn start() -> Result<Demo> {
         let data = tempfile::tempdir()?;
-        let http = format!("127.0.0.1:{}", bo_testkit::free_port()?);
-        let mut command = Command::new(bo_testkit::binary("xtask")?);
-        // Late in the morning the sun is up whenever the test runs.
-        command.args(["demo", "--http", &http, "--hour", "11", "--data"]).arg(data.path());
-        command.current_dir(bo_testkit::root());
-        let mut process = Process::start("the demo", &mut command)?;
+        let mut process = Process::start("the demo", &mut command(&data)?)?;
         let line = process.line("ready http", Duration::from_secs(120));
         let line = line.inspect_err(|_| drop(process.stop(STOP)))?;
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -43,6 +38,16 @@ impl Demo {
     pub fn api(&self) -> Result<Api> {
         Api::sign_in(&self.url, &self.user, &self.password)
     }
+}
+
+/// `cargo demo` with its data in a folder of the test's own, which it does not wait for.
+pub fn command(data: &tempfile::TempDir) -> Result<Command> {
+    let http = format!("127.0.0.1:{}", bo_testkit::free_port()?);
+    let mut command = Command::new(bo_testkit::binary("xtask")?);
+    // Late in the morning the sun is up whenever the test runs.
+    command.args(["demo", "--http", &http, "--hour", "11", "--data"]).arg(data.path());
+    command.current_dir(bo_testkit::root());
+    Ok(command)
 }
 
 /// How long a test waits for something the estate does by itself; a loaded two-core machine is slow.

@@ -2,14 +2,13 @@
 //! controller and two edges as processes of their own, enrols the edges, and prints where to look.
 
 use crate::artefacts;
-use crate::process::{Running, cargo, command, output, root, run as run_step, say};
+use crate::process::{Running, cargo, command, output, root, run as run_step, say, stop_on_signals};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,10 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Builds, starts, prints the ready line, waits for the end.
 pub fn run(options: &Options) -> Result<()> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, stop.clone())?;
-    }
+    let stop = stop_on_signals()?;
     build()?;
     let temporary = options.data.is_none();
     let data = options

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The repository's root.
@@ -23,14 +25,65 @@ pub fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
     command
 }
 
+/// Set by Ctrl-C and SIGTERM once [`stop_on_signals`] was called.
+static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// From now on Ctrl-C and SIGTERM set the flag that is given back, and end the step that is running with all it started.
+pub fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+    let stop = STOP.get_or_init(Arc::default).clone();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, stop.clone())?;
+    }
+    Ok(stop)
+}
+
 /// Runs a command with our output and fails when it fails.
 pub fn run(mut command: Command) -> Result<()> {
     let shown = show(&command);
-    let status = command.status().with_context(|| format!("cannot start `{shown}`"))?;
+    let started = || format!("cannot start `{shown}`");
+    let status = match STOP.get() {
+        None => command.status().with_context(started)?,
+        Some(stop) => {
+            // A group of its own, so that compilers started by a build tool end with it.
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+            let child = command.stdin(Stdio::null()).spawn().with_context(started)?;
+            wait_or_stop(child, stop)?
+        }
+    };
     if !status.success() {
         bail!("`{shown}` failed: {status}");
     }
     Ok(())
+}
+
+/// Waits for the leader of a process group; when we are to stop, ends the group, kindly first.
+fn wait_or_stop(mut child: Child, stop: &AtomicBool) -> Result<ExitStatus> {
+    let signal = |signal: &str, child: &Child| {
+        let _ = Command::new("kill").args([signal, "--", &format!("-{}", child.id())]).status();
+    };
+    let mut asked: Option<Instant> = None;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            if asked.is_some() {
+                // What the leader left behind.
+                let _ = Command::new("kill")
+                    .args(["-KILL", "--", &format!("-{}", child.id())])
+                    .stderr(Stdio::null())
+                    .status();
+                bail!("stopped");
+            }
+            return Ok(status);
+        }
+        match asked {
+            None if stop.load(Ordering::SeqCst) => {
+                signal("-TERM", &child);
+                asked = Some(Instant::now());
+            }
+            Some(at) if at.elapsed() > Duration::from_secs(5) => signal("-KILL", &child),
+            _ => {}
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Runs a command silently; its standard output when it succeeds.
