@@ -35,12 +35,12 @@ pub fn databases() -> Result<Vec<TestDb>> {
 }
 
 impl Controller {
-    /// Sets one up in `home`: configuration with `sections` at its end, an owner.
-    pub fn prepare(home: &Path, database: TestDb, sections: &str) -> Result<Controller> {
+    /// Sets one up in `home`: configuration, an owner.
+    pub fn prepare(home: &Path, database: TestDb) -> Result<Controller> {
         let (http, uplink, enroll) = (free_port()?, free_port()?, free_port()?);
         fs::create_dir_all(home)?;
         let text = format!(
-            "data = \"data\"\ndatabase = {:?}\n[http]\nlisten = \"127.0.0.1:{http}\"\n[uplink]\nlisten = \"127.0.0.1:{uplink}\"\nenroll_listen = \"127.0.0.1:{enroll}\"\n{sections}",
+            "data = \"data\"\ndatabase = {:?}\n[http]\nlisten = \"127.0.0.1:{http}\"\n[uplink]\nlisten = \"127.0.0.1:{uplink}\"\nenroll_listen = \"127.0.0.1:{enroll}\"\n",
             database.url
         );
         fs::write(home.join("controller.toml"), text)?;
@@ -48,6 +48,13 @@ impl Controller {
         let owner = ["--workspace", "Rig", "--email", OWNER.0, "--name", "Owner", "--password-env", "PW"];
         done(controller.command(&["bootstrap"])?.args(owner).env("PW", OWNER.1))?;
         Ok(controller)
+    }
+
+    /// Adds to the end of its configuration.
+    pub fn configure(&self, sections: &str) -> Result<()> {
+        let path = self.home.join("controller.toml");
+        let text = fs::read_to_string(&path)?;
+        Ok(fs::write(path, text + sections)?)
     }
 
     /// Imports an estate; `triggers` are `(name, trigger.toml)`, drivers the shipped ones.

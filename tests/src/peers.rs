@@ -41,20 +41,21 @@ impl Mosquitto {
     /// Starts it with a listener on a free port; `more` is the rest of its configuration.
     pub fn start(folder: &Path, more: &str) -> Result<Mosquitto> {
         let port = free_port()?;
-        Mosquitto::start_at(folder, port, more)
-    }
-
-    /// Starts it on a port.
-    pub fn start_at(folder: &Path, port: u16, more: &str) -> Result<Mosquitto> {
         std::fs::create_dir_all(folder)?;
         let config = folder.join("mosquitto.conf");
         std::fs::write(&config, format!("listener {port} 127.0.0.1\n{more}\n"))?;
-        let program = if has("mosquitto") && Path::new("/usr/sbin/mosquitto").exists() {
-            "/usr/sbin/mosquitto"
-        } else {
-            "mosquitto"
-        };
-        let process = Process::start("mosquitto", Command::new(program).arg("-c").arg(&config))?;
+        Mosquitto::of_file(&config, port)
+    }
+
+    /// Starts it with a configuration that listens on `port`.
+    pub fn of_file(config: &Path, port: u16) -> Result<Mosquitto> {
+        // Started by root it would become another user, who may not read what is ours.
+        let text = std::fs::read_to_string(config)?;
+        let own = config.with_extension("test");
+        std::fs::write(&own, text + "user root\n")?;
+        let sbin = Path::new("/usr/sbin/mosquitto");
+        let program = if sbin.exists() { sbin } else { Path::new("mosquitto") };
+        let process = Process::start("mosquitto", Command::new(program).arg("-c").arg(&own))?;
         wait_for("mosquitto", PATIENCE, || Ok(Some(TcpStream::connect(("127.0.0.1", port))?)))
             .with_context(|| process.output())?;
         Ok(Mosquitto { port, process })

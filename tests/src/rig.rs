@@ -4,12 +4,22 @@
 use crate::api::Api;
 use crate::controller::Controller;
 use crate::demo::PATIENCE;
-use crate::edge::Edge;
+use crate::edge::{Edge, done};
+use crate::peers::Mosquitto;
 use anyhow::{Result, ensure};
 use bo_db::testing::TestDb;
 use bo_testkit::process::Process;
 use bo_testkit::{binary, free_port, root, wait_for};
 use std::process::Command;
+
+/// How the edge reaches the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The controller's own gate.
+    Gate,
+    /// An external Mosquitto, set up as `backoffice broker` says.
+    Broker,
+}
 
 /// All of it.
 pub struct Rig {
@@ -19,12 +29,14 @@ pub struct Rig {
     pub edge: Edge,
     /// Relay 1 and 2; each prints its position as JSON whenever it changes.
     pub relays: Vec<Process>,
+    /// The external broker, when there is one.
+    pub broker: Option<Mosquitto>,
     _inverter: Process,
     _folder: tempfile::TempDir,
 }
 
 /// The trigger: sensor 2 switches relay 2. Sensor 1 and relay 1 are left to the tests.
-const TRIGGER: &str = r#"
+pub const TRIGGER: &str = r#"
 name = "light-on-presence"
 title = "Light while somebody is there"
 [input.occupied]
@@ -40,7 +52,8 @@ command = "Relay_2.set_power"
 params = { on = false }
 "#;
 
-fn estate(inverter: u16) -> String {
+/// The estate as a file; the inverter listens on that port.
+pub fn estate(inverter: u16) -> String {
     let device = |address: &str, driver: &str, settings: &str| {
         format!(
             "[[system.device]]\naddress = \"{address}\"\ndriver = \"{driver}\"\nlink = \"broker\"\nsettings = {settings}\n"
@@ -64,18 +77,22 @@ fn estate(inverter: u16) -> String {
 }
 
 impl Rig {
-    /// Starts everything and waits until the edge runs its release. `sections` end the controller's configuration.
-    pub fn start(database: TestDb, sections: &str) -> Result<Rig> {
+    /// Starts everything and waits until the edge runs its release.
+    pub fn start(database: TestDb, way: Way) -> Result<Rig> {
         let folder = tempfile::tempdir()?;
         let (plant, controller) = (free_port()?, folder.path().join("controller"));
         let mut rig = Rig {
-            controller: Controller::prepare(&controller, database, sections)?,
+            controller: Controller::prepare(&controller, database)?,
             edge: Edge::prepare(&folder.path().join("edge-1"), "", "")?,
             relays: Vec::new(),
+            broker: None,
             _inverter: simulate("sunspec-inverter", &["--listen", &format!("127.0.0.1:{plant}")])?,
             _folder: folder,
         };
         rig.controller.import(&estate(plant), &[("light-on-presence", TRIGGER)])?;
+        if way == Way::Broker {
+            rig.start_broker(free_port()?)?;
+        }
         rig.controller.start()?;
         rig.controller.enrol("edge-1", &rig.edge)?;
         rig.edge.start()?;
@@ -87,6 +104,18 @@ impl Rig {
         rig.edge.shows("Relay_2", "power", |value| value["quality"] == "good")?;
         rig.edge.shows("Inverter_1", "power", |value| value["quality"] == "good")?;
         Ok(rig)
+    }
+
+    /// Starts Mosquitto on `port`, and tells the controller at the first time.
+    pub fn start_broker(&mut self, port: u16) -> Result<()> {
+        let folder = self.controller.home.join("broker");
+        if !folder.exists() {
+            let mut write =
+                self.controller.command(&["broker", "127.0.0.1", "--port", &port.to_string(), "--out"])?;
+            self.controller.configure(&done(write.arg(&folder))?)?;
+        }
+        self.broker = Some(Mosquitto::of_file(&folder.join("mosquitto.conf"), port)?);
+        Ok(())
     }
 
     /// Where the edge stands in the API.

@@ -6,7 +6,7 @@ use backoffice_tests::books::balance;
 use backoffice_tests::controller::databases;
 use backoffice_tests::demo::PATIENCE;
 use backoffice_tests::load::{Load, Publisher};
-use backoffice_tests::rig::Rig;
+use backoffice_tests::rig::{Rig, Way};
 use bo_db::testing::TestDb;
 use bo_testkit::{has, skip_without, wait_for};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn whatever_is_killed_whenever_nothing_is_lost_and_nothing_counts_twice() -> Res
 }
 
 fn power_cuts(database: TestDb, chance: &mut Chance) -> Result<()> {
-    let mut rig = Rig::start(database, "")?;
+    let mut rig = Rig::start(database, Way::Gate)?;
     let load = Load::start(rig.edge.broker, "zigbee2mqtt/s1", PACE);
     rig.edge.shows("Sensor_1", "people", |value| value["quality"] == "good")?;
     let (mut on, mut carried_out) = (false, 0);
@@ -103,7 +103,7 @@ fn a_building_without_a_controller_goes_on_and_a_late_command_is_never_carried_o
         return Ok(());
     }
     let database = databases()?.into_iter().next().context("no database")?;
-    let mut rig = Rig::start(database, "")?;
+    let mut rig = Rig::start(database, Way::Gate)?;
     let api = rig.controller.api()?;
     rig.online(&api)?;
     a_late_command_is_never_carried_out(&mut rig, &api)?;
