@@ -3,7 +3,7 @@
 use crate::alarms::Alarms;
 use crate::board::{Board, SWEEP};
 use crate::devices::{Device, Devices};
-use bo_model::{DeviceId, Time};
+use bo_model::{DeviceId, Quality, Reason, Time};
 use bo_runtime::{Shutdown, UnitState};
 use bo_wire::AlarmEvent;
 use std::collections::HashMap;
@@ -76,9 +76,17 @@ pub fn unwell(board: &Board, device: &Device) -> Option<String> {
     let online = board.get(device.slots.online())?;
     match (online.data.truth(), online.quality.is_good()) {
         (Some(true), true) => None,
-        (Some(false), _) => Some("does not answer".into()),
+        (Some(false), _) => Some(fault(board, device).unwrap_or_else(|| "does not answer".into())),
         _ => Some("has not answered since it was configured".into()),
     }
+}
+
+/// Why its driver failed, when that is why it has no values.
+fn fault(board: &Board, device: &Device) -> Option<String> {
+    device.slots.status().find_map(|slot| match board.get(slot)?.quality {
+        Quality::Bad(Reason::DriverFault(why)) => Some(format!("faulted: {why}")),
+        _ => None,
+    })
 }
 
 /// When a device was last proved.

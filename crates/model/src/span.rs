@@ -55,7 +55,22 @@ pub fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Erro
 
 /// For `#[serde(with = "bo_model::span")]`.
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+    from.deserialize_str(Reading)
+}
+
+/// Reads a span from text; what else is written there is told how a span is written.
+struct Reading;
+
+impl serde::de::Visitor<'_> for Reading {
+    type Value = Duration;
+
+    fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str("a span of time like `30s`, `5min` or `1h 30min`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
+        parse(text).map_err(E::custom)
+    }
 }
 
 /// For `#[serde(default, with = "bo_model::span::option")]`.
@@ -72,8 +87,13 @@ pub mod option {
 
     /// Reads a missing or null value as `None`.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-        let text = Option::<String>::deserialize(from)?;
-        text.map(|text| super::parse(&text).map_err(serde::de::Error::custom)).transpose()
+        struct Span(Duration);
+        impl<'de> Deserialize<'de> for Span {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Span, D::Error> {
+                super::deserialize(from).map(Span)
+            }
+        }
+        Ok(Option::<Span>::deserialize(from)?.map(|span| span.0))
     }
 }
 

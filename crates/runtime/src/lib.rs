@@ -4,6 +4,7 @@
 pub mod backoff;
 pub mod clock;
 pub mod config;
+pub mod help;
 pub mod logging;
 pub mod shutdown;
 pub mod unit;

@@ -69,6 +69,7 @@ enum Command {
     Driver(driver::DriverArgs),
     Simulate(Box<bo_simulator::SimulateArgs>),
     /// Reads a password from standard input and prints the hash for `local_page.operator_password_hash`.
+    #[command(after_help = "Example:\n  backoffice-edge hash-password < password.txt")]
     HashPassword,
 }
 

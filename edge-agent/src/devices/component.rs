@@ -110,8 +110,13 @@ pub async fn run(
     }
     inputs.listen(&context);
     let mut under_way = FuturesUnordered::new();
-    let mut presence =
-        Presence { context: context.clone(), parts, running: false, connected: outside.health.is_none() };
+    let mut presence = Presence {
+        context: context.clone(),
+        parts,
+        running: false,
+        fault: None,
+        connected: outside.health.is_none(),
+    };
     if outside.is_up() {
         presence.connected = true;
         instance.event(Event::Connected);
@@ -123,7 +128,7 @@ pub async fn run(
             Some(command) = queue.recv(), if under_way.len() < COMMANDS => under_way.push(carry_out(&instance, command)),
             Some(()) = under_way.next() => {}
             Ok(()) = state.changed() => {
-                presence.running = *state.borrow_and_update() == DeviceState::Running;
+                presence.takes(&state.borrow_and_update());
                 presence.show();
             }
             event = outside.next() => {
@@ -198,17 +203,33 @@ struct Presence {
     context: DeviceContext,
     parts: Option<Arc<Parts>>,
     running: bool,
+    /// Why the driver failed, until it runs again.
+    fault: Option<Arc<str>>,
     connected: bool,
 }
 
 impl Presence {
+    fn takes(&mut self, state: &DeviceState) {
+        self.running = *state == DeviceState::Running;
+        match state {
+            DeviceState::Faulted { fault, .. } => self.fault = Some(fault.to_string().into()),
+            DeviceState::Running => self.fault = None,
+            DeviceState::Starting | DeviceState::Stopped => {}
+        }
+    }
+
     fn show(&self) {
         if self.parts.is_none() {
             let online = self.running && self.connected;
             self.context.board.set_online(&self.context.slots, online);
         }
-        if !self.connected {
-            fail(&self.context, self.parts.as_deref(), &Reason::Offline);
+        // A driver that failed says more than a link that is down.
+        let reason = match &self.fault {
+            Some(why) => Some(Reason::DriverFault(why.clone())),
+            None => (!self.connected).then_some(Reason::Offline),
+        };
+        if let Some(reason) = reason {
+            fail(&self.context, self.parts.as_deref(), &reason);
         }
     }
 }
