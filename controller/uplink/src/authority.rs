@@ -112,6 +112,16 @@ impl Authority {
         Ok((signed.pem() + &self.pem, key.serialize_pem()))
     }
 
+    /// A client certificate with its key for this controller itself, PEM: what it shows to an external broker.
+    pub fn client(&self, name: &str) -> Result<(String, String), UplinkError> {
+        let mut params = leaf(name, self.clock.now(), GATE_DAYS)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().map_err(certificate("make a client key"))?;
+        let signed =
+            params.signed_by(&key, &self.issuer).map_err(certificate("sign the client's certificate"))?;
+        Ok((signed.pem(), key.serialize_pem()))
+    }
+
     /// TLS for the gate: clients must show a certificate of this authority.
     pub(crate) fn gate_tls(&self, names: &[String]) -> Result<Arc<rustls::ServerConfig>, UplinkError> {
         let tls = |error: &dyn std::fmt::Display| UplinkError::Tls(error.to_string());

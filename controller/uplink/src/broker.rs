@@ -1,8 +1,8 @@
 //! The other way in: edges connect to a broker (Mosquitto, EMQX, HiveMQ, NATS …) and this process joins it as a client.
 //!
 //! The broker must verify client certificates of our authority, take the common name as user name, and confine each user:
-//! write `bo/1/%u/up/#`, read `bo/1/%u/down/#`. A revoked edge is put out there; here its messages are ignored from its next
-//! greeting on. Nothing relies on the broker keeping anything.
+//! write `bo/1/%u/up/#`, read `bo/1/%u/down/#` (`backoffice broker` writes all of that down for Mosquitto). A revoked edge is
+//! to be put out there too; here its messages are ignored within a second. Nothing relies on the broker keeping anything.
 
 use crate::dispatch::dispatch;
 use crate::handler::{Admission, Handler};
@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// How to reach the broker.
 #[derive(Clone)]
@@ -45,6 +46,8 @@ impl std::fmt::Debug for ExternalBroker {
 const ROOM: usize = 32;
 /// Requests waiting for the client.
 const REQUESTS: usize = 256;
+/// A revocation counts after this at the latest.
+const ADMITTED_FOR: Duration = Duration::from_secs(1);
 /// An edge unheard of for this long gives its worker back.
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -151,13 +154,15 @@ async fn work<H: Handler>(
     shutdown: Shutdown,
 ) {
     let mut admitted = false;
+    let mut asked = Instant::now();
     loop {
         let message = tokio::select! {
             message = tokio::time::timeout(IDLE, inbox.recv()) => message,
             () = shutdown.signalled() => return,
         };
         let Ok(Some((kind, payload))) = message else { break };
-        if kind == "hello" || !admitted {
+        if kind == "hello" || !admitted || asked.elapsed() > ADMITTED_FOR {
+            asked = Instant::now();
             // The broker proved the certificate; the serial number is its business.
             match handler.admit(edge, "").await {
                 Admission::Welcome => {
@@ -166,7 +171,9 @@ async fn work<H: Handler>(
                     }
                 }
                 Admission::Refused(why) => {
-                    admitted = false;
+                    if std::mem::take(&mut admitted) {
+                        handler.connected(edge, false).await;
+                    }
                     tracing::warn!(%edge, why, "message ignored");
                     continue;
                 }

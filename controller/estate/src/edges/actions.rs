@@ -49,11 +49,12 @@ pub async fn enrol(
     let name_of =
         move |edge: EdgeId| registry.edges.get(&edge).map(|edge| edge.name.clone()).unwrap_or_default();
     let (host, asked) = (request.host.chars().take(120).collect::<String>(), author.clone());
+    let hash = request.code.parse::<EnrollCode>().map(|code| hash_code(&code)).unwrap_or_default();
+    let tried = hash.clone();
     let outcome = estate
         .db
         .write(move |tx| {
             tx.attribute(author.clone());
-            let hash = request.code.parse::<EnrollCode>().map(|code| hash_code(&code)).unwrap_or_default();
             let stored = queries::code(tx, &hash)?;
             let known = stored.map(|(edge, _, expires_at, used_at)| CodeState { edge, expires_at, used_at });
             let find = |_: &str| known.clone();
@@ -84,18 +85,24 @@ pub async fn enrol(
                 tracing::error!(%error, "the estate could not be read again");
             }
         }
-        Err(EnrollError::Refused(refusal)) => note_refusal(estate, asked, refusal).await,
+        Err(EnrollError::Refused(refusal)) => note_refusal(estate, asked, tried, refusal).await,
         Err(EnrollError::Db(_)) => {}
     }
     outcome
 }
 
-async fn note_refusal(estate: &Arc<Estate>, author: Author, refusal: &Refusal) {
+/// A code that was good once names its gateway: then those who run it see who tried.
+async fn note_refusal(estate: &Arc<Estate>, author: Author, hash: String, refusal: &Refusal) {
     let why = refusal.to_string();
     let noted = estate.db.write(move |tx| {
         tx.attribute(author.clone());
-        let object = Object::new(Kind::EDGE, "unknown");
-        tx.audit(Event::new("edge.enrol", object).outcome(Outcome::Denied, why.clone()));
+        let event = match queries::code(tx, &hash)? {
+            Some((edge, workspace, ..)) => {
+                Event::new("edge.enrol", Object::new(Kind::EDGE, edge)).workspace(workspace)
+            }
+            None => Event::new("edge.enrol", Object::new(Kind::EDGE, "unknown")),
+        };
+        tx.audit(event.outcome(Outcome::Denied, why.clone()));
         Ok::<_, DbError>(())
     });
     if let Err(error) = noted.await {

@@ -116,6 +116,33 @@ pub fn certificates(tx: &mut Tx) -> Result<Vec<(String, EdgeId, Time)>, DbError>
     )
 }
 
+/// How a certificate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Issued to this edge, and good.
+    Good,
+    /// Refused since then.
+    Revoked(Time),
+    /// Not ours, or another edge's.
+    Unknown,
+}
+
+/// How the certificate with this serial number stands. Without a number an external broker has looked at the certificate, and
+/// the edge alone is asked about.
+pub fn standing(tx: &mut Tx, edge: EdgeId, serial: &str) -> Result<Standing, DbError> {
+    let revoked: Vec<Option<Time>> = tx.query(
+        "SELECT revoked_at FROM edge_certificate WHERE edge = ?1 AND (serial = ?2 OR ?2 = '')",
+        params![edge, serial],
+        |row| row.get(0),
+    )?;
+    let latest = revoked.iter().flatten().max();
+    Ok(match latest {
+        _ if revoked.iter().any(Option::is_none) => Standing::Good,
+        Some(at) => Standing::Revoked(*at),
+        None => Standing::Unknown,
+    })
+}
+
 /// Refuses all certificates an edge has.
 pub fn revoke(tx: &mut Tx, edge: EdgeId) -> Result<(), DbError> {
     let now = tx.now();
