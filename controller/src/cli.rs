@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::{commands, serve};
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// The BackOffice controller: buildings, people and everything that happens in them, from one place.
@@ -11,11 +11,26 @@ use std::path::PathBuf;
 #[command(
     name = "backoffice",
     version,
-    after_help = "A first start:\n  \
-    backoffice check-config --config controller.toml\n  \
-    backoffice serve --config controller.toml        prints the address, and a one-time code to set up the first owner\n  \
-    backoffice import --config controller.toml ESTATE   reads zones, systems, devices, triggers and maps from files\n  \
-    backoffice enroll --config controller.toml EDGE     prints a one-time code for `backoffice-edge enroll`\n\n\
+    after_help = "Examples:\n  \
+    A first start prints the address of the console, and a one-time code to set up the first owner:\n    \
+      backoffice check-config --config controller.toml\n    \
+      backoffice serve --config controller.toml\n  \
+    The first owner without a browser:\n    \
+      backoffice bootstrap --workspace Acme --email noor@acme.example --name \"Noor Haddad\" --password-file password\n  \
+    Zones, systems, devices, triggers and maps from files, and back into files:\n    \
+      backoffice import --plan estate\n    \
+      backoffice import estate\n    \
+      backoffice export --out estate.toml\n  \
+    A one-time code for `backoffice-edge enroll`:\n    \
+      backoffice enroll edge-cedar\n  \
+    Gateways over an external broker:\n    \
+      backoffice broker broker.example.org --out broker\n  \
+    How it all is:\n    \
+      backoffice status\n  \
+    Proof that nobody changed the audit log:\n    \
+      backoffice audit verify\n    \
+      backoffice audit export --out log.jsonl\n    \
+      backoffice audit key > audit.pub\n\n\
     docs/controller.example.toml explains every key of the configuration."
 )]
 struct Cli {
@@ -57,6 +72,8 @@ enum Command {
     Export(commands::export::Options),
     /// Make a one-time code with which a gateway enrols; it is printed once and works for a day.
     Enroll(commands::enroll::Options),
+    /// Write certificates and a configuration for an external broker that carries gateways.
+    Broker(commands::broker::Options),
     /// How the estate is: gateways online, points known.
     Status(commands::status::Options),
     /// The audit log: verify or export it, without trusting the server.
@@ -66,7 +83,8 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub fn run() -> Result<()> {
-    match Cli::parse().command {
+    let matches = bo_runtime::help::teach(Cli::command()).get_matches();
+    match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
         Command::Serve(options) => serve::run(&options),
         Command::CheckConfig(flag) => {
             let config = flag.load()?;
@@ -81,6 +99,7 @@ pub fn run() -> Result<()> {
         Command::Import(options) => commands::import::run(&options),
         Command::Export(options) => commands::export::run(&options),
         Command::Enroll(options) => commands::enroll::run(&options),
+        Command::Broker(options) => commands::broker::run(&options),
         Command::Status(options) => commands::status::run(&options),
         Command::Audit(command) => commands::audit::run(&command),
     }

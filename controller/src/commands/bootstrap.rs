@@ -11,7 +11,8 @@ use std::path::PathBuf;
 /// Who and what.
 #[derive(clap::Args)]
 #[command(
-    after_help = "The password comes from a file or a variable, never from the command line, where others can read it."
+    after_help = "Example:\n  backoffice bootstrap --workspace Acme --email noor@acme.example --name \"Noor Haddad\" --password-file password\n\n\
+    The password comes from a file or a variable, never from the command line, where others can read it."
 )]
 pub struct Options {
     #[command(flatten)]
@@ -64,6 +65,7 @@ pub fn run(options: &Options) -> Result<()> {
         bootstrap(tx, &first).map(|_| ())?;
         Ok::<_, IdentityError>(())
     })?;
+    opened.db.checkpoint_blocking(opened.audit_key.clone())?;
     println!("{} belongs to {}, who can sign in now.", options.workspace, options.email);
     Ok(())
 }

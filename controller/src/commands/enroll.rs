@@ -11,7 +11,7 @@ use bo_model::command::Actor;
 /// For which gateway.
 #[derive(clap::Args)]
 #[command(
-    after_help = "On the gateway:\n  backoffice-edge enroll --controller https://CONTROLLER:8884 --code CODE"
+    after_help = "Examples:\n  Here, where the configuration is:\n    backoffice enroll edge-cedar --config controller.toml\n  On the gateway:\n    backoffice-edge enroll --controller https://CONTROLLER:8884 --code CODE"
 )]
 pub struct Options {
     #[command(flatten)]

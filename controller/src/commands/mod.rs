@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod bootstrap;
+pub mod broker;
 pub mod enroll;
 pub mod export;
 pub mod import;
