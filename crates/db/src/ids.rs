@@ -31,4 +31,5 @@ id_columns!(
     bo_model::AlarmId,
     bo_model::CommandId,
     bo_model::SessionId,
+    bo_model::ProviderId,
 );

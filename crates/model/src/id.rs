@@ -58,6 +58,8 @@ ids! {
     AlarmId,
     /// A request that changes a device.
     CommandId,
+    /// Names an OpenID provider of a workspace.
+    ProviderId,
     /// A signed-in browser or an API token.
     SessionId,
 }
