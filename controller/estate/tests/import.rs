@@ -17,7 +17,7 @@ fn importing_the_same_files_twice_changes_nothing() {
     for rig in rigs() {
         let again = common::plan(&rig.db, &rig.estate.ids, rig.workspace, rig.folder.path()).unwrap();
         assert_eq!(again.changes, vec![], "{}", rig.test.engine);
-        assert!(again.left.is_empty());
+        assert!(again.gone.is_empty());
     }
 }
 
@@ -101,6 +101,35 @@ fn a_release_holds_what_the_edge_needs_and_is_made_once_per_change() {
         assert!(names, "the edge may fetch the driver its release names");
         let other = "0".repeat(64);
         assert!(!rig.db.read(|tx| bo_estate::releases::queries::names_package(tx, edge, &other)).unwrap());
+    }
+}
+
+#[test]
+fn a_release_names_who_may_operate_at_the_gateway_and_nobody_learns_their_pins_hash() {
+    for rig in rigs() {
+        let edge = rig.edge();
+        let key = rig.estate.release_key.clone();
+        let publish = || {
+            let (registry, key) = (rig.estate.registry(), key.clone());
+            let release = rig.db.write_blocking(move |tx| publish(tx, &registry, edge, &key)).unwrap();
+            release.map(|release| (release.open(&key.verifying_key()).unwrap(), release))
+        };
+        assert!(publish().expect("a first release").0.people.is_empty(), "nobody has made a PIN");
+        let lin = rig.db.write_blocking(|tx| {
+            let (lin, _) = bo_identity::account::by_email(tx, "lin@example.org")?.expect("imported");
+            bo_identity::gateway_pin::set(tx, lin.id, "$argon2id$a-hash")?;
+            Ok::<_, bo_db::DbError>(lin.id)
+        });
+        let lin = lin.unwrap();
+        let (site, release) = publish().expect("somebody may operate there now");
+        let meter = site.devices.iter().find(|device| device.id == rig.device("Meter_1")).unwrap();
+        let (person, level) = (&site.people[0], site.people[0].on_device(&site, meter));
+        assert_eq!((person.id, person.login.as_str(), level), (lin, "lin@example.org", Level::Edit));
+        assert!(site.people_valid_for.is_some());
+        let readable = bo_estate::releases::actions::readable(&rig.estate.registry(), &release).unwrap();
+        assert_eq!(readable.people[0].pin_hash, "(hidden)");
+        rig.db.write_blocking(move |tx| bo_identity::gateway_pin::remove(tx, lin)).unwrap();
+        assert!(publish().expect("a release without them").0.people.is_empty());
     }
 }
 

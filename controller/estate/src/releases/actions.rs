@@ -51,20 +51,56 @@ pub fn publish(
     edge: EdgeId,
     key: &SigningKey,
 ) -> Result<Option<SignedRelease>, EstateError> {
-    let entry = registry.edges.get(&edge).ok_or_else(|| EstateError::missing("gateway", edge))?;
     let Compiled { site, faults } = compiled(tx, registry, edge)?;
+    keep(tx, registry, edge, &site, faults, key)
+}
+
+/// Hash of what a release made now would hold; none when the newest holds just that.
+pub fn content(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Option<String>, EstateError> {
+    let text = crate::json(&compiled(tx, registry, edge)?.site);
+    let same = queries::latest(tx, edge)?.is_some_and(|latest| latest.site == text);
+    Ok((!same).then(|| digest(&text)))
+}
+
+/// Makes what an earlier release held the newest again; nothing when there is none of that number.
+pub fn republish(
+    tx: &mut Tx,
+    registry: &Registry,
+    edge: EdgeId,
+    number: u64,
+    key: &SigningKey,
+) -> Result<Option<SignedRelease>, EstateError> {
+    match queries::find(tx, edge, number)? {
+        Some(earlier) => keep(tx, registry, edge, &read_site(&earlier)?, Vec::new(), key),
+        None => Ok(None),
+    }
+}
+
+fn digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+/// Signs and keeps a site as an edge's newest release, unless it is that already.
+fn keep(
+    tx: &mut Tx,
+    registry: &Registry,
+    edge: EdgeId,
+    site: &Site,
+    faults: Vec<String>,
+    key: &SigningKey,
+) -> Result<Option<SignedRelease>, EstateError> {
+    let entry = registry.edges.get(&edge).ok_or_else(|| EstateError::missing("gateway", edge))?;
     let latest = queries::latest(tx, edge)?;
-    let text = crate::json(&site);
+    let text = crate::json(site);
     if latest.as_ref().is_some_and(|latest| latest.site == text) {
         return Ok(None);
     }
     let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
-    let summary = Summary { diff: Diff::between(&before, &site), faults };
+    let summary = Summary { diff: Diff::between(&before, site), faults };
     let number = latest.map_or(1, |latest| latest.number + 1);
-    let release = SignedRelease::sign(number, tx.now(), &site, key)
+    let release = SignedRelease::sign(number, tx.now(), site, key)
         .map_err(|source| DbError::Json { what: "a release", source })?;
-    let content = hex::encode(Sha256::digest(text.as_bytes()));
-    queries::insert(tx, entry.workspace, edge, &release, &content, &summary)?;
+    queries::insert(tx, entry.workspace, edge, &release, &digest(&text), &summary)?;
     tx.audit(
         Event::new("release.publish", Object::new(Kind::EDGE, edge))
             .name(&entry.name)
@@ -83,6 +119,9 @@ pub fn readable(registry: &Registry, release: &SignedRelease) -> Result<Site, Es
             Some(entry) => shown(&device.settings, &secrets_of_device(registry, &entry.device)),
             None => shown(&device.settings, &device.settings.keys().cloned().collect()),
         };
+    }
+    for person in &mut site.people {
+        person.pin_hash = "(hidden)".into();
     }
     Ok(site)
 }

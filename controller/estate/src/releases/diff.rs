@@ -65,6 +65,13 @@ fn parts(site: &Site) -> BTreeMap<String, (String, String)> {
     for each in &site.systems {
         add(format!("system {}", each.id), format!("system {}", each.name), crate::json(each));
     }
+    for person in &site.people {
+        let content = crate::json(person);
+        add(format!("person {}", person.id), format!("{} at the gateway's own page", person.name), content);
+    }
+    for (name, map) in &site.maps {
+        add(format!("map {name}"), format!("floor map {name}"), crate::json(map));
+    }
     for (name, link) in &site.links {
         add(format!("link {name}"), format!("link {name}"), crate::json(link));
     }

@@ -59,7 +59,9 @@ fn page(ctx: &Ctx, fresh: Option<&str>) -> Result<Markup> {
 fn browser_only(ctx: &Ctx) -> Result<()> {
     match ctx.who()?.via {
         Via::Session => Ok(()),
-        Via::Token => Err(WebError::Forbidden("An API token can't do this. Sign in with your password.".into())),
+        Via::Token => {
+            Err(WebError::Forbidden("An API token can't do this. Sign in with your password.".into()))
+        }
     }
 }
 
@@ -75,5 +77,8 @@ async fn remove(ctx: Ctx) -> Result<Response> {
     browser_only(&ctx)?;
     let account = ctx.who()?.account;
     ctx.write(move |tx| gateway_pin::remove(tx, account)).await?;
-    Ok(ctx.redirect("/account/gateway-pin").flash("Your PIN is gone; gateways forget it with their next release.").into_response())
+    Ok(ctx
+        .redirect("/account/gateway-pin")
+        .flash("Your PIN is gone; gateways forget it with their next release.")
+        .into_response())
 }
