@@ -10,8 +10,8 @@ use bo_model::{CommandId, DeviceId, ManualClock, SystemClock, Time, Value};
 use bo_runtime::Shutdown;
 use bo_uplink::{CODE_LIFE, CodeState, Enrolment, Uplink, hash_code, new_code};
 use bo_wire::{
-    Backfill, Body, Class, CommandMessage, Down, EnrollRequest, LogLevel, LogLine, Record, SnapshotValue,
-    StatusChange,
+    Ack, Backfill, Body, Class, CommandMessage, Cursor, Down, EnrollRequest, LogLevel, LogLine, Record, Renewed,
+    SnapshotValue, StatusChange,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -277,6 +277,46 @@ fn command(id: u128, deadline: Time) -> Down {
             reason: None,
         },
     })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_controller_that_talks_nonsense_loses_nothing_of_the_edges_and_does_not_bring_it_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, shutdown) = (Memory::new(folder.path()), Shutdown::new());
+    let gate = open(&memory, &shutdown).await;
+    let identity = enrolled(&memory, &gate, folder.path()).await;
+    let journal = open_journal(&folder.path().join("j.db"));
+    let (handle, mut events) = start(&identity, &journal, &shutdown);
+    connected(&handle).await;
+    for n in 1..=20 {
+        journal.append_durable(Class::Log, Time(n), line(n as u64)).await.unwrap();
+    }
+    let epoch = journal.state().epoch;
+    let ack = |epoch, seq, resend| Down::Ack(Ack { cursors: vec![Cursor { class: Class::Audit, epoch, seq }], resend });
+    let ask = |epoch, from, to| Down::Backfill(Backfill { class: Class::Log, epoch, from, to });
+    for nonsense in [
+        ack(epoch, u64::MAX, false),
+        ack(epoch ^ 1, 3, false),
+        ack(epoch, 0, true),
+        ask(epoch, 0, u64::MAX),
+        ask(epoch, 9, 2),
+        ask(epoch ^ 1, 1, 5),
+        Down::Renewed(Renewed { certificate: "not a certificate".into() }),
+    ] {
+        gate.send(edge(1), &nonsense).unwrap();
+    }
+    for n in 1..=20 {
+        journal.append_durable(Class::Audit, Time(n), line(n as u64)).await.unwrap();
+    }
+    memory.until("all audit records", |m| m.records(edge(1), Class::Audit).len() == 20).await;
+    memory.until("all log lines", |m| m.records(edge(1), Class::Log).len() == 20).await;
+    whole(&memory.records(edge(1), Class::Audit), 20);
+    whole(&memory.records(edge(1), Class::Log), 20);
+    assert!(handle.state().borrow().connected, "the conversation goes on");
+    gate.send(edge(1), &command(3, Time(i64::MAX))).unwrap();
+    let next = tokio::time::timeout(PATIENCE, events.recv()).await.unwrap();
+    assert!(matches!(next, Some(UplinkEvent::Command(_))), "and commands get through: {next:?}");
+    shutdown.drain(PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
