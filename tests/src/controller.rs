@@ -57,8 +57,13 @@ impl Controller {
         Ok(fs::write(path, text + sections)?)
     }
 
-    /// Imports an estate; `triggers` are `(name, trigger.toml)`, drivers the shipped ones.
+    /// Imports an estate with the shipped drivers; `triggers` are `(name, trigger.toml)`.
     pub fn import(&self, estate: &str, triggers: &[(&str, &str)]) -> Result<()> {
+        self.import_with(estate, triggers, &root().join("drivers"))
+    }
+
+    /// Imports an estate with the drivers of a folder.
+    pub fn import_with(&self, estate: &str, triggers: &[(&str, &str)], drivers: &Path) -> Result<()> {
         let (folder, library) = (self.home.join("estate"), self.home.join("triggers"));
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("all.toml"), estate)?;
@@ -67,7 +72,7 @@ impl Controller {
             fs::write(library.join(name).join("trigger.toml"), text)?;
         }
         let mut import = self.command(&["import"])?;
-        import.arg(&folder).arg("--drivers").arg(root().join("drivers")).arg("--triggers").arg(&library);
+        import.arg(&folder).arg("--drivers").arg(drivers).arg("--triggers").arg(&library);
         done(&mut import).map(drop)
     }
 

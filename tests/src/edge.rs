@@ -27,7 +27,7 @@ impl Edge {
         fs::create_dir_all(home)?;
         let (broker, page) = (edge.broker, edge.page);
         let text = format!(
-            "data = \"data\"\n{more}\n[local_page]\nlisten = \"127.0.0.1:{page}\"\n[broker]\nlisten = \"127.0.0.1:{broker}\"\nanonymous = true\n{sections}"
+            "data = \"data\"\n{more}\n[local_page]\nlisten = \"127.0.0.1:{page}\"\nopen = true\n[broker]\nlisten = \"127.0.0.1:{broker}\"\nanonymous = true\n{sections}"
         );
         fs::write(home.join("edge.toml"), text)?;
         Ok(edge)

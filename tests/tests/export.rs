@@ -34,7 +34,11 @@ fn round_trip(database: TestDb, copy: TestDb) -> Result<()> {
     for what in [None, Some(&log)] {
         let mut verify = second.command(&["audit", "verify"])?;
         let output = verify.args(what).output()?;
-        ensure!(output.status.success() && text(&output).contains("The log is whole"), "{what:?}: {}", text(&output));
+        ensure!(
+            output.status.success() && text(&output).contains("The log is whole"),
+            "{what:?}: {}",
+            text(&output)
+        );
     }
     // Another installation's key proves nothing of this one's log.
     let key = first.home.join("audit.pub");

@@ -79,6 +79,7 @@ fn layers_point_one_way() -> Result<()> {
         ),
         ("bo-web", &["bo-identity", "bo-estate", "bo-uplink"]),
         ("bo-identity", &["bo-estate", "bo-uplink"]),
+        ("bo-delivery", &["bo-web", "bo-identity", "bo-estate", "bo-uplink"]),
         ("bo-rules", &["bo-runtime", "bo-db", "bo-link"]),
         ("bo-wire", &["bo-runtime", "bo-db", "bo-link"]),
     ];
