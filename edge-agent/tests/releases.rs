@@ -94,6 +94,22 @@ async fn a_release_that_makes_devices_ill_is_reverted_and_never_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_release_with_a_driver_that_no_trusted_key_signed_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let controller = Controller::new();
+    let signer = hex::encode(SigningKey::from_bytes(&[9; 32]).verifying_key().as_bytes());
+    let agent = start_with(folder.path(), Arc::new(bo_model::SystemClock), |config| {
+        config.trusted_driver_keys = vec![signer];
+    })
+    .await;
+    let (_announce, mut newer) = watch::channel(None);
+    let refused = controller.releases(&agent).take(&controller.release(1, 1), &mut newer).await.unwrap_err();
+    assert!(refused.to_string().contains("`modbus-fancoil` is not signed"), "{refused}");
+    assert!(agent.desired().borrow().site.devices.is_empty(), "nothing of it runs");
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_release_runs_after_a_restart_without_asking_anybody() {
     let folder = tempfile::tempdir().unwrap();
     let controller = Controller::new();

@@ -6,7 +6,9 @@ use super::text::{spelled, words};
 use crate::device::Event;
 use crate::error::CommandError;
 use crate::sink::{DeviceState, Level, Sink};
-use bo_link::{BytesOp, BytesReply, Handle, LinkError, ModbusOp, ModbusReply, queue};
+use bo_link::{
+    BytesOp, BytesReply, Handle, HttpReply, HttpRequest, LinkError, ModbusOp, ModbusReply, MqttOp, queue,
+};
 use bo_model::settings::Values;
 use bo_model::{DeviceId, Value};
 use std::collections::BTreeMap;
@@ -69,6 +71,21 @@ impl Recorder {
     /// See [`Recorder::bytes`].
     pub fn modbus(self: &Arc<Self>, link: Handle<ModbusOp, ModbusReply>) -> Handle<ModbusOp, ModbusReply> {
         self.between(link, |op, reply| vec![transaction(op, reply)])
+    }
+
+    /// See [`Recorder::bytes`].
+    pub fn mqtt(self: &Arc<Self>, link: Handle<MqttOp, ()>) -> Handle<MqttOp, ()> {
+        self.between(link, |op, _| match op {
+            MqttOp::Subscribe(filter) => vec![format!("subscribe {filter}")],
+            MqttOp::Publish(message) => {
+                vec![format!("publish {} {}", message.topic, escape(&message.payload))]
+            }
+        })
+    }
+
+    /// See [`Recorder::bytes`]. What a request is signed with is not written down.
+    pub fn http(self: &Arc<Self>, link: Handle<HttpRequest, HttpReply>) -> Handle<HttpRequest, HttpReply> {
+        self.between(link, exchange)
     }
 
     fn between<Op, Reply>(
@@ -211,6 +228,18 @@ impl Sink for Recorder {
     fn log(&self, _: DeviceId, level: Level, message: &str) {
         self.line(format!("# log {level:?}: {message}"));
     }
+}
+
+/// A request with its answer. The arrow between them must be the last on the line.
+fn exchange(request: &HttpRequest, reply: &Result<HttpReply, LinkError>) -> Vec<String> {
+    let text = |body: &[u8]| escape(body).replace("->", "-\\x3e");
+    let asked = format!("request {} {} {}", request.method, request.path, text(&request.body));
+    let Ok(reply) = reply else { return vec![format!("{} -> timeout", asked.trim_end())] };
+    let challenge = reply.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+    let mut lines: Vec<String> = challenge.map(|(name, value)| format!("header {name} {value}")).collect();
+    let answer = format!("{} -> {} {}", asked.trim_end(), reply.status, text(&reply.body));
+    lines.push(answer.trim_end().to_owned());
+    lines
 }
 
 fn transaction(op: &ModbusOp, reply: &Result<ModbusReply, LinkError>) -> String {

@@ -237,6 +237,12 @@ impl Rules {
     }
 }
 
+/// Whether the agent uses this client id for one of its links here. Other gateways' ids begin alike and go on otherwise.
+fn is_agents(client_id: &str) -> bool {
+    let number = client_id.strip_prefix(AGENT).and_then(|rest| rest.strip_prefix('-'));
+    number.is_some_and(|number| number.parse::<u32>().is_ok()) || client_id == AGENT
+}
+
 /// In a time that depends on the lengths alone.
 fn same(given: &[u8], known: &[u8]) -> bool {
     given.len() == known.len() && given.iter().zip(known).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
@@ -253,7 +259,7 @@ impl AuthProvider for Rules {
         let password = connect.password.as_deref().unwrap_or_default();
         let user = connect.username.as_deref();
         // A client id takes over the session of whoever had it: the agent's are the agent's alone.
-        let posing = connect.client_id.starts_with(AGENT) && user != Some(AGENT);
+        let posing = is_agents(&connect.client_id) && user != Some(AGENT);
         let admitted = if posing { None } else { self.admit(user, password) };
         let mut contended = self.contended.lock().unwrap_or_else(PoisonError::into_inner);
         if admitted.is_some() && contended.connected(&connect.client_id, Instant::now()) {
@@ -307,6 +313,14 @@ mod tests {
         assert!(rules.allows(Some("z"), "zigbee/a/set") && rules.allows(Some("z"), "zigbee/+/set"));
         assert!(!rules.allows(Some("z"), "#") && !rules.allows(Some("z"), "tele/z/x"));
         assert!(rules.allows(Some(AGENT), "#"));
+    }
+
+    #[test]
+    fn the_agents_client_ids_are_its_own_and_another_gateways_are_not_mistaken_for_them() {
+        assert!(
+            is_agents("backoffice-edge") && is_agents("backoffice-edge-0") && is_agents("backoffice-edge-17")
+        );
+        assert!(!is_agents("backoffice-edge-1f00ab12-4711-zigbee") && !is_agents("backoffice-edgeware"));
     }
 
     #[test]

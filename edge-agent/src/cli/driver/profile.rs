@@ -13,6 +13,7 @@ use bo_model::release::SiteDevice;
 use bo_model::settings::{Values, check_all};
 use bo_model::{IdGen, Value};
 use bo_runtime::Shutdown;
+use bo_wire::Body;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -27,7 +28,14 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// Starts a device of a profile. It must be called in a Tokio runtime.
 pub fn start(manifest: Arc<Manifest>, bench: Bench) -> Result<Arc<dyn Subject>, String> {
     let settings = check_all(&manifest.settings, &bench.config.settings).map_err(sentences)?;
-    let board = Board::new(bench.clock.clone(), Arc::new(|_, _, _| {}));
+    // What it shows goes to the bench as well: a recording wants to know when something changed.
+    let sink = bench.sink.clone();
+    let shown: crate::board::Recorder = Arc::new(move |_, _, body| {
+        if let Body::Status(change) = body {
+            sink.publish(change.device, &change.name.into(), change.value);
+        }
+    });
+    let board = Board::new(bench.clock.clone(), shown);
     let slots = board.add(bench.config.id, &manifest.status, |_| None);
     let ids = IdGen::new(bench.clock.clone(), 2);
     let site = SiteDevice {

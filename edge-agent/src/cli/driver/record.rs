@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use bo_driver_host::transcript::{Bench, Recorder, Subject};
 use bo_driver_host::{Device, DeviceConfig, Engine, EngineConfig, Event, Links, Package};
 use bo_model::clock::SharedClock;
+use bo_model::driver::LinkKind;
 use bo_model::release::{LinkConfig, ModbusTiming, SerialLine};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
@@ -13,6 +14,12 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// How long a broker has to answer.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Messages that may wait.
+const ROOM: usize = 1_000;
 
 /// How to reach the device, and for how long.
 #[derive(Debug, Args)]
@@ -20,11 +27,17 @@ pub struct RecordArgs {
     /// The driver's folder.
     folder: PathBuf,
     /// Device on TCP, `host:port`; for a Modbus driver Modbus TCP.
-    #[arg(long, value_name = "HOST:PORT", required_unless_present = "serial")]
+    #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["serial", "http", "broker"])]
     tcp: Option<String>,
     /// Device on a serial port, `/dev/ttyUSB0`; for a Modbus driver Modbus RTU.
     #[arg(long, value_name = "PATH", conflicts_with = "tcp")]
     serial: Option<PathBuf>,
+    /// Device with a web interface: its base address, `http://192.0.2.7`.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["tcp", "serial"])]
+    http: Option<String>,
+    /// Device on an MQTT broker, `host:port`.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["tcp", "serial", "http"])]
+    broker: Option<String>,
     /// Bits per second of the serial port.
     #[arg(long, default_value_t = 9600)]
     baud: u32,
@@ -65,26 +78,7 @@ impl RecordArgs {
         let clock: SharedClock = Arc::new(SystemClock);
         let shutdown = Shutdown::new();
         let recorder = Recorder::new(&settings);
-        let mut links = Links::default();
-        let config = self.link(&package);
-        let mut events = None;
-        if package.manifest.modbus.is_some()
-            || matches!(config, LinkConfig::ModbusTcp { .. } | LinkConfig::ModbusRtu { .. })
-        {
-            let handle = bo_link_modbus::spawn(&config, clock.clone(), &shutdown)?;
-            links.modbus = Some(recorder.modbus(handle));
-        } else {
-            let wanted = &package.manifest.link;
-            let link = bo_link_bytes::spawn(
-                &config,
-                wanted.framing.as_ref(),
-                wanted.port,
-                clock.clone(),
-                &shutdown,
-            )?;
-            links.bytes = Some(recorder.bytes(link.handle));
-            events = Some(link.events);
-        }
+        let (links, mut unasked) = self.open(&package, &recorder, &clock, &shutdown).await?;
         let config = DeviceConfig {
             id: IdGen::new(clock.clone(), 1).make(),
             address: format!("{}_1", package.manifest.driver.module),
@@ -92,11 +86,14 @@ impl RecordArgs {
         };
         let bench = Bench { config, links, sink: recorder.clone(), clock };
         let device = start(&package, bench)?;
-        if events.is_none() {
-            recorder.tell(&Event::Connected);
+        if !matches!(unasked, Unasked::Bytes(_)) {
+            // A Modbus profile polls from its start on and knows no such event.
+            if package.manifest.modbus.is_none() || package.component.is_some() {
+                recorder.tell(&Event::Connected);
+            }
             device.event(Event::Connected);
         }
-        listen(&device, &recorder, &mut events, Duration::from_secs(self.seconds)).await;
+        listen(&device, &recorder, &mut unasked, Duration::from_secs(self.seconds)).await;
         for command in &self.commands {
             let (name, params) = command.split_once(' ').unwrap_or((command, "{}"));
             let params: Values = serde_json::from_str(params)
@@ -105,9 +102,61 @@ impl RecordArgs {
             let outcome = device.command(name, &params).await;
             recorder.outcome(&outcome);
             println!("{name}: {}", outcome.map_or_else(|error| error.to_string(), |()| "ok".into()));
-            listen(&device, &recorder, &mut events, Duration::from_secs(self.seconds)).await;
+            listen(&device, &recorder, &mut unasked, Duration::from_secs(self.seconds)).await;
         }
         Ok(recorder.transcript())
+    }
+
+    /// The driver's link with the recorder in between, and what the device says unasked.
+    async fn open(
+        &self,
+        package: &Package,
+        recorder: &Arc<Recorder>,
+        clock: &SharedClock,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<(Links, Unasked)> {
+        let mut links = Links::default();
+        let wanted = &package.manifest.link;
+        let config = self.link(package);
+        match wanted.kind {
+            LinkKind::Modbus => {
+                let handle = bo_link_modbus::spawn(&config, clock.clone(), shutdown)?;
+                links.modbus = Some(recorder.modbus(handle));
+                Ok((links, Unasked::Nothing))
+            }
+            LinkKind::Bytes => {
+                let framing = wanted.framing.as_ref();
+                let link = bo_link_bytes::spawn(&config, framing, wanted.port, clock.clone(), shutdown)?;
+                links.bytes = Some(recorder.bytes(link.handle));
+                Ok((links, Unasked::Bytes(link.events)))
+            }
+            LinkKind::Http => {
+                let base =
+                    self.http.clone().context("this driver speaks HTTP: give its device with --http")?;
+                let config = LinkConfig::Http { base, tls: None };
+                let handle = bo_link_http::spawn(&config, clock.clone(), shutdown)?;
+                links.http = Some(recorder.http(handle));
+                Ok((links, Unasked::Nothing))
+            }
+            LinkKind::Mqtt => {
+                let broker =
+                    self.broker.clone().context("this driver speaks MQTT: give its broker with --broker")?;
+                let (host, port) = broker.rsplit_once(':').context("--broker is HOST:PORT")?;
+                let id = format!("backoffice-record-{}", std::process::id());
+                let config =
+                    bo_link_mqtt::MqttConfig::new(host, port.parse().context("--broker is HOST:PORT")?, id);
+                let link = bo_link_mqtt::spawn(config, clock.clone(), shutdown);
+                let mut health = link.health();
+                let up = health.wait_for(|health| health.state == bo_link::LinkState::Up);
+                tokio::time::timeout(CONNECT, up)
+                    .await
+                    .with_context(|| format!("the broker {broker} does not answer"))??;
+                let (handle, listener) = link.user(&[], ROOM).map_err(|error| anyhow::anyhow!("{error}"))?;
+                links.mqtt = Some(recorder.mqtt(handle));
+                Ok((links, Unasked::Mqtt(listener)))
+            }
+            LinkKind::None => bail!("a logic driver has no device to record: write its transcript by hand"),
+        }
     }
 
     fn settings(&self) -> anyhow::Result<Values> {
@@ -124,7 +173,7 @@ impl RecordArgs {
     }
 
     fn link(&self, package: &Package) -> LinkConfig {
-        let is_modbus = package.manifest.link.kind == bo_model::driver::LinkKind::Modbus;
+        let is_modbus = package.manifest.link.kind == LinkKind::Modbus;
         let line = self.serial.clone().map(|path| SerialLine::new(path, self.baud));
         let timing = ModbusTiming::default();
         if let Some(line) = line {
@@ -157,28 +206,42 @@ fn start(package: &Package, bench: Bench) -> anyhow::Result<Arc<dyn Subject>> {
     Ok(Arc::new(Device::spawn(&engine, package, loaded, config, links, sink, clock)))
 }
 
-/// Passes on what the device says unasked, for a while.
-async fn listen(
-    device: &Arc<dyn Subject>,
-    recorder: &Recorder,
-    events: &mut Option<tokio::sync::broadcast::Receiver<bo_link_bytes::Event>>,
-    span: Duration,
-) {
-    let end = tokio::time::Instant::now() + span;
-    loop {
-        let next = async {
-            match events {
-                Some(events) => events.recv().await.ok(),
+/// What a device says without being asked.
+enum Unasked {
+    /// It only answers.
+    Nothing,
+    /// Frames, and the news of the connection.
+    Bytes(broadcast::Receiver<bo_link_bytes::Event>),
+    /// Messages.
+    Mqtt(bo_link_mqtt::Listener),
+}
+
+impl Unasked {
+    /// The next thing it says; never returns when there will be nothing.
+    async fn next(&mut self) -> Event {
+        match self {
+            Unasked::Nothing => std::future::pending().await,
+            Unasked::Mqtt(listener) => match listener.recv().await {
+                Some(message) => Event::Message(message),
                 None => std::future::pending().await,
-            }
-        };
-        let Ok(event) = tokio::time::timeout_at(end, next).await else { return };
-        let event = match event {
-            Some(bo_link_bytes::Event::Connected) => Event::Connected,
-            Some(bo_link_bytes::Event::Disconnected(_)) => Event::Disconnected,
-            Some(bo_link_bytes::Event::Frame(frame)) => Event::Frame(frame),
-            None => continue,
-        };
+            },
+            Unasked::Bytes(events) => loop {
+                match events.recv().await {
+                    Ok(bo_link_bytes::Event::Connected) => return Event::Connected,
+                    Ok(bo_link_bytes::Event::Disconnected(_)) => return Event::Disconnected,
+                    Ok(bo_link_bytes::Event::Frame(frame)) => return Event::Frame(frame),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+                }
+            },
+        }
+    }
+}
+
+/// Passes on what the device says unasked, for a while.
+async fn listen(device: &Arc<dyn Subject>, recorder: &Recorder, unasked: &mut Unasked, span: Duration) {
+    let end = tokio::time::Instant::now() + span;
+    while let Ok(event) = tokio::time::timeout_at(end, unasked.next()).await {
         recorder.tell(&event);
         device.event(event);
     }
@@ -214,8 +277,14 @@ mod tests {
 
     /// Records a conversation with a simulated device, and plays it back to a copy of the driver.
     async fn there_and_back(driver: &str, place: Place, command: &str) -> String {
-        let way = if matches!(place, Place::Serial { .. }) { "--serial" } else { "--tcp" };
+        let is_http = Package::load_folder(&shipped(driver)).unwrap().manifest.link.kind == LinkKind::Http;
+        let serial = matches!(place, Place::Serial { .. });
         let (running, address) = simulated(driver, place).await;
+        let (way, address) = match (is_http, serial) {
+            (true, _) => ("--http", format!("http://{address}")),
+            (_, true) => ("--serial", address),
+            _ => ("--tcp", address),
+        };
         let folder = shipped(driver).display().to_string();
         let line = ["record", &folder, way, &address, "--seconds", "2", "--command", command];
         let text = Line::parse_from(line).record.record().await.unwrap();
@@ -248,5 +317,12 @@ mod tests {
         let place = Place::Tcp("127.0.0.1:0".parse().unwrap());
         let text = there_and_back("av-switcher", place, "route {\"output\": 2, \"input\": 5}").await;
         assert!(text.contains("send ROUTE 2 5") && text.contains("status output_2 = 5"), "{text}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_conversation_over_http_is_recorded_and_plays_back() {
+        let place = Place::Tcp("127.0.0.1:0".parse().unwrap());
+        let text = there_and_back("shelly-relay", place, "power {\"on\": true}").await;
+        assert!(text.contains("request POST /rpc") && text.contains("status on = true"), "{text}");
     }
 }

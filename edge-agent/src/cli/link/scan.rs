@@ -151,6 +151,12 @@ impl Scan {
     async fn units(&self, handle: &Handle<ModbusOp, ModbusReply>, link: &str) -> anyhow::Result<Found> {
         let mut found = Found::default();
         let mut devices = Vec::new();
+        eprintln!(
+            "asking units {} to {}, each up to {} ms",
+            self.units.0,
+            self.units.1,
+            2 * UNIT.as_millis()
+        );
         for unit in self.units.0..=self.units.1 {
             let Some(identity) = who(handle, unit).await? else { continue };
             let driver = if is_sunspec(handle, unit).await { "sunspec-inverter" } else { "" };
