@@ -86,7 +86,7 @@ async fn old_trigger_runs_go_and_young_ones_stay() {
             let run = TriggerRun {
                 trigger,
                 outcome: "activated".into(),
-                trace: serde_json::json!({}).into(),
+                trace: bo_wire::Raw::of(&serde_json::json!({})),
                 notify: Vec::new(),
             };
             Record { seq, at: START.after(DAY * seq as u32), body: Body::Trigger(run) }
