@@ -18,11 +18,11 @@ const UPLOAD: usize = bo_content::attachment::LARGEST + 64 * 1024;
 pub fn routes() -> Routes {
     let space = |level| Need::object(SPACE, "id", level);
     let page = |level| Need::object(PAGE, "id", level);
-    let reader = Need::module("wiki", Level::View);
     let people = Routes::new("wiki")
-        .get("/wiki", reader, spaces::index)
+        // Somebody can be given a single page and nothing else: these show what there is for them.
+        .get("/wiki", Need::signed_in(), spaces::index)
         .about("The spaces, what changed, what one watches")
-        .get("/wiki/search", reader, pages::search)
+        .get("/wiki/search", Need::signed_in(), pages::search)
         .about("Pages with all words of a question")
         .get("/wiki/new", Need::module("wiki", Level::Edit), spaces::new)
         .about("The form of a new space")
@@ -102,7 +102,7 @@ fn programs() -> Routes {
     let text = json!({"type": "string"});
     let id = json!({"type": "string", "format": "uuid"});
     Routes::new("wiki")
-        .get("/api/v1/wiki/spaces", Need::module("wiki", Level::View), api::spaces)
+        .get("/api/v1/wiki/spaces", Need::signed_in(), api::spaces)
         .about("The spaces one may read")
         .get("/api/v1/wiki/spaces/{id}/pages", space(Level::View), api::pages)
         .about("The pages of a space that one may read, each before what is below it")
@@ -115,6 +115,6 @@ fn programs() -> Routes {
         .about("Save a change made on revision `base`; 409 with both versions when others changed the same lines")
         .accepts(json!({"type": "object", "required": ["base", "title", "body"], "properties": {
             "base": {"type": "integer"}, "title": text, "body": text, "note": text}}))
-        .get("/api/v1/wiki/search", Need::module("wiki", Level::View), api::search)
+        .get("/api/v1/wiki/search", Need::signed_in(), api::search)
         .about("Pages with all words of `q`, the best first")
 }

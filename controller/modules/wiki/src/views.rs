@@ -24,7 +24,7 @@ fn within(space: &Space, title: impl Into<String>, body: Markup) -> Frame {
 /// The frame of a page, with the way to it.
 fn at_page(here: &Here, title: impl Into<String>, body: Markup) -> Frame {
     let mut frame = within(&here.space, title, body);
-    for id in here.tree.above(here.page.id) {
+    for id in here.tree.above(here.page.id).into_iter().filter(|id| here.readable.contains(id)) {
         if let Some((_, page)) = here.tree.walk().into_iter().find(|(_, page)| page.id == id) {
             frame = frame.crumb(page.title.clone(), href(page.id));
         }

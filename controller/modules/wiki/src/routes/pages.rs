@@ -12,14 +12,17 @@ use bo_model::Level;
 use bo_web::reply::{Redirect, download};
 use bo_web::{Ctx, Input, Result, WebError};
 use maud::Markup;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A page with its space and the viewer's level.
 pub struct Here {
     pub page: Page,
     pub space: Space,
     pub level: Level,
+    /// What of the space may be read, and the way to it.
     pub tree: Tree,
+    /// What of it may be read.
+    pub readable: HashSet<PageId>,
 }
 
 /// The page in the path; in the bin it is nowhere.
@@ -28,8 +31,8 @@ pub fn here(ctx: &Ctx, tx: &mut Tx) -> Result<Here> {
     let page = found.ok_or(WebError::NotFound)?;
     let space = queries::space(tx, page.space)?.ok_or(WebError::NotFound)?;
     let level = ctx.level(tx, &page.object())?;
-    let (tree, _) = readable(ctx, tx, space.id)?;
-    Ok(Here { page, space, level, tree })
+    let (tree, readable) = readable(ctx, tx, space.id)?;
+    Ok(Here { page, space, level, tree, readable })
 }
 
 fn resolve(links: &HashMap<String, Option<PageId>>, space: SpaceId, title: &str) -> Target {

@@ -25,10 +25,9 @@ pub struct Shown {
 
 pub fn show(ctx: &Ctx, shown: &Shown) -> Markup {
     let (here, page) = (&shown.here, &shown.here.page);
-    let seen: HashSet<_> = here.tree.walk().iter().map(|(_, page)| page.id).collect();
     let body = html! {
         div.wiki {
-            nav.wiki__tree.card aria-label="Pages of this space" { (tree(&here.tree, &seen, Some(page.id))) }
+            nav.wiki__tree.card aria-label="Pages of this space" { (tree(&here.tree, &here.readable, Some(page.id))) }
             div.wiki__main.stack {
                 article.card.prose { (shown.rendered.html) @if shown.rendered.html.0.trim().is_empty() { p.muted { "This page has no text yet." } } }
                 (files(ctx, shown))
