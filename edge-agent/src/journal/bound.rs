@@ -38,9 +38,13 @@ impl Store {
         }
         if file > bound.max(bytes) {
             let pages = (file - bound.max(bytes)).div_ceil(PAGE);
-            self.db.execute_batch(&format!(
-                "PRAGMA incremental_vacuum({pages}); PRAGMA wal_checkpoint(TRUNCATE);"
-            ))?;
+            // It frees a page per step: executed as a batch it would free one.
+            let mut vacuum = self.db.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            let mut steps = vacuum.query([])?;
+            while steps.next()?.is_some() {}
+            drop(steps);
+            drop(vacuum);
+            self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
         }
         Ok((bytes, squeezed))
     }

@@ -195,6 +195,7 @@ impl Writer {
                 Ask::Renew { why, done } => {
                     self.commit();
                     self.renew(&why);
+                    self.show(); // whoever asked looks at the state next
                     let _ = done.send(());
                 }
                 Ask::Close(done) => *closing = Some(done),
