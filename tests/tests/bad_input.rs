@@ -138,11 +138,13 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_is_said_and_the_edge_goes_on_and_recovers() -> Result<()> {
-    let disk = SmallDisk::mount(48)?;
-    if skip_without("the right to mount, and mosquitto", has_programs() && disk.is_some()) {
+    if skip_without("mosquitto", has_programs()) {
         return Ok(());
     }
-    let disk = disk.context("no disk")?;
+    let Some(disk) = SmallDisk::mount(48)? else {
+        eprintln!("left out: only root may mount a small disk to fill up");
+        return Ok(());
+    };
     let site = format!(
         "[link.site]\nkind = \"mqtt-embedded\"\n[[system]]\nid = \"{SYSTEM}\"\nname = \"Room\"\n[[device]]\nid = \"0198c0de-0000-7000-8000-000000000002\"\nsystem = \"{SYSTEM}\"\naddress = \"Sensor_1\"\ndriver = \"zigbee2mqtt-sensor\"\nlink = \"site\"\nsettings = {{ name = \"s1\" }}\n"
     );
