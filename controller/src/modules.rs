@@ -1,6 +1,7 @@
 //! Everything the controller is made of, in plain sight: tables, routes, navigation.
 
 use bo_db::Migration;
+use bo_db::outbox::Handler;
 use bo_estate::Estate;
 use bo_identity::Identity;
 use bo_uplink::Enrolment;
@@ -12,8 +13,15 @@ const MODULES: [Module; 1] = [bo_wiki::MODULE];
 
 /// All tables, in the order they are made.
 pub fn migrations() -> Vec<Migration> {
-    let shared = bo_identity::MIGRATIONS.into_iter().chain(bo_estate::MIGRATIONS).chain(bo_content::MIGRATIONS);
+    let shared = bo_identity::MIGRATIONS.into_iter().chain(bo_delivery::MIGRATIONS);
+    let shared = shared.chain(bo_estate::MIGRATIONS).chain(bo_content::MIGRATIONS);
     shared.chain(MODULES.iter().flat_map(|module| module.migrations).copied()).collect()
+}
+
+/// Everybody who acts on what happened.
+pub fn handlers() -> Vec<Handler> {
+    let own = [bo_estate::notify::HANDLER, crate::letters::HANDLER];
+    own.into_iter().chain(MODULES.iter().flat_map(|module| module.handlers).copied()).collect()
 }
 
 /// All pages and API routes.
@@ -39,6 +47,7 @@ pub fn navigation() -> Vec<NavItem> {
         item("Buildings", "History", "/history", "history", Need::signed_in()),
         item("Operation", "Commands", "/commands", "play", Need::signed_in()),
         item("Operation", "Gateways", "/edges", "edge", Need::signed_in()),
+        item("Operation", "Releases", "/releases", "release", Need::signed_in()),
         item("Operation", "Drivers", "/drivers", "driver", area("drivers", Level::View)),
         item("People", "Users", "/users", "users", area("users", Level::View)),
         item("People", "Groups", "/groups", "group", area("users", Level::View)),

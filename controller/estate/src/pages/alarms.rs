@@ -1,9 +1,9 @@
 //! Alarms: the list with acknowledging one or many, one alarm with its life, and the strip other pages show.
 
-use super::parts as own;
+use super::{forms, parts as own};
 use crate::Estate;
 use crate::alarms::routes::{self as api, SPEC};
-use crate::alarms::{Alarm, actions};
+use crate::alarms::{Alarm, Note, actions, queries};
 use crate::http::with;
 use crate::registry::Registry;
 use axum::response::{IntoResponse, Response};
@@ -28,6 +28,10 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("Acknowledge the chosen alarms")
         .post("/alarms/{id}/acknowledge", Need::signed_in(), with(estate, acknowledge))
         .about("Acknowledge an alarm with a comment")
+        .post("/alarms/{id}/assign", Need::signed_in(), with(estate, assign))
+        .about("Take an alarm, or give it back")
+        .post("/alarms/{id}/notes", Need::signed_in(), with(estate, note))
+        .about("Write a note beside an alarm")
 }
 
 /// Whether an alarm belongs to a system or one of its devices.
@@ -93,7 +97,9 @@ pub fn rows(estate: &Estate, ctx: &Ctx, alarms: &[Alarm]) -> Markup {
             span.feed__head { (own::severity(&alarm.severity)) a href={ "/alarms/" (alarm.id) } { (alarm.text) } }
             span.muted { (subject(&registry, alarm)) ", " (parts::time(alarm.raised_at, ctx.now()))
                 @if !alarm.active { ", over by itself" }
-                @if let Some(by) = &alarm.acknowledged_by { ", " (by) " sees to it" } }
+                @if let Some(name) = &alarm.assignee_name { ", " (name) " sees to it" }
+                @else if let Some(by) = &alarm.acknowledged_by { ", acknowledged by " (by) }
+                @if alarm.muted { ", during maintenance" } }
             @if !alarm.acknowledged { (button(ctx, alarm)) }
         } } }
     }
@@ -166,7 +172,9 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
                             td data-label="Where" { span { (subject(&registry, alarm)) } }
                             td data-label="Since" { (parts::time(alarm.raised_at, now)) }
                             td data-label="State" { span { (state(alarm))
-                                @if let Some(by) = &alarm.acknowledged_by { div.field__help { (by) @if !alarm.comment.is_empty() { ": " (alarm.comment) } } } } }
+                                @if alarm.muted { " " (badge(Tone::Idle, "Maintenance")) }
+                                @if let Some(name) = &alarm.assignee_name { div.field__help { (name) " sees to it" } }
+                                @if let Some(by) = &alarm.acknowledged_by { div.field__help { "Acknowledged by " (by) @if !alarm.comment.is_empty() { ": " (alarm.comment) } } } } }
                         } } }
                     } }
                     @if to_choose {
@@ -183,13 +191,20 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
             }
         }
     };
-    Ok(ctx.page(Page::new("Alarms", PATH, body).lead("Conditions that need somebody. Acknowledging says that you see to it; an alarm is over when its condition is.")).into_response())
+    let actions = html! { a.btn href="/maintenance" { (icon("clock")) "Maintenance" } };
+    Ok(ctx.page(Page::new("Alarms", PATH, body).actions(actions).lead("Conditions that need somebody. Acknowledging says that you see to it; an alarm is over when its condition is.")).into_response())
 }
 
 async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
-    let alarm = api::find(&ctx, Level::View)?;
+    render(&estate, &ctx, &Input::default())
+}
+
+fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
+    let alarm = api::find(ctx, Level::View)?;
     let (registry, now) = (estate.registry(), ctx.now());
-    let may = ctx.read(|tx| ctx.level(tx, &alarm.subject()))? >= Level::Edit;
+    let (level, notes) =
+        ctx.read(|tx| Ok::<_, WebError>((ctx.level(tx, &alarm.subject())?, queries::notes(tx, alarm.id)?)))?;
+    let may = level >= Level::Edit;
     let line = |title: &str, at: Time, more: Markup, class: Option<&str>| html! { li class=[class] { strong { (title) } " " (own::exact(at)) (more) } };
     let life = html! {
         ol.chain {
@@ -207,6 +222,10 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         ("Where", subject(&registry, &alarm)),
         ("Severity", own::severity(&alarm.severity)),
         (
+            "Sees to it",
+            html! { @match &alarm.assignee_name { Some(name) => (name), None => span.muted { "nobody yet" } } },
+        ),
+        (
             "Seen by",
             html! { @match alarm.edge { Some(edge) => (own::edge_link(&registry, edge)), None => "the controller" } },
         ),
@@ -216,9 +235,14 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         div.split {
             div.stack id="alarm" data-fresh="alarms" {
                 (own::card("Life", own::none(), life))
+                (own::card("Notes", own::none(), notes_card(ctx, &alarm, &notes, may, now, input)))
             }
             div.stack {
-                (own::card("About", own::none(), parts::facts(&facts)))
+                (own::card("About", own::none(), html! {
+                    (parts::facts(&facts))
+                    @if may { (assignment(ctx, &alarm)) }
+                    @if alarm.muted { p.muted { "It began during maintenance of its place: nobody was told." } }
+                }))
                 @if may { (own::card(if alarm.acknowledged { "Comment" } else { "Acknowledge" }, own::none(), html! {
                     form.form action={ "/alarms/" (alarm.id) "/acknowledge" } method="post" {
                         (ctx.csrf()) input type="hidden" name="next" value=(ctx.path());
@@ -232,6 +256,33 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     Ok(ctx.page(Page::new(alarm.text.clone(), PATH, body).crumb("Alarms", PATH).state(state(&alarm))))
 }
 
+/// Taking an alarm, or giving it back.
+fn assignment(ctx: &Ctx, alarm: &Alarm) -> Markup {
+    let mine = ctx.viewer().is_some_and(|viewer| alarm.assignee == Some(viewer.account));
+    let form = |value: &str, label: &str| {
+        let csrf = html! { (ctx.csrf()) input type="hidden" name="to" value=(value); };
+        parts::post_button(label, "", &format!("/alarms/{}/assign", alarm.id), csrf)
+    };
+    html! { div.form__actions {
+        @if mine { (form("nobody", "Give it back")) } @else { (form("me", "I see to it")) }
+        @if alarm.assignee.is_some() && !mine { (form("nobody", "Nobody sees to it")) }
+    } }
+}
+
+fn notes_card(ctx: &Ctx, alarm: &Alarm, notes: &[Note], may: bool, now: Time, input: &Input) -> Markup {
+    html! {
+        @if notes.is_empty() { p.muted { "Nobody has written anything yet." } }
+        ul.feed.feed--plain { @for note in notes { li { span.feed__head { strong { (note.author) } span.muted { (parts::time(note.at, now)) } } p { (note.text) } } } }
+        @if may {
+            form.form action={ "/alarms/" (alarm.id) "/notes" } method="post" {
+                (ctx.csrf()) (form::problems(input))
+                (form::area("text", "Write a note", "What was found, what is ordered, who comes when.", true, input))
+                div.form__actions { button.btn type="submit" { "Add the note" } }
+            }
+        }
+    }
+}
+
 /// `3 min`, `2 h 10 min`.
 fn lasted(from: Time, to: Time) -> String {
     match to.since(from).as_secs() {
@@ -240,6 +291,21 @@ fn lasted(from: Time, to: Time) -> String {
         seconds @ 3600..=86_399 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         seconds => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
     }
+}
+
+async fn assign(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let account =
+        (ctx.form()?.text("to") == "me").then(|| ctx.who().map(|viewer| viewer.account)).transpose()?;
+    let alarm = api::assign_alarm(&estate, &ctx, account).await?;
+    let flash = if account.is_some() { "You see to it." } else { "Nobody sees to it now." };
+    Ok(ctx.redirect(format!("/alarms/{}", alarm.id)).flash(flash).into_response())
+}
+
+async fn note(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    let outcome = api::note_alarm(&ctx, input.text("text").to_owned()).await;
+    let onward = outcome.map(|_| ctx.redirect(ctx.path().trim_end_matches("/notes")));
+    forms::answer(onward, input, |input| render(&estate, &ctx, input))
 }
 
 async fn acknowledge(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

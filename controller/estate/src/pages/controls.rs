@@ -73,13 +73,23 @@ pub fn control(
             (ctx.csrf())
             @if buttons {
                 @for (key, field) in &command.params { (choice(device, key, field, &title, watched, current.as_ref())) }
+            } @else if command.params.len() > 1 {
+                // What takes more than a press is folded away until somebody wants it.
+                details.control__more open[input.errors().next().is_some()] {
+                    summary.btn.btn--small { (title) " …" }
+                    div.control__fields {
+                        @for (key, field) in &command.params { (typed(device, name, key, field, &title, current.as_ref(), input)) }
+                        button.btn.btn--small.btn--primary type="submit" { (title) }
+                    }
+                    @if !command.about.is_empty() { p.field__help { (command.about) } }
+                }
             } @else {
                 div.control__fields {
                     @for (key, field) in &command.params { (typed(device, name, key, field, &title, current.as_ref(), input)) }
                     button.btn.btn--small type="submit" { (title) }
                 }
             }
-            @if !command.about.is_empty() { p.field__help { (command.about) } }
+            @if !command.about.is_empty() && command.params.len() < 2 { p.field__help { (command.about) } }
             @if let Some(error) = input.error("") { p.field__error { (error) } }
             div.control__evidence role="status" {}
         }

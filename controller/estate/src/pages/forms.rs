@@ -74,6 +74,18 @@ pub fn card(ctx: &Ctx, title: &str, action: &str, input: &Input, fields: Markup,
     )
 }
 
+/// The card that leads to maintenance of a place.
+pub fn maintenance_card(object: &Object) -> Markup {
+    own::card(
+        "Maintenance",
+        own::none(),
+        html! {
+            p.muted { "While work is going on, alarms are kept but nobody is called for them." }
+            a.btn href={ "/maintenance?object=" (object) } { (icon("clock")) "Begin …" }
+        },
+    )
+}
+
 /// The card that leads to the page where something is removed.
 pub fn remove_card(path: &str, what: &str) -> Markup {
     own::card(
@@ -84,6 +96,22 @@ pub fn remove_card(path: &str, what: &str) -> Markup {
             a.btn.btn--danger href={ (path) "/remove" } { (icon("trash")) "Remove " (what) " …" }
         },
     )
+}
+
+/// The card that leads to who may do what with a thing; for those who may know.
+pub fn access_card(ctx: &Ctx, object: &Object) -> Result<Markup> {
+    let area = Object::area(ctx.workspace()?, "users");
+    if ctx.read(|tx| ctx.level(tx, &area))? < Level::View {
+        return Ok(own::none());
+    }
+    Ok(own::card(
+        "Who may what",
+        own::none(),
+        html! {
+            p.muted { "Everybody who may see, operate or own this, and why." }
+            a.btn href={ "/access/review?object=" (object) } { (icon("users")) "Show" }
+        },
+    ))
 }
 
 /// After a move: where it was, and the way back.

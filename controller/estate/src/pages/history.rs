@@ -1,8 +1,10 @@
-//! History: choose values of devices, see them as charts below each other, take them along as CSV.
+//! History: choose values of devices, see them in one chart or below each other, zoom, take them along as CSV.
 
-use super::{devices, parts as own};
+use super::devices::card::{Drawn, drawn_points};
+use super::parts as own;
 use crate::Estate;
 use crate::http::{may, with};
+use crate::registry::Registry;
 use bo_model::{DeviceId, Kind, Level};
 use bo_web::layout::icon;
 use bo_web::layout::parts;
@@ -11,121 +13,151 @@ use maud::{Markup, html};
 use std::sync::Arc;
 
 const PATH: &str = "/history";
-/// Charts on one page.
-const CHARTS: usize = 8;
+/// Lines on one page: as many as there are colours.
+const LINES: usize = 8;
+/// Hits of a search.
+const HITS: usize = 40;
 
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate").get(PATH, Need::signed_in(), with(estate, show)).about("Charts of chosen values")
 }
 
-struct Chosen {
+/// A value that can be drawn, with the place it is of.
+struct Line {
     device: DeviceId,
-    name: String,
-    title: String,
-    unit: String,
+    drawn: Drawn,
+    /// `Boardroom, Sensor_1`.
+    of: String,
+}
+
+impl Line {
+    fn title(&self) -> String {
+        format!("{}: {}", self.of, self.drawn.title)
+    }
+
+    fn point(&self) -> String {
+        format!("{}/{}", self.device, self.drawn.name)
+    }
+}
+
+fn of(registry: &Registry, device: DeviceId) -> String {
+    let Some(entry) = registry.devices.get(&device) else { return String::new() };
+    let system = registry.systems.get(&entry.device.system).map_or("", |system| system.name.as_str());
+    format!("{system}, {}", entry.device.name)
+}
+
+/// The lines of the address that the viewer may see.
+fn chosen(ctx: &Ctx, registry: &Registry) -> Result<Vec<Line>> {
+    let pairs: Vec<(String, String)> = ctx.query()?;
+    let mut points: Vec<&str> = Vec::new();
+    for (_, value) in pairs.iter().filter(|(key, _)| key == "point") {
+        if !points.contains(&value.as_str()) {
+            points.push(value);
+        }
+    }
+    ctx.read(|tx| {
+        let mut found = Vec::new();
+        for point in points.into_iter().take(LINES) {
+            let Some((device, name)) = point.split_once('/') else { continue };
+            let Ok(device) = device.parse::<DeviceId>() else { continue };
+            let drawn = drawn_points(registry, device).into_iter().find(|drawn| drawn.name == name);
+            let Some(drawn) = drawn else { continue };
+            if may(ctx, tx, Kind::DEVICE, device, Level::View)? {
+                found.push(Line { device, drawn, of: of(registry, device) });
+            }
+        }
+        Ok::<_, WebError>(found)
+    })
+}
+
+/// What has all of these words in system, device and value.
+fn find(ctx: &Ctx, registry: &Registry, wanted: &str) -> Result<Vec<Line>> {
+    let workspace = ctx.workspace()?;
+    let mut found = ctx.read(|tx| {
+        let mut found = Vec::new();
+        for entry in registry.devices.values().filter(|entry| entry.device.workspace == workspace) {
+            let device = entry.device.id;
+            let fits = |line: &Line| {
+                let text = line.title().to_lowercase();
+                wanted.split_whitespace().all(|word| text.contains(word))
+            };
+            let lines = drawn_points(registry, device).into_iter();
+            let lines: Vec<Line> =
+                lines.map(|drawn| Line { device, drawn, of: of(registry, device) }).filter(fits).collect();
+            if !lines.is_empty() && may(ctx, tx, Kind::DEVICE, device, Level::View)? {
+                found.extend(lines);
+            }
+        }
+        Ok::<_, WebError>(found)
+    })?;
+    found.sort_by_key(Line::title);
+    found.truncate(HITS);
+    Ok(found)
+}
+
+/// The address with these lines; together in one chart, or apart.
+fn address(points: impl Iterator<Item = String>, apart: bool) -> String {
+    let mut query: Vec<(&str, String)> = points.map(|point| ("point", point)).collect();
+    if apart {
+        query.push(("apart", "1".into()));
+    }
+    format!("{PATH}?{}", serde_urlencoded::to_string(&query).unwrap_or_default())
 }
 
 async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
-    let (registry, workspace) = (estate.registry(), ctx.workspace()?);
-    let pairs: Vec<(String, String)> = ctx.query()?;
-    let mut points: Vec<&str> =
-        pairs.iter().filter(|(key, _)| key == "point").map(|(_, value)| value.as_str()).collect();
-    points.retain(|point| !pairs.iter().any(|(key, value)| key == "without" && value == point));
-    points.dedup();
+    let registry = estate.registry();
+    let chosen = chosen(&ctx, &registry)?;
+    let apart = ctx.query_value("apart") == "1";
     let wanted = ctx.query_value("q").trim().to_lowercase();
-    let mut found: Vec<(String, String, DeviceId, String)> = Vec::new();
-    let chosen = ctx.read(|tx| {
-        let mut chosen = Vec::new();
-        for point in points.iter().take(CHARTS) {
-            let Some((device, name)) = point.split_once('/') else { continue };
-            let Ok(device) = device.parse::<DeviceId>() else { continue };
-            let Some(entry) = registry.devices.get(&device) else { continue };
-            if !may(&ctx, tx, Kind::DEVICE, device, Level::View)? {
-                continue;
-            }
-            let system = registry
-                .systems
-                .get(&entry.device.system)
-                .map(|system| system.name.clone())
-                .unwrap_or_default();
-            let drawn =
-                devices::card::drawn_points(&registry, device).into_iter().find(|(key, ..)| key == name);
-            if let Some((key, title, unit)) = drawn {
-                chosen.push(Chosen {
-                    device,
-                    name: key,
-                    title: format!("{system}, {}: {title}", entry.device.name),
-                    unit,
-                });
-            }
-        }
-        if !wanted.is_empty() {
-            for entry in registry.devices.values().filter(|entry| entry.device.workspace == workspace) {
-                let system = registry
-                    .systems
-                    .get(&entry.device.system)
-                    .map(|system| system.name.clone())
-                    .unwrap_or_default();
-                for (name, title, _) in devices::card::drawn_points(&registry, entry.device.id) {
-                    let text = format!("{system} {} {title}", entry.device.name).to_lowercase();
-                    if wanted.split_whitespace().all(|word| text.contains(word))
-                        && may(&ctx, tx, Kind::DEVICE, entry.device.id, Level::View)?
-                    {
-                        found.push((
-                            system.clone(),
-                            format!("{}: {title}", entry.device.name),
-                            entry.device.id,
-                            name,
-                        ));
-                    }
-                }
-            }
-        }
-        Ok::<_, WebError>(chosen)
-    })?;
-    found.sort();
-    found.truncate(30);
-    let with_points = |extra: Option<String>, without: Option<&Chosen>| {
-        let mut query: Vec<(&str, String)> = chosen
-            .iter()
-            .filter(|each| without.is_none_or(|gone| gone.device != each.device || gone.name != each.name))
-            .map(|each| ("point", format!("{}/{}", each.device, each.name)))
-            .collect();
-        query.extend(extra.map(|point| ("point", point)));
-        let pairs: Vec<String> = query.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-        format!("{PATH}?{}", pairs.join("&"))
-    };
+    let found = if wanted.is_empty() { Vec::new() } else { find(&ctx, &registry, &wanted)? };
+    let with = |line: &Line| address(chosen.iter().map(Line::point).chain([line.point()]), apart);
+    let without =
+        |gone: &Line| address(chosen.iter().map(Line::point).filter(|point| *point != gone.point()), apart);
+    let is_chosen = |line: &Line| chosen.iter().any(|held| held.point() == line.point());
     let body = html! {
         form.toolbar action=(PATH) method="get" role="search" {
-            @for each in &chosen { input type="hidden" name="point" value={ (each.device) "/" (each.name) }; }
-            label.sr-only for="point-q" { "Search values" }
-            input #point-q type="search" name="q" value=(ctx.query_value("q")) placeholder="Room, device, value: hall temperature";
-            button.btn type="submit" { (icon("search")) "Find values" }
-        }
-        @if !wanted.is_empty() {
-            section.card.card--flush {
-                @if found.is_empty() { (parts::empty("history", "Nothing found", "No device tells a value like that. Try a room's name and a word like temperature, power or people.", None)) }
-                @else { div.table-wrap { table.table.table--cards {
-                    thead { tr { th scope="col" { "System" } th scope="col" { "Value" } th scope="col" { span.sr-only { "Choose" } } } }
-                    tbody { @for (system, title, device, name) in &found { tr {
-                        td data-label="System" { (system) } td data-label="Value" { (title) }
-                        td { a.btn.btn--small href=(with_points(Some(format!("{device}/{name}")), None)) { (icon("plus")) "Draw" } }
-                    } } }
-                } } }
+            @for each in &chosen { input type="hidden" name="point" value=(each.point()); }
+            @if apart { input type="hidden" name="apart" value="1"; }
+            (parts::search("point-q", &ctx.query_value("q"), "Room, device, value: hall temperature"))
+            @if chosen.len() > 1 {
+                div.segments role="group" aria-label="Arrangement" {
+                    a.segment href=(address(chosen.iter().map(Line::point), false)) aria-current=[(!apart).then_some("true")] { "Together" }
+                    a.segment href=(address(chosen.iter().map(Line::point), true)) aria-current=[apart.then_some("true")] { "Apart" }
+                }
             }
         }
-        @if chosen.is_empty() && wanted.is_empty() {
-            section.card { (parts::empty("history", "Choose what to see", "Search for values above and draw them: temperatures, powers, people, anything a device has told as a number.", None)) }
-        }
-        div.stack { @for each in &chosen {
-            (own::card(&each.title, html! {
-                span.row {
-                    a.btn.btn--small.btn--quiet href={ "/api/v1/devices/" (each.device) "/history/" (each.name) "?format=csv" } { (icon("download")) "CSV" }
-                    a.btn.btn--small.btn--quiet href=(with_points(None, Some(each))) { (icon("close")) "Remove" }
+        div.stack {
+            @if !wanted.is_empty() {
+                section.card.card--flush {
+                    @if found.is_empty() { (parts::empty("history", "Nothing found", "No device tells a value like that. Try a room's name and a word like temperature, power or people.", None)) }
+                    @else { div.table-wrap.table-wrap--short { table.table.table--cards {
+                        thead { tr { th scope="col" { "Value" } th scope="col" { "Of" } th scope="col" { span.sr-only { "Choose" } } } }
+                        tbody { @for line in &found { tr {
+                            td data-label="Value" { (line.drawn.title) } td data-label="Of" { (line.of) }
+                            td { @if is_chosen(line) { span.muted { "Drawn" } } @else if chosen.len() < LINES { a.btn.btn--small href=(with(line)) { (icon("plus")) "Draw" } } }
+                        } } }
+                    } } }
                 }
-            }, html! { bo-chart src={ "/api/v1/devices/" (each.device) "/history/" (each.name) } unit=(each.unit) title=(each.title) {} }))
-        } }
+            }
+            @if chosen.is_empty() && wanted.is_empty() {
+                section.card { (parts::empty("history", "Choose what to see", "Search for values above and draw up to eight of them: temperatures, powers, people, anything a device has told as a number.", None)) }
+            }
+            @if !chosen.is_empty() {
+                ul.chips aria-label="Drawn" { @for each in &chosen { li {
+                    a href={ "/devices/" (each.device) "?tab=history&point=" (each.drawn.name) } { (each.title()) }
+                    a.chips__gone href=(without(each)) aria-label={ "Remove " (each.title()) } { (icon("close")) }
+                } } }
+                @if apart { @for each in &chosen { (own::card(&each.title(), own::none(), chart(std::slice::from_ref(each)))) } }
+                @else { section.card { (chart(&chosen)) } }
+            }
+        }
     };
     Ok(ctx
         .page(Page::new("History", PATH, body).lead("What values were: any device, any time, side by side.")))
+}
+
+fn chart(lines: &[Line]) -> Markup {
+    let lines: Vec<serde_json::Value> =
+        lines.iter().map(|line| line.drawn.line(line.device, &line.title())).collect();
+    html! { bo-chart lines=(serde_json::Value::Array(lines)) {} }
 }

@@ -10,7 +10,9 @@ mod drivers;
 mod edges;
 mod forms;
 mod history;
+mod maintenance;
 mod map;
+pub mod names;
 mod overview;
 mod parts;
 mod releases;
@@ -19,6 +21,7 @@ mod search;
 mod settings;
 mod systems;
 mod tally;
+mod trigger_story;
 mod trigger_words;
 mod triggers;
 mod zones;
@@ -37,6 +40,7 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         history::routes(estate),
         commands::routes(estate),
         alarms::routes(estate),
+        maintenance::routes(estate),
         triggers::routes(estate),
         drivers::routes(estate),
         edges::routes(estate),

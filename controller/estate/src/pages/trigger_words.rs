@@ -35,7 +35,8 @@ impl<'a> Words<'a> {
         if field.unit.is_empty() { shown } else { format!("{shown} {}", field.unit) }
     }
 
-    fn span(&self, text: &str) -> String {
+    /// A length of time, or the value of the parameter that stands for it.
+    pub fn span(&self, text: &str) -> String {
         self.operand(&Json::from(text))
     }
 
@@ -51,7 +52,12 @@ impl<'a> Words<'a> {
             Some(Fold::All) => "each ",
             Some(Fold::Count) => "how many ",
         };
-        format!("{} ({fold}{})", humane(name).to_lowercase(), input.of)
+        let (device, status) = input.of.split_once('.').unwrap_or((input.of.as_str(), ""));
+        let of = match device.strip_suffix("_*") {
+            Some(kind) => format!("{fold}{kind}: {}", humane(status).to_lowercase()),
+            None => format!("{fold}{}", input.of),
+        };
+        format!("{} ({of})", humane(name).to_lowercase())
     }
 
     /// A condition and what is below it.
@@ -103,8 +109,8 @@ impl<'a> Words<'a> {
 
     fn comparison(&self, input: &str, of: &Condition) -> String {
         let text = |value: &Json| match value {
-            Json::Bool(true) => "true".into(),
-            Json::Bool(false) => "false".into(),
+            Json::Bool(true) => "on".into(),
+            Json::Bool(false) => "off".into(),
             other => self.operand(other),
         };
         if let Some(value) = &of.equals {
@@ -233,7 +239,7 @@ params = { speed = "high" }
         let words = Words::new(&definition, &params);
         let html = words.all().into_string();
         assert!(
-            html.contains("co2 (the highest Sensor_*.co2) is at least 800 ppm without a break for 2min"),
+            html.contains("co2 (the highest Sensor: co2) is at least 800 ppm without a break for 2min"),
             "{html}"
         );
         assert!(html.contains("one of the devices can't be reached"), "{html}");

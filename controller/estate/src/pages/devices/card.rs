@@ -10,7 +10,7 @@ use bo_model::settings::FieldKind;
 use bo_model::{DeviceId, Level};
 use bo_web::Ctx;
 use maud::{Markup, html};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Status variables people ask for first, in this order.
@@ -80,7 +80,10 @@ pub fn points(estate: &Estate, registry: &Registry, entry: &DeviceEntry) -> Vec<
 /// Its main values in one line.
 pub fn in_short(estate: &Estate, registry: &Registry, entry: &DeviceEntry, at_most: usize) -> Markup {
     let points = points(estate, registry, entry);
-    let shown = points.iter().filter(|point| point.name != "online" && point.live.is_some()).take(at_most);
+    // A display says both that it is on and in which state its power is: one of them is enough.
+    let has_power = points.iter().any(|point| point.name == "power" && point.live.is_some());
+    let said = |point: &&Point| point.name != "online" && !(point.name == "on" && has_power);
+    let shown = points.iter().filter(said).filter(|point| point.live.is_some()).take(at_most);
     html! {
         span.row { @for point in shown {
             span.brief { span.brief__title { (point.title) } (own::live(entry.device.id, &point.name, point.live.as_ref())) }
@@ -112,20 +115,48 @@ pub fn card(estate: &Estate, ctx: &Ctx, registry: &Registry, entry: &DeviceEntry
     }
 }
 
-/// The names of all status variables a set of devices has in common with charts: for choosing what to draw.
-pub fn drawn_points(registry: &Registry, id: DeviceId) -> BTreeSet<(String, String, String)> {
+/// A status variable that can be drawn.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Drawn {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Its unit.
+    pub unit: String,
+    /// Drawn as steps: on and off, states.
+    pub steps: bool,
+}
+
+impl Drawn {
+    /// As `bo-chart` takes a line.
+    pub fn line(&self, device: DeviceId, title: &str) -> serde_json::Value {
+        let src = format!("/api/v1/devices/{device}/history/{}", self.name);
+        serde_json::json!({ "src": src, "title": title, "unit": self.unit, "steps": self.steps })
+    }
+}
+
+/// What of a device can be drawn, in the order people ask for it.
+pub fn drawn_points(registry: &Registry, id: DeviceId) -> Vec<Drawn> {
     let manifest =
         registry.devices.get(&id).and_then(|entry| entry.driver.as_ref()).map(|driver| &driver.manifest);
-    manifest
+    let kept = |status: &Status| {
+        let is_number =
+            matches!(status.field.kind, FieldKind::Number | FieldKind::Integer | FieldKind::Boolean);
+        is_number && status.history != Some(false)
+    };
+    let mut found: Vec<Drawn> = manifest
         .iter()
         .flat_map(|manifest| &manifest.status)
-        .filter(|(_, status)| {
-            matches!(status.field.kind, FieldKind::Number | FieldKind::Integer | FieldKind::Boolean)
+        .filter(|(_, status)| kept(status))
+        .map(|(name, status)| Drawn {
+            name: name.clone(),
+            title: if status.field.title.is_empty() { own::humane(name) } else { status.field.title.clone() },
+            unit: status.field.unit.clone(),
+            steps: status.field.kind == FieldKind::Boolean || !status.field.choices.is_empty(),
         })
-        .map(|(name, status)| {
-            let title =
-                if status.field.title.is_empty() { own::humane(name) } else { status.field.title.clone() };
-            (name.clone(), title, status.field.unit.clone())
-        })
-        .collect()
+        .collect();
+    let rank = |name: &str| MAIN.iter().position(|main| *main == name).unwrap_or(MAIN.len());
+    found.sort_by_key(|drawn| (drawn.steps, rank(&drawn.name), drawn.title.clone()));
+    found
 }

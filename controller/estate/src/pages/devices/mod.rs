@@ -79,12 +79,11 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
                     tbody { @for line in &page.items {
                         @let entry = registry.devices.get(&line.id);
                         tr {
-                            td data-label="Device" { span { a href={ "/devices/" (line.id) } { (line.name) }
-                                @if line.name != line.address { " " span.muted { (line.address) } } } }
-                            td data-label="Where" { span { a href={ "/systems/" (line.system.id) } { (line.system.name) }
-                                @if let Some(entry) = entry { div.field__help { (own::place(&registry, entry.zone)) } } } }
+                            td data-label="Device" { span { a href={ "/devices/" (line.id) } { (line.name) } span.muted { " in " a href={ "/systems/" (line.system.id) } { (line.system.name) } }
+                                @if line.name != line.address { div.field__help { (line.address) } } } }
+                            td data-label="Where" { @if let Some(entry) = entry { (own::place(&registry, entry.zone)) } }
                             td data-label="Shows" { @if let Some(entry) = entry { (in_short(&estate, &registry, entry, 2)) } }
-                            td data-label="Driver" { (entry.and_then(|entry| entry.driver.as_ref()).map_or(line.driver.as_str(), |driver| &driver.manifest.driver.title)) }
+                            td.wide data-label="Driver" { (entry.and_then(|entry| entry.driver.as_ref()).map_or(line.driver.as_str(), |driver| &driver.manifest.driver.title)) }
                             td data-label="State" { (own::health_line(&line.health, now)) }
                         }
                     } }

@@ -1,7 +1,7 @@
 //! One device: values, commands, history, settings, log.
 
 use super::super::{alarms, commands, controls, forms, parts as own, settings};
-use super::card::{Point, points};
+use super::card::{drawn_points, points};
 use super::{PATH, edit, level_on};
 use crate::Estate;
 use crate::configure::Holder;
@@ -9,7 +9,6 @@ use crate::http::{device, health, with};
 use crate::registry::{DeviceEntry, Registry};
 use crate::state::LogOf;
 use axum::response::Response;
-use bo_model::settings::FieldKind;
 use bo_model::{DeviceId, Kind, Level};
 use bo_web::layout::icon;
 use bo_web::layout::parts;
@@ -57,7 +56,7 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, tab: &str, input: &Input) -> Resu
     ];
     let owns = level >= Level::Own;
     let (current, body) = match tab {
-        "history" => (at("history"), history(estate, ctx, &registry, &entry)),
+        "history" => (at("history"), history(ctx, &registry, &entry)),
         "commands" => (at("commands"), past_commands(estate, ctx, id)?),
         "settings" => (at("settings"), settings::tab(ctx, &registry, Holder::Device(id), owns, input)?),
         "log" => (at("log"), log(estate, &entry)),
@@ -98,6 +97,8 @@ fn about(
                 }
                 @if level >= Level::Own { div.stack {
                     (edit::move_card(ctx, registry, entry, input)?)
+                    (forms::maintenance_card(&bo_model::Object::new(Kind::DEVICE, id)))
+                    (forms::access_card(ctx, &bo_model::Object::new(Kind::DEVICE, id))?)
                     (forms::remove_card(&format!("/devices/{id}"), &entry.device.name))
                 } }
             }
@@ -232,22 +233,14 @@ fn facts(
     )
 }
 
-fn history(estate: &Estate, ctx: &Ctx, registry: &Registry, entry: &DeviceEntry) -> Markup {
+fn history(ctx: &Ctx, registry: &Registry, entry: &DeviceEntry) -> Markup {
     let id = entry.device.id;
-    let drawn = |point: &&Point| match &point.declared {
-        Some(status) => {
-            matches!(status.field.kind, FieldKind::Number | FieldKind::Integer | FieldKind::Boolean)
-                && status.history != Some(false)
-        }
-        None => point.live.as_ref().is_some_and(|live| live.value.data.number().is_some()),
-    };
-    let points = points(estate, registry, entry);
-    let points: Vec<&Point> = points.iter().filter(drawn).collect();
+    let points = drawn_points(registry, id);
     let asked = ctx.query_value("point");
     let Some(chosen) = points.iter().find(|point| point.name == asked).or(points.first()) else {
         return html! { section.card { (parts::empty("history", "No history", "This device tells nothing that is kept as numbers.", None)) } };
     };
-    let unit = chosen.declared.as_ref().map_or("", |status| status.field.unit.as_str());
+    let line = serde_json::Value::Array(vec![chosen.line(id, &chosen.title)]);
     html! {
         section.card {
             form.toolbar action={ "/devices/" (id) } method="get" {
@@ -256,10 +249,13 @@ fn history(estate: &Estate, ctx: &Ctx, registry: &Registry, entry: &DeviceEntry)
                 select #point name="point" data-submit="" {
                     @for point in &points { option value=(point.name) selected[point.name == chosen.name] { (point.title) } }
                 }
-                button.btn type="submit" { "Show" }
-                div.toolbar__end { a.btn.btn--quiet href={ "/api/v1/devices/" (id) "/history/" (chosen.name) "?format=csv" } { (icon("download")) "CSV of the last day" } }
+                noscript { button.btn type="submit" { "Show" } }
+                div.toolbar__end {
+                    a.btn.btn--quiet href={ "/history?point=" (id) "/" (chosen.name) } { (icon("plus")) "Compare" }
+                    a.btn.btn--quiet href={ "/api/v1/devices/" (id) "/history/" (chosen.name) "?format=csv&step=raw" } { (icon("download")) "Every sample of the last day" }
+                }
             }
-            bo-chart src={ "/api/v1/devices/" (id) "/history/" (chosen.name) } unit=(unit) title=(chosen.title) {}
+            bo-chart lines=(line) {}
         }
     }
 }
@@ -283,11 +279,18 @@ fn log(estate: &Estate, entry: &DeviceEntry) -> Markup {
 /// Log lines, newest last; those of a device go on by themselves.
 pub fn lines_of(lines: &[crate::state::LogEntry], follow: Option<DeviceId>) -> Markup {
     html! {
+        div.toolbar data-log-filter="" hidden {
+            div.search { label.sr-only for="log-q" { "Search the log" } input #log-q type="search" placeholder="Words of a line" autocomplete="off"; }
+            label.sr-only for="log-level" { "Level" }
+            select #log-level { @for (value, label) in [("", "All levels"), ("info", "Info and worse"), ("warn", "Warnings and errors"), ("error", "Errors")] { option value=(value) { (label) } } }
+            label.check { input type="checkbox" data-log-follow="" checked; "Follow" }
+            div.toolbar__end { button.btn.btn--quiet type="button" data-log-save="" { (icon("download")) "Save" } }
+        }
         div.log tabindex="0" role="log" aria-label="Log" data-log=[follow] {
             @if lines.is_empty() { p.muted.log__empty { "Nothing was written since the controller started." } }
             @for entry in lines {
                 @let level = format!("{:?}", entry.line.level).to_lowercase();
-                div class={ "log__line log__line--" (level) } {
+                div class={ "log__line log__line--" (level) } data-level=(level) {
                     (own::exact(entry.at)) span { (level) } span { (entry.line.text) }
                 }
             }

@@ -1,6 +1,7 @@
 //! Gateways: the fleet. One gateway is in [`page`], making and changing it in [`edit`], its links in [`links`].
 
 mod edit;
+mod link_form;
 mod links;
 mod page;
 

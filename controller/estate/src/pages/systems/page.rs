@@ -208,6 +208,8 @@ fn about(ctx: &Ctx, registry: &Registry, system: &System, owns: bool, input: &In
                 }
                 @if owns { div.stack {
                     (edit::move_card(ctx, registry, system, input)?)
+                    (forms::maintenance_card(&bo_model::Object::new(Kind::SYSTEM, system.id)))
+                    (forms::access_card(ctx, &bo_model::Object::new(Kind::SYSTEM, system.id))?)
                     (forms::remove_card(&format!("/systems/{}", system.id), &system.name))
                 } }
             }

@@ -59,7 +59,7 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
                         }
                     }))
                     (own::flush("Why it did, and did not", own::none(), html! {
-                        div id="runs" data-fresh={ "trigger:" (id) } { (traces(&runs, now)) }
+                        div id="runs" data-fresh={ "trigger:" (id) } { (traces(parsed.as_ref().map(|parsed| (parsed, &instance.params)), &runs, now)) }
                     }))
                 }
                 div.stack {

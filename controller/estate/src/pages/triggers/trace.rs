@@ -1,15 +1,17 @@
 //! Why a trigger did and did not: its last runs, told in a sentence, each opening into what it saw and what it made of it.
 
 use super::super::parts as own;
+use super::super::trigger_story::story;
 use super::outcome;
 use crate::state::RunEntry;
 use bo_model::Time;
-use bo_rules::{Trace, Truth};
+use bo_model::settings::Values;
+use bo_rules::{Definition, Trace, Truth};
 use bo_web::layout::parts::{self, Tone, badge};
 use maud::{Markup, html};
 
 /// The last runs, each opening into its inputs and conditions.
-pub fn traces(runs: &[RunEntry], now: Time) -> Markup {
+pub fn traces(told: Option<(&Definition, &Values)>, runs: &[RunEntry], now: Time) -> Markup {
     if runs.is_empty() {
         return parts::empty(
             "trigger",
@@ -22,7 +24,7 @@ pub fn traces(runs: &[RunEntry], now: Time) -> Markup {
         ul.feed { @for entry in runs { li {
             @let trace: Option<Trace> = entry.run.trace.read().ok();
             details {
-                summary.feed__head { (outcome(&entry.run.outcome)) span { (trace.as_ref().map_or("", |trace| trace.why.as_str())) } (parts::time(entry.at, now)) }
+                summary.feed__head { (outcome(&entry.run.outcome)) span { @if let Some(trace) = &trace { @match told { Some((definition, params)) => (story(definition, params, trace)), None => (trace.why) } } } (parts::time(entry.at, now)) }
                 @match &trace {
                     Some(trace) => (explained(trace)),
                     None => pre tabindex="0" { code { (entry.run.trace) } },

@@ -93,6 +93,8 @@ fn about(ctx: &Ctx, registry: &Registry, zone: &Zone, level: Level, input: &Inpu
                     @if level >= Level::Own {
                         (facts(registry, zone))
                         @if zone.parent.is_some() { (edit::move_card(ctx, registry, zone, input)?) }
+                        (forms::maintenance_card(&Object::new(Kind::ZONE, zone.id)))
+                        (forms::access_card(ctx, &Object::new(Kind::ZONE, zone.id))?)
                         (forms::remove_card(&format!("/zones/{}", zone.id), &zone.name))
                     }
                 }

@@ -1,0 +1,216 @@
+//! The form of a link as data: which fields each kind has, and how they become the link's JSON and back.
+
+use bo_model::release::LinkConfig;
+use bo_model::settings::{Field, FieldKind, Values};
+use bo_web::{Input, Result, WebError};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+/// Kinds of links: (word, title, what it is for).
+pub const KINDS: [(&str, &str, &str); 8] = [
+    (
+        "modbus-tcp",
+        "Modbus TCP",
+        "Meters, inverters and controllers in the network, or behind a Modbus gateway.",
+    ),
+    ("modbus-rtu", "Modbus RTU", "Devices on an RS-485 line at the gateway's serial port."),
+    ("serial", "Serial", "A device with a text or byte protocol on a serial port: switchers, projectors."),
+    ("tcp", "TCP or TLS", "A device with a text or byte protocol in the network."),
+    ("udp", "UDP", "A device that takes datagrams."),
+    (
+        "mqtt-embedded",
+        "MQTT, the gateway's own broker",
+        "Devices on site that connect to the gateway by MQTT.",
+    ),
+    ("mqtt", "MQTT, a broker on site", "Devices that speak to a broker that is there already."),
+    ("http", "HTTP", "Devices and services with an HTTP interface."),
+];
+
+fn text(title: &str, about: &str, required: bool) -> Field {
+    Field {
+        kind: FieldKind::Text,
+        title: title.into(),
+        about: about.into(),
+        required,
+        max: Some(200.0),
+        ..Field::default()
+    }
+}
+
+fn whole(title: &str, about: &str, (min, max): (f64, f64), default: Option<i64>) -> Field {
+    Field {
+        kind: FieldKind::Integer,
+        title: title.into(),
+        about: about.into(),
+        min: Some(min),
+        max: Some(max),
+        default: default.map(Json::from),
+        ..Field::default()
+    }
+}
+
+fn choice(title: &str, choices: &[(&str, &str)], default: &str) -> Field {
+    let choices = choices.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect();
+    Field {
+        kind: FieldKind::Choice,
+        title: title.into(),
+        choices,
+        default: Some(json!(default)),
+        ..Field::default()
+    }
+}
+
+/// The fields of a kind of link: (place in its JSON, field), in the order of the form.
+pub fn fields(kind: &str) -> Vec<(&'static str, Field)> {
+    let host = || ("host", text("Host", "Name or address in the building's network.", true));
+    let port = |default| ("port", whole("Port", "Empty takes the usual one.", (1.0, 65_535.0), default));
+    let tls = || {
+        (
+            "tls",
+            Field {
+                kind: FieldKind::Boolean,
+                title: "Encrypted (TLS)".into(),
+                about: "The certificate is verified.".into(),
+                ..Field::default()
+            },
+        )
+    };
+    let ca = || {
+        (
+            "tls.ca_file",
+            text(
+                "CA file",
+                "PEM file on the gateway with the CA to trust, when it is not a public one.",
+                false,
+            ),
+        )
+    };
+    match kind {
+        "modbus-tcp" => vec![
+            host(),
+            port(Some(502)),
+            (
+                "rtu_framing",
+                Field {
+                    kind: FieldKind::Boolean,
+                    title: "RTU frames".into(),
+                    about: "For converters that pass serial frames through unchanged.".into(),
+                    ..Field::default()
+                },
+            ),
+            tls(),
+            ca(),
+        ],
+        "modbus-rtu" | "serial" => vec![
+            (
+                "line.path",
+                text("Port", "Like /dev/ttyUSB0, or better a path below /dev/serial/by-id/.", true),
+            ),
+            ("line.baud", whole("Speed", "Bits per second.", (300.0, 921_600.0), Some(9600))),
+            ("line.data_bits", whole("Data bits", "", (5.0, 8.0), Some(8))),
+            ("line.parity", choice("Parity", &[("none", "None"), ("even", "Even"), ("odd", "Odd")], "none")),
+            ("line.stop_bits", whole("Stop bits", "", (1.0, 2.0), Some(1))),
+        ],
+        "tcp" => vec![host(), port(None), tls(), ca()],
+        "udp" => vec![host(), port(None)],
+        "mqtt" => vec![
+            host(),
+            port(None),
+            ("username", text("User name", "", false)),
+            ("password_file", text("Password file", "A file on the gateway that holds it.", false)),
+            tls(),
+            ca(),
+        ],
+        "http" => vec![("base", text("Base address", "https://host:port/base", true)), ca()],
+        _ => Vec::new(),
+    }
+}
+
+/// A form's name for a place: dots belong to JSON.
+pub fn field_name(place: &str) -> String {
+    place.replace('.', "-")
+}
+
+/// What is stored at a place, as a form shows it.
+pub fn stored(link: &Json, place: &str) -> Option<String> {
+    let pointer = format!("/{}", place.replace('.', "/"));
+    match link.pointer(&pointer)? {
+        Json::String(text) => Some(text.clone()),
+        Json::Object(_) => Some("true".into()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// A link's JSON from a form over what is stored: what the form does not know stays.
+pub fn read(kind: &str, held: &Json, input: &Input) -> Result<LinkConfig> {
+    let described = fields(kind);
+    let named: BTreeMap<String, Field> =
+        described.iter().map(|(place, field)| (field_name(place), field.clone())).collect();
+    let values: Values = input.values(&named)?;
+    let mut link = if held.is_object() { held.clone() } else { json!({}) };
+    link["kind"] = json!(kind);
+    for (place, field) in &described {
+        let value = values.get(&field_name(place)).cloned();
+        match (*place, value) {
+            ("tls", Some(Json::Bool(true))) => {
+                if !link["tls"].is_object() {
+                    link["tls"] = json!({});
+                }
+            }
+            ("tls", _) => drop(link.as_object_mut().and_then(|link| link.remove("tls"))),
+            ("tls.ca_file", Some(file)) if link["tls"].is_object() || kind == "http" => {
+                link["tls"]["ca_file"] = file
+            }
+            ("tls.ca_file", _) => {
+                if let Some(tls) = link.get_mut("tls").and_then(Json::as_object_mut) {
+                    tls.remove("ca_file");
+                }
+            }
+            (place, value) => match (place.split_once('.'), value) {
+                (Some((outer, inner)), Some(value)) => link[outer][inner] = value,
+                (None, Some(value)) => link[place] = value,
+                (None, None) if field.default.is_none() => {
+                    drop(link.as_object_mut().and_then(|link| link.remove(place)))
+                }
+                _ => {}
+            },
+        }
+    }
+    serde_json::from_value(link).map_err(|error| WebError::field("", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_changes_what_it_knows_of_a_link_and_keeps_the_rest() {
+        let held = json!({ "kind": "modbus-tcp", "host": "10.0.0.7", "port": 502, "tls": { "server_name": "meter" } });
+        let sent = Input::filled([
+            ("host", "10.0.0.8"),
+            ("port", "1502"),
+            ("rtu_framing", "false"),
+            ("tls", "true"),
+        ]);
+        let link = read("modbus-tcp", &held, &sent).unwrap();
+        let LinkConfig::ModbusTcp { host, port, tls, .. } = &link else { panic!("another kind") };
+        assert_eq!((host.as_str(), *port), ("10.0.0.8", 1502));
+        assert_eq!(tls.as_ref().and_then(|tls| tls.server_name.as_deref()), Some("meter"));
+        let plain = Input::filled([("host", "10.0.0.8"), ("tls", "false")]);
+        let Ok(LinkConfig::ModbusTcp { tls, .. }) = read("modbus-tcp", &held, &plain) else {
+            panic!("refused")
+        };
+        assert!(tls.is_none());
+    }
+
+    #[test]
+    fn every_kind_of_link_can_be_made_from_its_form() {
+        for (kind, ..) in KINDS {
+            let sent = ["host", "base", "line-path"]
+                .map(|name| (name, if name == "base" { "https://x" } else { "x" }));
+            assert!(read(kind, &Json::Null, &Input::filled(sent)).is_ok(), "{kind}");
+        }
+        let empty = read("serial", &Json::Null, &Input::default());
+        assert!(matches!(empty, Err(WebError::BadInput(fields)) if fields[0].0 == "line-path"));
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a trigger did what it did, told as a person would: `Occupied was off for 10min, so: tell every Hvac: set mode`.
+
+use super::parts::humane;
+use super::trigger_words::Words;
+use bo_model::settings::Values;
+use bo_rules::definition::{Action, Condition};
+use bo_rules::{Definition, Trace, Verdict};
+
+/// The story of one run.
+pub fn story(definition: &Definition, params: &Values, trace: &Trace) -> String {
+    let words = Words::new(definition, params);
+    let because = because(definition, &words, trace);
+    let did = |actions: &[Action]| {
+        let told: Vec<String> = actions.iter().map(|action| words.action(action)).collect();
+        if told.is_empty() { "nothing more was done".to_owned() } else { told.join("; ") }
+    };
+    match trace.verdict {
+        Verdict::Activated => format!("{because}, so: {}.", did(&definition.on_active)),
+        Verdict::Cleared => format!("{because}, so it was over: {}.", did(&definition.on_clear)),
+        Verdict::HeldBack => format!("{}, so nothing was done.", unknown(trace)),
+        Verdict::Waiting | Verdict::Unchanged => format!("{}.", trace.why.trim_end_matches('.')),
+    }
+}
+
+/// What decided, in the past: every condition that did, with what it saw.
+fn because(definition: &Definition, words: &Words<'_>, trace: &Trace) -> String {
+    let told = trace.decided_by.iter().map(|place| {
+        let Some(condition) = at(definition, place) else { return node(trace, place) };
+        let seen =
+            condition.input.as_ref().and_then(|name| trace.inputs.iter().find(|input| input.name == *name));
+        match (&condition.input, seen) {
+            (Some(name), Some(seen)) => {
+                let held = condition.held_for.as_ref().map(|span| format!(" for {}", words.span(span)));
+                format!("{} was {}{}", humane(name), seen.data, held.unwrap_or_default())
+            }
+            _ => node(trace, place),
+        }
+    });
+    let told: Vec<String> = told.filter(|text| !text.is_empty()).collect();
+    if told.is_empty() { trace.why.trim_end_matches('.').to_owned() } else { told.join(" and ") }
+}
+
+/// A condition as the trace words it.
+fn node(trace: &Trace, place: &str) -> String {
+    trace.nodes.iter().find(|node| node.place == place).map(|node| humane(&node.text)).unwrap_or_default()
+}
+
+/// Which values could not be acted on, and why.
+fn unknown(trace: &Trace) -> String {
+    let told: Vec<String> = trace
+        .inputs
+        .iter()
+        .filter(|input| !input.accepted && !input.defaulted)
+        .map(|input| {
+            let name = if input.name.is_empty() { input.of.clone() } else { humane(&input.name) };
+            let why = input.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("{name} was {}{why}", input.quality)
+        })
+        .collect();
+    if told.is_empty() { trace.why.trim_end_matches('.').to_owned() } else { told.join(" and ") }
+}
+
+/// The condition at a place like `when.all[1].not`.
+fn at<'d>(definition: &'d Definition, place: &str) -> Option<&'d Condition> {
+    let mut parts = place.split('.');
+    let mut found = match parts.next()? {
+        "when" => definition.when.as_ref()?,
+        "until" => definition.until.as_ref()?,
+        _ => return None,
+    };
+    for part in parts {
+        let (name, index) = part.split_once('[').unwrap_or((part, ""));
+        let index: usize = index.trim_end_matches(']').parse().unwrap_or(0);
+        found = match name {
+            "all" => found.all.as_ref()?.get(index)?,
+            "any" => found.any.as_ref()?.get(index)?,
+            "not" => found.not.as_deref()?,
+            _ => return None,
+        };
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bo_model::{Data, Time};
+    use bo_rules::TraceInput;
+
+    const TEXT: &str = r#"
+name = "empty"
+title = "Empty"
+[input.people]
+of = "Sensor_1.people"
+[when]
+all = [{ days = "mon-fri" }, { input = "people", equals = 0, held_for = "10min" }]
+[[on_active]]
+command = "Hvac_*.set_mode"
+params = { mode = "off" }
+"#;
+
+    fn trace(verdict: Verdict, accepted: bool) -> Trace {
+        let input = TraceInput {
+            name: "people".into(),
+            of: "Sensor_1.people".into(),
+            data: Data::Int(0),
+            quality: if accepted { "good" } else { "bad" }.into(),
+            reason: (!accepted).then(|| "timeout".into()),
+            age: 3.0,
+            accepted,
+            defaulted: false,
+        };
+        Trace {
+            at: Time(0),
+            verdict,
+            why: "Became active".into(),
+            decided_by: vec!["when.all[1]".into()],
+            inputs: vec![input],
+            nodes: Vec::new(),
+            withheld: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_is_told_with_what_was_seen_for_how_long_and_what_came_of_it() {
+        let definition = Definition::parse(TEXT).unwrap();
+        let told = |verdict, accepted| story(&definition, &Values::new(), &trace(verdict, accepted));
+        assert_eq!(
+            told(Verdict::Activated, true),
+            "People was 0 for 10min, so: tell every Hvac: set mode with mode off."
+        );
+        assert_eq!(
+            told(Verdict::Cleared, true),
+            "People was 0 for 10min, so it was over: nothing more was done."
+        );
+        assert_eq!(told(Verdict::HeldBack, false), "People was bad (timeout), so nothing was done.");
+    }
+}
