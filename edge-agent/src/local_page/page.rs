@@ -3,7 +3,7 @@
 use super::visitor::{STALE, Visitor};
 use crate::status::{DeviceStatus, Shown, Status};
 use crate::triggers::Shown as Trigger;
-use bo_model::{Level, Quality, Time};
+use bo_model::{Level, Quality, Reason, Time};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// How the classes of floor maps look, the same as on the controller.
@@ -20,7 +20,7 @@ td, th { padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); 
 .ill { color: light-dark(#b00020, #ff8a80); } .said { border-left: 4px solid; padding: .5rem 1rem; margin: 1rem 0; }
 form.command { border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem; margin: .75rem 0; display: flex; flex-wrap: wrap; gap: .75rem; align-items: end; }
 form.command p { flex-basis: 100%; margin: 0; } label { display: block; }
-.plan svg { width: 100%; } .plan a { color: inherit; } .warn { color: var(--soft); }
+.plan { overflow-x: auto; } .plan svg { width: 100%; min-width: 46rem; } .plan a { color: inherit; } .warn { color: var(--soft); }
 nav { flex-wrap: wrap; } .scroll { overflow-x: auto; }
 input, select, button { font: inherit; padding: .4rem .6rem; min-height: 2.75rem; } form.plain { display: inline; }
 ";
@@ -130,7 +130,7 @@ pub fn devices(status: &Status) -> Markup {
                     tr {
                         td { a href={ "/device/" (device.id) } { (title(device)) } }
                         td { (state(device, status.at)) }
-                        td { @for shown in device.values.iter().filter(|shown| shown.name != "online").take(4) {
+                        td { @for shown in device.values.iter().filter(|shown| is_worth_showing(shown)).take(4) {
                             span { (shown.title) " " (value(shown)) "  " }
                         } }
                     }
@@ -161,6 +161,11 @@ fn links(status: &Status) -> Markup {
             "Other Modbus masters may " @if share.writes { "read and write" } @else { "read" } " through " (share.link) " at " (share.listen) "."
         } }
     }
+}
+
+/// What tells something at a glance: not that nothing was read yet, and not what the state says already.
+fn is_worth_showing(shown: &Shown) -> bool {
+    shown.name != "online" && shown.value.quality != Quality::Bad(Reason::NeverRead)
 }
 
 /// A device's name.
