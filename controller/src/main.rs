@@ -4,12 +4,21 @@
 mod cli;
 mod commands;
 mod config;
+mod letters;
 mod modules;
 mod open;
 mod serve;
 mod tls;
 mod units;
 
-fn main() -> anyhow::Result<()> {
-    cli::run()
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("backoffice: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -94,3 +94,13 @@ pub fn workspace(db: &Db, name: Option<&str>) -> Result<WorkspaceId> {
         None => bail!("there are several organisations; name one with --workspace: {}", names()),
     }
 }
+
+/// Writes where people reach the console to where every part of the product finds it.
+pub fn publish_address(db: &Db, public_url: Option<&str>) -> Result<()> {
+    let url = public_url.unwrap_or_default().as_bytes().to_vec();
+    db.write_blocking(move |tx: &mut Tx| -> Result<(), DbError> {
+        tx.unaudited("what the configuration says");
+        tx.set_kv(bo_estate::notify::PUBLIC_URL, &url)
+    })?;
+    Ok(())
+}

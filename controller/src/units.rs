@@ -26,6 +26,8 @@ const CHECKPOINT_EVERY: u32 = 30;
 const ROLL_UP_EVERY: u32 = 600;
 /// The audit log's end is signed this often, in seconds.
 const SIGN_EVERY: u32 = 60;
+/// Gateways in a rollout are looked at this often, in seconds.
+const ROLLOUT_EVERY: u32 = 5;
 /// Alarms that nobody has seen to are looked at this often, in seconds.
 const ESCALATE_EVERY: u32 = 5;
 /// Changes by other processes are looked for this often, in seconds.
@@ -76,6 +78,9 @@ async fn keep(estate: Arc<Estate>, audit_key: Arc<SigningKey>, retention: Retent
         }
         if every(PRUNE_EVERY) {
             report("pruning history", prune(&estate, retention, &mut prune_from).await);
+        }
+        if every(ROLLOUT_EVERY) {
+            report("carrying rollouts on", bo_estate::rollouts::step(&estate).await.map_err(Into::into));
         }
         if every(ESCALATE_EVERY) {
             let told = bo_estate::notify::escalate(&estate.db).await;

@@ -1,7 +1,7 @@
 //! The table of messages: queued, claimed, ended, looked at.
 
 use crate::error::DeliveryError;
-use crate::message::{Message, New};
+use crate::message::New;
 use bo_db::{DbError, Row, Tx, params};
 use bo_model::{Object, Time, WorkspaceId};
 use serde::Serialize;

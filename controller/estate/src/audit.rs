@@ -5,38 +5,45 @@ use crate::http::with;
 use axum::response::Response;
 use bo_db::audit::export::prove;
 use bo_db::audit::search::{Filter, search};
+use bo_web::list::{Key, ListSpec};
 use bo_web::{Ctx, Level, Need, Object, Result, Routes, WebError, reply};
-use serde_json::json;
 use std::sync::Arc;
 
-/// Rows of a page.
-const PAGE: usize = 50;
+/// What the list of records offers.
+const SPEC: ListSpec = ListSpec {
+    sorts: &["number"],
+    sort: "number",
+    desc: true,
+    filters: &["actor", "verb", "object", "outcome"],
+};
 
 /// Routes of the audit log.
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     let view = Need::workspace_area("audit", Level::View);
     Routes::new("estate")
         .get("/api/v1/audit", view, with(estate, list))
-        .about("Audit records, newest first: q, actor, verb, object, outcome; `below` pages")
+        .about("Audit records, newest first; filter by actor, verb (or its first part), object or outcome")
+        .lists(&SPEC)
         .get("/api/v1/audit/{seq}/proof", view, with(estate, proof))
         .about("One record with the proof that it is in the signed log")
 }
 
 async fn list(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let text = |name: &str| Some(ctx.query_value(name)).filter(|text| !text.is_empty());
+    let (list, workspace) = (ctx.list(&SPEC)?, ctx.workspace()?);
+    let text = |name: &str| list.filter(name).map(str::to_owned);
     let filter = Filter {
-        workspace: Some(ctx.workspace()?),
+        workspace: Some(workspace),
         actor: text("actor"),
         verb: text("verb"),
         object: text("object").and_then(|object| Object::parse(&object)),
         outcome: text("outcome"),
-        text: text("q"),
-        below: text("below").and_then(|seq| seq.parse().ok()),
+        text: Some(list.q.clone()).filter(|text| !text.is_empty()),
+        below: list.after_number().and_then(|seq| u64::try_from(seq).ok()),
         ..Filter::default()
     };
-    let items = ctx.read(|tx| search(tx, &filter, PAGE))?;
-    let next = items.last().filter(|_| items.len() == PAGE).map(|record| record.seq);
-    Ok(reply::json(&json!({ "items": items, "next": next })))
+    let rows = ctx.read(|tx| search(tx, &filter, list.limit + 1))?;
+    let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
+    Ok(reply::json(&list.paged(rows, |record| (Key::from(number(record.seq)), record.seq.to_string()))))
 }
 
 async fn proof(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {

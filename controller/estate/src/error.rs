@@ -38,6 +38,15 @@ pub enum EstateError {
         #[source]
         source: std::io::Error,
     },
+    /// A file can't be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// An edge's configuration can't be compiled; one sentence per fault.
     #[error("edge `{edge}` can't get a release:\n{}", .faults.join("\n"))]
     Compile {

@@ -84,9 +84,9 @@ const SCAN: usize = 20_000;
 pub fn visible<T>(
     ctx: &Ctx,
     list: &ListQuery,
-    fetch: impl Fn(&mut Tx, &ListQuery) -> std::result::Result<Vec<T>, DbError> + Send,
-    subject: impl Fn(&T) -> Object + Send,
-    key: impl Fn(&T) -> (Key, String) + Send,
+    fetch: impl Fn(&mut Tx, &ListQuery) -> std::result::Result<Vec<T>, DbError> + Send + Sync,
+    subject: impl Fn(&T) -> Object + Send + Sync,
+    key: impl Fn(&T) -> (Key, String) + Send + Sync,
 ) -> Result<Paged<T>>
 where
     T: Send,
@@ -107,7 +107,11 @@ where
                 }
             }
             next = match last.clone() {
-                Some((by, id)) => ListQuery { limit: AHEAD, ..next.behind(by, id) },
+                Some((by, id)) => {
+                    let mut behind = next.behind(by, id);
+                    behind.limit = AHEAD;
+                    behind
+                }
                 None => break,
             };
         }

@@ -17,9 +17,11 @@ pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod maps;
+pub mod notify;
 pub mod pages;
 pub mod registry;
 pub mod releases;
+pub mod rollouts;
 pub mod settings;
 mod state;
 pub mod systems;
@@ -34,11 +36,13 @@ use bo_web::Routes;
 use std::sync::Arc;
 
 /// The estate's tables.
-pub const MIGRATIONS: [Migration; 4] = [
+pub const MIGRATIONS: [Migration; 6] = [
     migration!("estate", 1, "places", "../migrations/0001_places.sql"),
     migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
     migration!("estate", 3, "secret settings", "../migrations/0003_secrets.sql"),
     migration!("estate", 4, "last values in pages", "../migrations/0004_last_pages.sql"),
+    migration!("estate", 5, "notification", "../migrations/0005_notification.sql"),
+    migration!("estate", 6, "rollouts", "../migrations/0006_rollouts.sql"),
 ];
 
 /// Pages and API of the estate.
@@ -52,10 +56,12 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         history::routes::routes(estate),
         commands::routes::routes(estate),
         alarms::routes::routes(estate),
+        notify::routes::routes(estate),
         triggers::routes::routes(estate),
         drivers::routes::routes(estate),
         edges::routes::routes(estate),
         releases::routes::routes(estate),
+        rollouts::routes::routes(estate),
         fleet::routes::routes(estate),
         live::routes(estate),
         audit::routes(estate),

@@ -110,8 +110,8 @@ fn a_release_names_who_may_operate_at_the_gateway_and_nobody_learns_their_pins_h
         let edge = rig.edge();
         let key = rig.estate.release_key.clone();
         let publish = || {
-            let (registry, key) = (rig.estate.registry(), key.clone());
-            let release = rig.db.write_blocking(move |tx| publish(tx, &registry, edge, &key)).unwrap();
+            let (registry, with) = (rig.estate.registry(), key.clone());
+            let release = rig.db.write_blocking(move |tx| publish(tx, &registry, edge, &with)).unwrap();
             release.map(|release| (release.open(&key.verifying_key()).unwrap(), release))
         };
         assert!(publish().expect("a first release").0.people.is_empty(), "nobody has made a PIN");

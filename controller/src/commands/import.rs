@@ -16,7 +16,8 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  \
     backoffice import --config controller.toml demo --plan     shows what would change\n  \
     backoffice import --config controller.toml demo            changes it and publishes releases to the gateways\n\n\
-    What is in the database and not in the files is left as it is, and named.")]
+    What is in the database and not in the files is left as it is, and named; --prune removes it. Secrets are never in\n    \
+    files: those that are stored stay.")]
 pub struct Options {
     #[command(flatten)]
     config: ConfigFlag,
@@ -37,6 +38,9 @@ pub struct Options {
     /// Show what would change and change nothing.
     #[arg(long)]
     plan: bool,
+    /// Remove what is in the database and not in the files: zones, systems, devices, triggers, gateways that are not enrolled.
+    #[arg(long)]
+    prune: bool,
     /// Publish no releases: gateways go on with what they have.
     #[arg(long)]
     no_release: bool,
@@ -57,14 +61,18 @@ pub fn run(options: &Options) -> Result<()> {
     let registry = Registry::load(&opened.db)?;
     let stored = opened.db.read(|tx| maps::queries::all(tx, workspace))?;
     let plan = Plan::make(workspace, &registry, &stored, &file, &library, &opened.ids);
-    describe(&plan);
+    describe(&registry, &plan, options.prune);
     if options.plan {
         return Ok(());
     }
-    let ids = opened.ids.clone();
+    let (ids, pruning) = (opened.ids.clone(), options.prune);
     opened.db.write_blocking(move |tx| {
         tx.act_as(Actor::Operator);
-        import::apply(tx, &plan, &ids)
+        import::apply(tx, &plan, &ids)?;
+        if pruning {
+            import::prune(tx, &registry, &plan)?;
+        }
+        Ok::<_, EstateError>(())
     })?;
     if !options.no_release {
         publish(&opened)?;
@@ -72,7 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn describe(plan: &Plan) {
+fn describe(registry: &Registry, plan: &Plan, pruning: bool) {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for change in &plan.changes {
         let count = counts.entry(change.kind).or_default();
@@ -80,16 +88,22 @@ fn describe(plan: &Plan) {
             count.0 += 1;
         } else {
             count.1 += 1;
-            println!("changed  {} {}", change.kind, change.key);
         }
     }
     for (kind, (new, changed)) in &counts {
         println!("{kind}: {new} new, {changed} changed");
     }
-    for left in &plan.left {
-        println!("left as it is, not in the files: {left}");
+    for line in import::prune::differences(registry, plan) {
+        println!("changed  {line}");
     }
-    if plan.changes.is_empty() {
+    for change in plan.changes.iter().filter(|change| change.new) {
+        println!("new      {} {}", change.kind, change.key);
+    }
+    for thing in &plan.gone {
+        let word = if pruning { "removed " } else { "left as it is, not in the files:" };
+        println!("{word} {}", import::prune::label(registry, thing));
+    }
+    if plan.changes.is_empty() && (plan.gone.is_empty() || !pruning) {
         println!("Everything is as the files say.");
     }
 }

@@ -223,6 +223,9 @@ async fn handle(
         Ok(bytes) => bytes,
         Err(_) => return Err(WebError::TooLarge(route.body_limit)),
     };
+    if holds_nul(&parts, &body) {
+        return Err(WebError::field("", "must not hold the character with the code 0"));
+    }
     if route.is_mutation() {
         only_looking(&head, route)?;
         csrf::check(&parts.headers, head.viewer.as_ref(), &head.csrf, &given_token(&parts, &body).await)?;
@@ -247,6 +250,18 @@ fn only_looking(head: &Head, route: &Route) -> Result<(), WebError> {
             viewer.name
         ))),
     }
+}
+
+/// No text of ours holds it, and PostgreSQL has no way to. Uploads may.
+fn holds_nul(parts: &Parts, body: &[u8]) -> bool {
+    let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let mark: &[u8] = match kind.split(';').next().unwrap_or("").trim() {
+        "application/json" => b"\\u0000",
+        "application/x-www-form-urlencoded" => b"%00",
+        _ => b"",
+    };
+    address.contains("%00") || (!mark.is_empty() && body.windows(mark.len()).any(|part| part == mark))
 }
 
 async fn given_token(parts: &Parts, body: &Bytes) -> String {

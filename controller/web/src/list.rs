@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bo_db::Param;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 /// Rows of a page when the request names none, and at most.
@@ -34,6 +35,24 @@ pub struct ListSpec {
     pub desc: bool,
     /// What it can be filtered by.
     pub filters: &'static [&'static str],
+}
+
+impl ListSpec {
+    /// The query that such a list takes, as a JSON schema.
+    pub fn schema(&self) -> Json {
+        let sorts: Vec<String> =
+            self.sorts.iter().flat_map(|sort| [(*sort).to_owned(), format!("-{sort}")]).collect();
+        let mut properties = json!({
+            "q": {"type": "string", "maxLength": 200, "description": "Text to search for."},
+            "sort": {"enum": sorts, "description": "A minus in front sorts downwards."},
+            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            "after": {"type": "string", "description": "Cursor: `next` of the page before."},
+        });
+        for filter in self.filters {
+            properties[filter] = json!({"type": "string", "description": "Only those with this value."});
+        }
+        json!({"type": "object", "properties": properties})
+    }
 }
 
 /// A value of the sorted column in a cursor.
@@ -160,6 +179,24 @@ impl ListQuery {
             list.limit = EXPORT_LIMIT;
         }
         Ok(list)
+    }
+
+    /// The same list behind a row: its sort value and its id.
+    pub fn behind(&self, by: Key, id: String) -> ListQuery {
+        ListQuery { after: Some((by, id)), ..self.clone() }
+    }
+
+    /// The cursor that leads on behind a row.
+    pub fn cursor(by: Key, id: String) -> String {
+        encode(by, id)
+    }
+
+    /// The number that the cursor stands for, in lists that are sorted by nothing but a number.
+    pub fn after_number(&self) -> Option<i64> {
+        match self.after {
+            Some((Key::Int(number), _)) => Some(number),
+            _ => None,
+        }
     }
 
     /// A filter that is set.

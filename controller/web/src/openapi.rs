@@ -52,14 +52,8 @@ fn operation(route: &Route) -> Json {
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     let is_get = !route.is_mutation();
-    if let (Some(Json::Object(schema)), true) = (&route.accepts, is_get) {
-        let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
-        parameters.extend(
-            properties
-                .into_iter()
-                .map(|(name, schema)| json!({"name": name, "in": "query", "schema": schema})),
-        );
-    }
+    let asked = if is_get { route.query.as_ref().or(route.accepts.as_ref()) } else { route.query.as_ref() };
+    parameters.extend(asked.into_iter().flat_map(query_params));
     let content = |schema: &Json| json!({"application/json": {"schema": schema}});
     let success = match &route.returns {
         Some(schema) => json!({"200": {"description": "Done.", "content": content(schema)}}),
@@ -82,6 +76,25 @@ fn operation(route: &Route) -> Json {
         operation["security"] = json!([]);
     }
     operation
+}
+
+/// Each property of a query's schema as a parameter.
+fn query_params(schema: &Json) -> Vec<Json> {
+    let required = |name: &str| {
+        let names = schema.get("required").and_then(Json::as_array);
+        names.is_some_and(|names| names.iter().any(|each| each == name))
+    };
+    let properties = schema.get("properties").and_then(Json::as_object).cloned().unwrap_or_default();
+    let parameter = |(name, mut schema): (String, Json)| {
+        let words = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        let mut parameter =
+            json!({"name": name, "in": "query", "required": required(&name), "schema": schema});
+        if let Some(words) = words {
+            parameter["description"] = words;
+        }
+        parameter
+    };
+    properties.into_iter().map(parameter).collect()
 }
 
 fn path_params(path: &str) -> impl Iterator<Item = &str> {

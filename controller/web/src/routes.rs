@@ -2,12 +2,13 @@
 
 use crate::ctx::Ctx;
 use crate::error::WebError;
+use crate::list::ListSpec;
 use crate::need::Need;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Route {
     pub about: &'static str,
     /// JSON schema of the body, or of the query for a GET.
     pub accepts: Option<Json>,
+    /// JSON schema of the query.
+    pub query: Option<Json>,
     /// JSON schema of the answer.
     pub returns: Option<Json>,
     /// Largest body in bytes.
@@ -109,6 +112,7 @@ impl Routes {
             need,
             about: "",
             accepts: None,
+            query: None,
             returns: None,
             body_limit: BODY_LIMIT,
             long: false,
@@ -132,6 +136,21 @@ impl Routes {
     /// JSON schema of the body (or query) of the route before.
     pub fn accepts(self, schema: Json) -> Routes {
         self.last(|route| route.accepts = Some(schema))
+    }
+
+    /// JSON schema of the query of the route before: an object, one property per name.
+    pub fn query(self, schema: Json) -> Routes {
+        self.last(|route| route.query = Some(schema))
+    }
+
+    /// The route before answers with a page of a list: search, sort, filters, limit and cursor are its query.
+    pub fn lists(self, spec: &ListSpec) -> Routes {
+        self.last(|route| {
+            route.query = Some(spec.schema());
+            route.returns = Some(json!({"type": "object", "required": ["items"], "properties": {
+                "items": {"type": "array", "items": {"type": "object"}},
+                "next": {"type": ["string", "null"], "description": "Cursor of the next page: give it as `after`."}}}));
+        })
     }
 
     /// JSON schema of the answer of the route before.

@@ -4,7 +4,7 @@ pub mod actions;
 pub mod queries;
 pub mod routes;
 
-use bo_model::{AlarmId, DeviceId, EdgeId, Object, SystemId, Time, WorkspaceId};
+use bo_model::{AccountId, AlarmId, DeviceId, EdgeId, Object, SystemId, Time, WorkspaceId};
 use serde::Serialize;
 
 /// An alarm.
@@ -41,6 +41,12 @@ pub struct Alarm {
     pub acknowledged_by: Option<String>,
     /// What they said.
     pub comment: String,
+    /// Who sees to it.
+    pub assignee: Option<AccountId>,
+    /// Their name.
+    pub assignee_name: Option<String>,
+    /// It began during maintenance of its place, so nobody was told.
+    pub muted: bool,
 }
 
 impl Alarm {
@@ -58,6 +64,17 @@ impl Alarm {
     pub fn is_open(&self) -> bool {
         self.active || !self.acknowledged
     }
+}
+
+/// What somebody wrote beside an alarm.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Note {
+    /// When.
+    pub at: Time,
+    /// Who, by name.
+    pub author: String,
+    /// What.
+    pub text: String,
 }
 
 /// A condition that begins.

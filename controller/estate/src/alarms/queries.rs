@@ -1,13 +1,13 @@
 //! SQL of alarms.
 
-use super::Alarm;
+use super::{Alarm, Note};
 use bo_db::{DbError, Row, Tx, params};
 use bo_model::{AlarmId, Object, WorkspaceId};
 use bo_web::ListQuery;
 
 const COLUMNS: &str =
     "id, workspace, key, edge, system, device, severity, text, active, acknowledged, raised_at,
-    cleared_at, acknowledged_at, acknowledged_by, comment";
+    cleared_at, acknowledged_at, acknowledged_by, comment, assignee, assignee_name, muted";
 
 fn row(row: &Row<'_>) -> Result<Alarm, DbError> {
     Ok(Alarm {
@@ -26,6 +26,9 @@ fn row(row: &Row<'_>) -> Result<Alarm, DbError> {
         acknowledged_at: row.get(12)?,
         acknowledged_by: row.get(13)?,
         comment: row.get(14)?,
+        assignee: row.get(15)?,
+        assignee_name: row.get(16)?,
+        muted: row.get(17)?,
     })
 }
 
@@ -103,13 +106,13 @@ pub fn about(tx: &mut Tx, object: &Object) -> Result<Vec<Alarm>, DbError> {
 pub fn save(tx: &mut Tx, alarm: &Alarm) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO alarm (id, workspace, key, edge, system, device, severity, text, active, acknowledged, raised_at,
-           cleared_at, acknowledged_at, acknowledged_by, comment)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+           cleared_at, acknowledged_at, acknowledged_by, comment, assignee, assignee_name, muted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (id) DO UPDATE SET edge = excluded.edge, system = excluded.system,
            device = excluded.device, severity = excluded.severity, text = excluded.text, active = excluded.active,
            acknowledged = excluded.acknowledged, cleared_at = excluded.cleared_at,
            acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by,
-           comment = excluded.comment",
+           comment = excluded.comment, assignee = excluded.assignee, assignee_name = excluded.assignee_name",
         params![
             alarm.id,
             alarm.workspace,
@@ -125,8 +128,30 @@ pub fn save(tx: &mut Tx, alarm: &Alarm) -> Result<(), DbError> {
             alarm.cleared_at,
             alarm.acknowledged_at,
             alarm.acknowledged_by.as_ref(),
-            &alarm.comment
+            &alarm.comment,
+            alarm.assignee,
+            alarm.assignee_name.as_ref(),
+            alarm.muted
         ],
     )?;
     Ok(())
+}
+
+/// What was written beside an alarm, oldest first.
+pub fn notes(tx: &mut Tx, id: AlarmId) -> Result<Vec<Note>, DbError> {
+    tx.query(
+        "SELECT at, author, text FROM alarm_note WHERE alarm = ?1 ORDER BY id LIMIT 500",
+        params![id],
+        |row| Ok(Note { at: row.get(0)?, author: row.get(1)?, text: row.get(2)? }),
+    )
+}
+
+/// Writes a note beside an alarm.
+pub fn add_note(tx: &mut Tx, alarm: &Alarm, author: &str, text: &str) -> Result<Note, DbError> {
+    let note = Note { at: tx.now(), author: author.to_owned(), text: text.to_owned() };
+    tx.execute(
+        "INSERT INTO alarm_note (alarm, workspace, at, author, text) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![alarm.id, alarm.workspace, note.at, author, text],
+    )?;
+    Ok(note)
 }

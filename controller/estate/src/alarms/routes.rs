@@ -1,13 +1,16 @@
 //! API of alarms.
 
-use super::{Alarm, actions, queries};
+use super::{Alarm, Note, actions, queries};
 use crate::Estate;
-use crate::http::with;
+use crate::http::{visible, with};
+use crate::notify::rank;
 use axum::response::Response;
-use bo_model::AlarmId;
+use bo_db::Tx;
+use bo_model::{AccountId, AlarmId, Kind, Object};
 use bo_web::list::{Key, ListSpec};
 use bo_web::{Ctx, Level, Need, Result, Routes, WebError, reply};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
 
 /// What the list of alarms offers.
@@ -23,36 +26,35 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/alarms", Need::signed_in(), with(estate, list))
         .about("Alarms; state is open (needs somebody), active, closed or all")
+        .lists(&SPEC)
         .get("/api/v1/alarms/{id}", Need::signed_in(), with(estate, show))
-        .about("An alarm")
+        .about("An alarm with its notes")
         .post("/api/v1/alarms/{id}/acknowledge", Need::signed_in(), with(estate, acknowledge))
         .about("Say that somebody sees to it, with a comment")
+        .accepts(json!({"type": "object", "additionalProperties": false, "properties": {"comment": {"type": "string"}}}))
+        .post("/api/v1/alarms/{id}/assign", Need::signed_in(), with(estate, assign))
+        .about("Give an alarm to a member who may see it, or with null to nobody")
+        .accepts(json!({"type": "object", "required": ["account"], "additionalProperties": false, "properties": {
+            "account": {"type": ["string", "null"], "format": "uuid"}}}))
+        .post("/api/v1/alarms/{id}/notes", Need::signed_in(), with(estate, note))
+        .about("Write something beside an alarm")
+        .accepts(json!({"type": "object", "required": ["text"], "additionalProperties": false, "properties": {
+            "text": {"type": "string", "examples": ["The fan belt is ordered."]}}}))
 }
 
-/// A page of alarms the viewer may see. Alarms of what they may not see are left out, so a page may be short.
+/// A page of alarms the viewer may see.
 pub fn page(ctx: &Ctx) -> Result<bo_web::Paged<Alarm>> {
     let (list, workspace) = (ctx.list(&SPEC)?, ctx.workspace()?);
-    ctx.read(|tx| {
-        let rows = queries::list(tx, workspace, &list)?;
-        let sort = list.sort;
-        let mut paged = list.paged(rows, |alarm| {
-            let key = match (sort, alarm.severity.as_str()) {
-                ("severity", "critical") => Key::from(3),
-                ("severity", "warning") => Key::from(2),
-                ("severity", _) => Key::from(1),
-                _ => Key::from(alarm.raised_at),
-            };
-            (key, alarm.id.to_string())
-        });
-        let mut seen = Vec::new();
-        for alarm in paged.items {
-            if ctx.level(tx, &alarm.subject())? >= Level::View {
-                seen.push(alarm);
-            }
-        }
-        paged.items = seen;
-        Ok(paged)
-    })
+    let by_severity = list.sort == "severity";
+    let key = |alarm: &Alarm| {
+        let key = if by_severity {
+            Key::from(i64::from(rank(&alarm.severity)))
+        } else {
+            Key::from(alarm.raised_at)
+        };
+        (key, alarm.id.to_string())
+    };
+    visible(ctx, &list, |tx, list| queries::list(tx, workspace, list), Alarm::subject, key)
 }
 
 async fn list(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
@@ -71,7 +73,73 @@ pub fn find(ctx: &Ctx, level: Level) -> Result<Alarm> {
 }
 
 async fn show(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    Ok(reply::json(&find(&ctx, Level::View)?))
+    let alarm = find(&ctx, Level::View)?;
+    let notes = ctx.read(|tx| queries::notes(tx, alarm.id))?;
+    Ok(reply::json(&AlarmView { alarm, notes }))
+}
+
+#[derive(Serialize)]
+struct AlarmView {
+    #[serde(flatten)]
+    alarm: Alarm,
+    notes: Vec<Note>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assign {
+    account: Option<AccountId>,
+}
+
+/// Gives the alarm of the path to somebody who may see it, or to nobody.
+pub async fn assign_alarm(estate: &Estate, ctx: &Ctx, account: Option<AccountId>) -> Result<Alarm> {
+    let alarm = find(ctx, Level::Edit)?;
+    let workspace = ctx.workspace()?;
+    let done = ctx.write(move |tx| {
+        let to = account.map(|id| member(tx, &alarm, id)).transpose()?;
+        Ok::<_, WebError>(actions::assign(tx, workspace, alarm.id, to)?)
+    });
+    let done = done.await?;
+    estate.show_alarm(&done);
+    Ok(done)
+}
+
+fn member(tx: &mut Tx, alarm: &Alarm, id: AccountId) -> Result<(AccountId, String)> {
+    let wrong = || WebError::field("account", "must be a member who may see this alarm");
+    let found = bo_identity::account::find_member(tx, alarm.workspace, id)?.ok_or_else(wrong)?;
+    let (subject, now) = (Object::new(Kind::ACCOUNT, id), tx.now());
+    if bo_identity::level::level(tx, &subject, &alarm.subject(), now)? < Level::View {
+        return Err(wrong());
+    }
+    Ok((id, found.name))
+}
+
+async fn assign(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let body: Assign = ctx.json()?;
+    Ok(reply::json(&assign_alarm(&estate, &ctx, body.account).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewNote {
+    text: String,
+}
+
+/// Writes something beside the alarm of the path.
+pub async fn note_alarm(ctx: &Ctx, text: String) -> Result<Note> {
+    let text = text.trim().to_owned();
+    if text.is_empty() || text.chars().count() > 2000 {
+        return Err(WebError::field("text", "must be 1 to 2000 characters"));
+    }
+    let alarm = find(ctx, Level::Edit)?;
+    let viewer = ctx.who()?;
+    let (workspace, by) = (viewer.workspace, viewer.name.clone());
+    Ok(ctx.write(move |tx| actions::note(tx, workspace, alarm.id, &by, &text)).await?)
+}
+
+async fn note(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let body: NewNote = ctx.json()?;
+    Ok(reply::json(&note_alarm(&ctx, body.text).await?))
 }
 
 #[derive(Default, Deserialize)]

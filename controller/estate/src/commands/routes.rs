@@ -2,7 +2,7 @@
 
 use super::{Command, queries};
 use crate::Estate;
-use crate::http::{may, with};
+use crate::http::{visible, with};
 use axum::response::Response;
 use bo_model::CommandId;
 use bo_web::list::{Key, ListSpec};
@@ -18,6 +18,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/commands", Need::signed_in(), with(estate, list))
         .about("Commands, newest first; filter by device or stage")
+        .lists(&SPEC)
         .get("/api/v1/commands/{id}", Need::signed_in(), with(estate, show))
         .about("A command and its evidence")
 }
@@ -25,19 +26,9 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
 /// A page of commands on devices the viewer may see, without their evidence.
 pub fn page(ctx: &Ctx) -> Result<bo_web::Paged<Command>> {
     let (list, workspace) = (ctx.list(&SPEC)?, ctx.workspace()?);
-    ctx.read(|tx| {
-        let rows = queries::list(tx, workspace, &list)?;
-        let mut paged =
-            list.paged(rows, |command| (Key::from(command.asked_at), command.request.id.to_string()));
-        let mut seen = Vec::new();
-        for command in paged.items {
-            if may(ctx, tx, Kind::DEVICE, command.request.device, Level::View)? {
-                seen.push(command);
-            }
-        }
-        paged.items = seen;
-        Ok(paged)
-    })
+    let device = |command: &Command| bo_web::Object::new(Kind::DEVICE, command.request.device);
+    let key = |command: &Command| (Key::from(command.asked_at), command.request.id.to_string());
+    visible(ctx, &list, |tx, list| queries::list(tx, workspace, list), device, key)
 }
 
 /// The command of the path.

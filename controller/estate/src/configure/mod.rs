@@ -10,7 +10,7 @@ pub mod places;
 pub mod removal;
 pub mod routes;
 pub mod settings;
-mod thing;
+pub(crate) mod thing;
 pub mod triggers;
 
 pub use devices::{DevicePatch, MoveDevice, NewDevice, device};

@@ -124,7 +124,7 @@ fn removal(
         .about("What removing it would take with it, what uses it, and what has to be done first")
         .delete(one, need, with(estate, move |estate, ctx| take(estate, object(&ctx), ctx)))
         .about("Remove it; `with_contents=true` removes what lies in it too, and accepts that others use it")
-        .accepts(json!({"type": "object", "properties": {"with_contents": {"type": "boolean"}}}))
+        .query(json!({"type": "object", "properties": {"with_contents": {"type": "boolean"}}}))
 }
 
 async fn show(estate: Arc<Estate>, object: Result<Object>, ctx: Ctx) -> Result<Response> {

@@ -199,11 +199,25 @@ pub fn change(tx: &mut Tx, registry: &Registry, before: &Thing, after: &Thing) -
     }
     after.store(tx)?;
     registry::touch(tx)?;
+    let moved = before.parents() != after.parents();
+    let (was, is) = difference(registry, before, after);
+    let event = after.event(after.verbs()[if moved { 2 } else { 1 }]);
+    tx.audit(event.before(Json::Object(was)).after(Json::Object(is)));
+    Ok(())
+}
+
+/// The fields that differ, before and after; secrets are hidden, and that one was changed is told.
+pub(crate) fn difference(
+    registry: &Registry,
+    before: &Thing,
+    after: &Thing,
+) -> (Map<String, Json>, Map<String, Json>) {
     let (mut was, mut is) = (before.facts(registry), after.facts(registry));
     mark_changed_secrets(before, after, &mut was, &mut is);
-    let moved = before.parents() != after.parents();
-    tx.audit(after.event(after.verbs()[if moved { 2 } else { 1 }]).change(was, is));
-    Ok(())
+    match bo_db::audit::changes(was, is) {
+        (Json::Object(was), Json::Object(is)) => (was, is),
+        _ => (Map::new(), Map::new()),
+    }
 }
 
 /// A secret reads alike before and after; that it was changed has to be told all the same.

@@ -73,6 +73,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/devices", Need::signed_in(), with(estate, list))
         .about("Devices; filter by system, zone, gateway, driver or state (ok, offline, gateway-offline, disabled, unknown)")
+        .lists(&SPEC)
         .post("/api/v1/devices", Need::signed_in(), with(estate, create))
         .about("Make a device; level `own` on its system")
         .accepts(json!({"type": "object", "required": ["system", "driver"], "additionalProperties": false, "properties": {

@@ -76,6 +76,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/edges", Need::signed_in(), with(estate, list))
         .about("Gateways and how they are")
+        .lists(&SPEC)
         .post("/api/v1/edges", Need::workspace_area("edges", Level::Own), with(estate, create))
         .about("Make a gateway; it enrols with a code")
         .accepts(json!({"type": "object", "required": ["name", "zone"], "additionalProperties": false, "properties": {

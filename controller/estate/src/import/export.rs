@@ -1,13 +1,62 @@
-//! The way back: the registry as an estate file. People and groups are not in it; they live in the database.
+//! The way back: the registry as an estate file, and with its libraries as a folder. People and groups are not in it; they
+//! live in the database.
 
+use crate::error::EstateError;
 use crate::registry::Registry;
-use crate::settings;
+use crate::{drivers, maps, settings};
+use bo_db::Tx;
 use bo_model::WorkspaceId;
 use bo_model::estate::{
     Estate as EstateFile, EstateDevice, EstateEdge, EstateSystem, EstateTrigger, EstateZone, Organisation,
 };
 use bo_model::settings::Values;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Writes a workspace as a folder that `import` reads: `estate/estate.toml`, and the drivers, triggers and maps it names, each
+/// in its library's folder. What is there already is written over. The number of files written.
+///
+/// # Errors
+/// When a file can't be written, or a stored driver does not unpack.
+pub fn to_folder(
+    tx: &mut Tx,
+    registry: &Registry,
+    workspace: WorkspaceId,
+    name: &str,
+    folder: &Path,
+) -> Result<usize, EstateError> {
+    let estate = to_file(registry, workspace, name);
+    let written = |what: &str, text: Result<String, toml::ser::Error>| {
+        text.map_err(|error| EstateError::Import(vec![format!("{what} can't be written as TOML: {error}")]))
+    };
+    let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    files.push(("estate/estate.toml".into(), written("the estate", toml::to_string(&estate))?.into_bytes()));
+    for ((_, name), driver) in registry.drivers.iter().filter(|((of, _), _)| *of == workspace) {
+        let Some(packed) = drivers::queries::package(tx, workspace, &driver.hash)? else { continue };
+        let unpacked = bo_driver_package::unpack(&packed)
+            .map_err(|error| EstateError::Import(vec![format!("driver `{name}`: {error}")]))?;
+        let at = Path::new("drivers").join(name);
+        files.extend(unpacked.into_iter().map(|(path, bytes)| (at.join(path), bytes)));
+    }
+    for ((_, name), held) in registry.definitions.iter().filter(|((of, _), _)| *of == workspace) {
+        let at = Path::new("triggers").join(name);
+        files.push((at.join("trigger.toml"), held.definition.clone().into_bytes()));
+        files.extend(held.script.as_ref().map(|script| (at.join("rule.rhai"), script.clone().into_bytes())));
+    }
+    for map in maps::queries::all(tx, workspace)? {
+        let at = Path::new("zone-maps").join(&map.name);
+        let drawing = map.bindings.get("svg").and_then(|name| name.as_str()).unwrap_or("map.svg");
+        files.push((at.join("map.toml"), written(&map.name, toml::to_string(&map.bindings))?.into_bytes()));
+        files.push((at.join(drawing), map.svg.into_bytes()));
+    }
+    for (path, bytes) in &files {
+        let path = folder.join(path);
+        let failed = |source| EstateError::Write { path: path.clone(), source };
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(failed)?;
+        std::fs::write(&path, bytes).map_err(failed)?;
+    }
+    Ok(files.len())
+}
 
 /// What a file may hold of a level's settings: secrets stay in the database, and an import leaves them there.
 fn open(values: &Values, secrets: &BTreeSet<String>) -> Values {

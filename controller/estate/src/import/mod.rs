@@ -4,10 +4,12 @@ pub mod apply;
 pub mod export;
 pub mod library;
 pub mod plan;
+pub mod prune;
 
 pub use apply::apply;
 pub use library::Library;
 pub use plan::{Change, Plan};
+pub use prune::prune;
 
 use crate::drivers::package::{entries, read};
 use crate::error::EstateError;

@@ -35,8 +35,8 @@ pub struct Plan {
     pub workspace: Option<WorkspaceId>,
     /// By kind and key.
     pub changes: Vec<Change>,
-    /// In the database and not in the files, left as they are.
-    pub left: Vec<String>,
+    /// In the database and not in the files, each before what it lies in: left as they are, or pruned.
+    pub gone: Vec<Thing>,
     /// Drivers.
     pub drivers: Vec<Packed>,
     /// Trigger definitions.
@@ -78,6 +78,7 @@ impl Plan {
         plan.zones(workspace, registry, file, ids);
         let edges = plan.edges(workspace, registry, file, ids);
         plan.systems(workspace, registry, file, &edges, ids);
+        plan.gone = super::prune::gone(workspace, registry, file);
         plan
     }
 
@@ -177,8 +178,6 @@ impl Plan {
                 self.zones.push(zone);
             }
         }
-        let gone = held.keys().filter(|key| !self.zone_ids.contains_key(**key));
-        self.left.extend(gone.map(|key| format!("zone {key}")));
     }
 
     fn edges(
@@ -207,9 +206,6 @@ impl Plan {
                 self.edges.push(fresh);
             }
         }
-        let gone =
-            registry.edges.values().filter(|e| e.workspace == workspace && !found.contains_key(&e.key));
-        self.left.extend(gone.map(|edge| format!("gateway {}", edge.key)));
         found
     }
 
@@ -227,7 +223,6 @@ impl Plan {
             .filter(|system| system.workspace == workspace)
             .map(|system| (system.key.as_str(), system.as_ref()))
             .collect();
-        let mut seen = BTreeSet::new();
         for system in &file.systems {
             let before = held.get(system.key.as_str()).copied();
             let fresh = System {
@@ -247,15 +242,12 @@ impl Plan {
                 secrets: before.map(|held| held.secrets.clone()).unwrap_or_default(),
                 metadata: system.metadata.clone(),
             };
-            seen.insert(system.key.as_str());
             self.devices(workspace, registry, &system.key, fresh.id, &system.devices, ids);
             self.triggers(workspace, registry, &system.key, fresh.id, &system.triggers, ids);
             if self.note("system", &system.key, before, &fresh) {
                 self.systems.push(fresh);
             }
         }
-        let gone = held.keys().filter(|key| !seen.contains(**key));
-        self.left.extend(gone.map(|key| format!("system {key}")));
     }
 
     fn devices(
@@ -295,8 +287,6 @@ impl Plan {
                 self.devices.push(fresh);
             }
         }
-        let gone = held.keys().filter(|address| !devices.iter().any(|device| device.address == **address));
-        self.left.extend(gone.map(|address| format!("device {key}/{address}")));
     }
 
     fn triggers(

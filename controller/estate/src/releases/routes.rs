@@ -17,6 +17,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("What publishing a release now would change on the gateway")
         .get("/api/v1/edges/{id}/releases", on(Level::View), with(estate, list))
         .about("The releases of a gateway, newest first; `before` pages")
+        .query(json!({"type": "object", "properties": {"before": {"type": "integer", "minimum": 1}}}))
         .get("/api/v1/edges/{id}/releases/{number}", on(Level::View), with(estate, show))
         .about("A release with its content, hash and signature; secrets in the content read `(hidden)`")
         .post("/api/v1/edges/{id}/releases", on(Level::Edit), with(estate, publish))

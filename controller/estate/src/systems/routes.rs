@@ -60,6 +60,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/systems", Need::signed_in(), with(estate, list))
         .about("Systems; filter by zone (with everything below it), gateway or tag")
+        .lists(&SPEC)
         .post("/api/v1/systems", Need::signed_in(), with(estate, create))
         .about("Make a system; level `own` on its zone, `view` on its gateway")
         .accepts(json!({"type": "object", "required": ["name", "zone", "edge"], "additionalProperties": false, "properties": {

@@ -49,6 +49,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/triggers", Need::signed_in(), with(estate, list))
         .about("Trigger instances with their last run; filter by system or definition")
+        .lists(&SPEC)
         .post("/api/v1/triggers", Need::workspace_area("triggers", Level::Edit), with(estate, create))
         .about("Bind a trigger of the library to a system")
         .accepts(json!({"type": "object", "required": ["system", "name"], "additionalProperties": false, "properties": {
@@ -74,7 +75,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .accepts(draft)
         .delete("/api/v1/trigger-definitions/{name}", Need::workspace_area("triggers", Level::Edit), with(estate, remove))
         .about("Remove a trigger of the library; `with_contents=true` removes its instances too")
-        .accepts(json!({"type": "object", "properties": {"with_contents": {"type": "boolean"}}}))
+        .query(json!({"type": "object", "properties": {"with_contents": {"type": "boolean"}}}))
 }
 
 /// An instance as a line.

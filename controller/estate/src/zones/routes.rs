@@ -40,7 +40,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/zones", Need::signed_in(), with(estate, list))
         .about("Zones, in the order of the tree; filter by parent or kind")
-        .returns(json!({"type": "object", "properties": {"items": {"type": "array"}, "next": {"type": ["string", "null"]}}}))
+        .lists(&SPEC)
         .post("/api/v1/zones", Need::signed_in(), with(estate, create))
         .about("Make a zone; level `own` on the zone it lies in")
         .accepts(json!({"type": "object", "required": ["kind", "name"], "additionalProperties": false, "properties": {

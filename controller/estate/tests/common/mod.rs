@@ -148,7 +148,7 @@ pub struct Rig {
 }
 
 pub fn migrations() -> Vec<Migration> {
-    bo_identity::MIGRATIONS.into_iter().chain(bo_estate::MIGRATIONS).collect()
+    bo_identity::MIGRATIONS.into_iter().chain(bo_delivery::MIGRATIONS).chain(bo_estate::MIGRATIONS).collect()
 }
 
 /// Writes the estate's files and its libraries.

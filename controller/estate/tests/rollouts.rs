@@ -1,0 +1,115 @@
+//! A change of several gateways: proposed, approved, released ring by ring, and taken back.
+#![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
+
+mod common;
+
+use axum::http::Method;
+use bo_estate::releases::queries;
+use bo_estate::rollouts::step;
+use bo_model::{EdgeId, Level};
+use bo_uplink::Handler as _;
+use bo_web::testing::Client;
+use bo_wire::Heartbeat;
+use common::people::{app, browser};
+use common::{Rig, rigs};
+use serde_json::{Value as Json, json};
+use std::time::Duration;
+
+async fn post(client: &mut Client, path: &str, body: Json) -> Json {
+    let answer = client.call(Method::POST, path, &body).await;
+    assert!(answer.status.is_success(), "{path}: {}", answer.text);
+    answer.json()
+}
+
+fn newest(rig: &Rig, edge: EdgeId) -> Option<(u64, String, String)> {
+    let latest = rig.db.read(|tx| queries::latest(tx, edge)).unwrap();
+    latest.map(|release| (release.number, release.hash, release.site))
+}
+
+/// The gateway says what it runs.
+async fn runs(rig: &Rig, edge: EdgeId, hash: &str) {
+    let heartbeat = Heartbeat {
+        at: rig.estate.clock.now(),
+        count: 1,
+        release: hash.into(),
+        backlog: 0,
+        journal_bytes: 0,
+        links: Vec::new(),
+        unwell: Vec::new(),
+        memory: 0,
+    };
+    rig.ingest.heartbeat(edge, heartbeat).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_goes_ring_by_ring_while_all_is_well_and_back_when_somebody_says_so() {
+    for rig in rigs() {
+        let app = app(&rig);
+        let mut noor = browser(&rig, &app, "noor", Some(Level::Own)).await;
+        let first = rig.edge();
+        let zone = rig.estate.registry().edges[&first].zone;
+        let link = json!({"bus": {"kind": "modbus-tcp", "host": "127.0.0.1"}});
+        let second =
+            post(&mut noor, "/api/v1/edges", json!({"name": "Second", "zone": zone, "links": link})).await;
+        let second: EdgeId = second["id"].as_str().unwrap().parse().unwrap();
+        post(&mut noor, "/api/v1/systems", json!({"name": "Annex", "zone": zone, "edge": second})).await;
+        for edge in [first, second] {
+            post(&mut noor, &format!("/api/v1/edges/{edge}/releases"), json!({})).await;
+        }
+        let nothing = json!({"title": "Nothing", "rings": [[first]]});
+        assert_eq!(noor.call(Method::POST, "/api/v1/rollouts", &nothing).await.status, 409);
+
+        let rename = json!({"name": "Harbour House II"});
+        noor.call(Method::PATCH, &format!("/api/v1/zones/{zone}"), &rename).await;
+        let proposal = json!({"title": "New name", "rings": [[first], [second]], "watch": "60s"});
+        let made = post(&mut noor, "/api/v1/rollouts", proposal.clone()).await;
+        let path = format!("/api/v1/rollouts/{}", made["id"].as_str().unwrap());
+        let shown = noor.get(&path).await.json();
+        assert!(
+            shown["plans"][0]["plan"]["diff"]["changed"].to_string().contains("Harbour House II"),
+            "{shown}"
+        );
+        let mut mika = browser(&rig, &app, "mika", Some(Level::Edit)).await;
+        assert_ne!(mika.call(Method::POST, &format!("{path}/approve"), &json!({})).await.status, 200);
+
+        // What changes between proposal and approval was approved by nobody.
+        noor.call(Method::PATCH, &format!("/api/v1/zones/{zone}"), &json!({"name": "Harbour House III"}))
+            .await;
+        let late = noor.call(Method::POST, &format!("{path}/approve"), &json!({})).await;
+        assert_eq!(late.status, 409, "{}", late.text);
+        post(&mut noor, &format!("{path}/stop"), json!({})).await;
+        let made = post(&mut noor, "/api/v1/rollouts", proposal).await;
+        let path = format!("/api/v1/rollouts/{}", made["id"].as_str().unwrap());
+        post(&mut noor, &format!("{path}/approve"), json!({})).await;
+
+        let before = [newest(&rig, first).unwrap(), newest(&rig, second).unwrap()];
+        assert_eq!(step(&rig.estate).await.unwrap(), 1);
+        let now = newest(&rig, first).unwrap();
+        assert_eq!(
+            (now.0, newest(&rig, second).unwrap()),
+            (before[0].0 + 1, before[1].clone()),
+            "the first ring alone"
+        );
+        rig.clock.advance(Duration::from_secs(61));
+        step(&rig.estate).await.unwrap();
+        assert_eq!(newest(&rig, second).unwrap(), before[1], "it does not run yet");
+        runs(&rig, first, &now.1).await;
+        step(&rig.estate).await.unwrap();
+        step(&rig.estate).await.unwrap();
+        let later = newest(&rig, second).unwrap();
+        assert_eq!(later.0, before[1].0 + 1, "the first ring was well");
+
+        // The second gateway never takes it: both go back.
+        rig.clock.advance(Duration::from_secs(16 * 60));
+        runs(&rig, first, &now.1).await;
+        step(&rig.estate).await.unwrap();
+        let ended = noor.get(&path).await.json();
+        assert_eq!(
+            (ended["state"].as_str(), ended["why"].as_str()),
+            (Some("reverted"), Some("Second does not run it"))
+        );
+        assert_eq!(newest(&rig, first).unwrap().2, before[0].2, "{}", rig.test.engine);
+        assert_eq!(newest(&rig, second).unwrap().2, before[1].2);
+        assert_eq!(step(&rig.estate).await.unwrap(), 0);
+    }
+}
