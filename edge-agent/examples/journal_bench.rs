@@ -1,14 +1,13 @@
-//! How many records a second the journal makes durable on this disk, and how fast they are read back for the uplink.
-//!
-//! `cargo run --release -p backoffice-edge --example journal_bench [folder]`
+//! How many records a second the journal makes durable on this disk, what that costs, and how fast they are read back
+//! for the uplink (`cargo xtask bench --only journal`).
 
-use backoffice_edge::journal::{Journal, Limits};
+use backoffice_edge::journal::{Journal, JournalError, Limits};
 use bo_model::{DeviceId, SystemClock, Time, Value};
+use bo_testkit::measure::{Figures, folder, own_usage, quick};
 use bo_wire::{Body, Class, StatusChange};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-const RECORDS: u64 = 400_000;
 const WAITING: u64 = 2_000;
 
 fn sample(n: u64) -> Body {
@@ -19,39 +18,55 @@ fn sample(n: u64) -> Body {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
-    let path = std::path::Path::new(&folder).join("journal-bench.db");
-    let journal = Journal::open(&path, Limits::default(), Arc::new(SystemClock))?;
+    let records: u64 = if quick() { 60_000 } else { 600_000 };
+    let folder = folder()?;
+    let journal = Journal::open(&folder.path().join("journal.db"), Limits::default(), Arc::new(SystemClock))?;
+    let mut figures = Figures::new("journal");
 
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), own_usage()?.cpu);
     let tasks: Vec<_> = (0..WAITING)
         .map(|task| {
             let journal = journal.clone();
             tokio::spawn(async move {
-                for n in 0..RECORDS / WAITING {
+                for n in 0..records / WAITING {
                     journal.append_durable(Class::Status, Time(0), sample(task + n)).await?;
                 }
-                Ok::<_, backoffice_edge::journal::JournalError>(())
+                Ok::<_, JournalError>(())
             })
         })
         .collect();
     for task in tasks {
         task.await??;
     }
-    tell("each awaited, 2 000 at once", RECORDS, started);
+    let used = own_usage()?.cpu - cpu;
+    let rate = per_second(records, started.elapsed());
+    figures.at_least("each awaited until it is on disk, 2 000 at once", rate, "records/s", 40_000.0);
+    figures.say("each awaited: CPU", micros(used, records), "µs/record");
 
-    let started = Instant::now();
-    let mut full = 0u64;
-    for n in 0..RECORDS {
+    let (started, cpu) = (Instant::now(), own_usage()?.cpu);
+    for n in 0..records {
         while !journal.append(Class::History, Time(0), sample(n)) {
-            full += 1;
             tokio::task::yield_now().await;
         }
     }
     journal.append_durable(Class::History, Time(0), sample(0)).await?;
-    tell("handed over, the last awaited", RECORDS, started);
+    let used = own_usage()?.cpu - cpu;
+    figures.at_least(
+        "handed over, the last awaited",
+        per_second(records, started.elapsed()),
+        "records/s",
+        40_000.0,
+    );
+    figures.say("handed over: CPU, the hand-over itself included", micros(used, records), "µs/record");
 
+    let alone = 300;
     let started = Instant::now();
+    for n in 0..alone {
+        journal.append_durable(Class::Audit, Time(0), sample(n)).await?;
+    }
+    figures.say("one alone, until it is on disk", micros(started.elapsed(), alone), "µs");
+
+    let (started, cpu) = (Instant::now(), own_usage()?.cpu);
     let (mut after, mut read) = (0, 0u64);
     loop {
         let records = journal.read_after(Class::Status, after, 192 * 1024)?;
@@ -59,16 +74,20 @@ async fn main() -> anyhow::Result<()> {
         after = last.seq;
         read += records.len() as u64;
     }
-    tell("read back in batches", read, started);
-    println!("queue found full {full} times; {} MiB on disk", journal.state().bytes >> 20);
+    anyhow::ensure!(read == records, "{read} of {records} records came back");
+    figures.say("read back in batches", per_second(read, started.elapsed()), "records/s");
+    figures.say("read back: CPU", micros(own_usage()?.cpu - cpu, read), "µs/record");
+    let bytes = journal.state().bytes as f64 / (records as f64 * 2.0);
+    figures.say("on disk", bytes, "bytes/record");
     journal.close().await;
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
-    }
+    figures.print();
     Ok(())
 }
 
-fn tell(what: &str, records: u64, started: Instant) {
-    let seconds = started.elapsed().as_secs_f64();
-    println!("{what:32} {:>9.0} records/s", records as f64 / seconds);
+fn per_second(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+fn micros(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / count as f64
 }

@@ -1,19 +1,14 @@
-//! What a component costs: compile, load, instantiate, call, event → status, memory per device. Run it in a release
-//! build, with the drivers built:
+//! What a component costs: compile, load, start, event → status, memory per device (`cargo xtask bench --only wasm`).
 //!
-//! ```text
-//! cargo run --release -p bo-driver-host --example wasm_bench -- drivers/pjlink-display
-//! ```
-//!
-//! Prints a table, and JSON with `--json`. The CPU time is this process's own, so links and clients are part of it;
-//! there are none of either here but the one in-process handle.
+//! The driver is the shipped `av-switcher`. The processor time is this process's own: whoever hands in the events and
+//! hears what is published is part of it.
 
 use bo_driver_host::{
     Device, DeviceConfig, DeviceState, Engine, EngineConfig, Event, Level, Links, Package, Sink,
 };
 use bo_link::{BytesOp, BytesReply};
 use bo_model::{DeviceId, IdGen, SystemClock, Value};
-use std::path::Path;
+use bo_testkit::measure::{Figures, own_usage, quick};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,80 +17,73 @@ use tokio::sync::Notify;
 /// Devices for the memory figure.
 const DEVICES: usize = 1000;
 /// Events for the event → status figure.
-const EVENTS: u64 = 50_000;
+const EVENTS: u64 = 200_000;
 
 fn main() -> anyhow::Result<()> {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| "drivers/av-switcher".into());
-    let as_json = std::env::args().any(|word| word == "--json");
-    let package = Package::load_folder(Path::new(&folder))?;
+    let mut figures = Figures::new("wasm");
+    let folder = bo_testkit::root().join("drivers/av-switcher");
+    let package = Package::load_folder(&folder)?;
     let cache = tempfile::tempdir()?;
     let config = EngineConfig { cache: Some(cache.path().to_owned()), instances: DEVICES as u32 + 8 };
 
     let engine = Engine::new(&config)?;
     let compile = timed(|| engine.load(&package).map(drop))?;
+    drop(engine);
+    figures.say("compiling a component, wall", compile.as_secs_f64() * 1e3, "ms");
     let fresh = Engine::new(&config)?;
     let load = timed(|| fresh.load(&package).map(drop))?;
+    figures.say("loading it compiled, wall", load.as_secs_f64() * 1e3, "ms");
+    figures.at_least(
+        "compiled before: faster by",
+        compile.as_secs_f64() / load.as_secs_f64(),
+        "times",
+        100.0,
+    );
     let loaded = fresh.load(&package)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let mut rows = vec![
-        ("cold compile ms", compile.as_secs_f64() * 1e3),
-        ("load from disk ms", load.as_secs_f64() * 1e3),
-    ];
     runtime.block_on(async {
-        let before = resident_kib();
-        let cpu = cpu_time();
+        let (before, cpu) = (own_usage()?.rss_kib, cpu_time()?);
         let heard = Arc::new(Heard::default());
         let mut devices = Vec::new();
         for index in 0..DEVICES {
             devices.push(spawn(&fresh, &package, loaded.clone(), heard.clone(), index as u64));
         }
         heard.until(|heard| heard.running.load(Ordering::SeqCst) >= DEVICES as u64).await;
-        let start_us = (cpu_time() - cpu).as_secs_f64() * 1e6 / DEVICES as f64;
-        rows.push(("start a device, CPU µs", start_us));
-        rows.push(("memory per device, KiB", (resident_kib() - before) as f64 / DEVICES as f64));
+        figures.say("starting a device, CPU", micros(cpu_time()? - cpu, DEVICES as u64), "µs");
+        let grown = own_usage()?.rss_kib - before;
+        figures.at_most("memory of 1 000 devices", grown as f64 / 1024.0, "MiB", 80.0);
 
         let (device, _link) = &devices[0];
+        let events = if quick() { EVENTS / 10 } else { EVENTS };
         let frame: bytes::Bytes = "ROUTE 1 3".into();
         // One in flight: from the event to the status variable in the sink, hops between tasks included.
-        let (cpu, wall) = (cpu_time(), Instant::now());
-        for _ in 0..EVENTS / 10 {
+        let (cpu, wall) = (cpu_time()?, Instant::now());
+        let single = events / 10;
+        for _ in 0..single {
             let seen = heard.published.load(Ordering::SeqCst);
             device.event(Event::Frame(frame.clone()));
             heard.until(|heard| heard.published.load(Ordering::SeqCst) > seen).await;
         }
-        let single = EVENTS as f64 / 10.0;
-        rows.push(("event → status, one in flight, CPU µs", (cpu_time() - cpu).as_secs_f64() * 1e6 / single));
-        rows.push(("event → status, one in flight, wall µs", wall.elapsed().as_secs_f64() * 1e6 / single));
+        figures.say("event → status, one in flight, CPU", micros(cpu_time()? - cpu, single), "µs");
+        figures.say("event → status, one in flight, wall", micros(wall.elapsed(), single), "µs");
         // Spread over the devices and fast: what one event costs when the hops are shared.
-        let (cpu, wall, first) = (cpu_time(), Instant::now(), heard.published.load(Ordering::SeqCst));
-        for index in 0..EVENTS {
+        let (cpu, wall, first) = (cpu_time()?, Instant::now(), heard.published.load(Ordering::SeqCst));
+        for index in 0..events {
             let (device, _) = &devices[index as usize % DEVICES];
             while !device.event(Event::Frame(frame.clone())) {
                 tokio::task::yield_now().await;
             }
         }
-        heard.until(|heard| heard.published.load(Ordering::SeqCst) >= first + EVENTS).await;
-        rows.push((
-            "event → status, many in flight, CPU µs",
-            (cpu_time() - cpu).as_secs_f64() * 1e6 / EVENTS as f64,
-        ));
-        rows.push(("events a second", EVENTS as f64 / wall.elapsed().as_secs_f64()));
+        heard.until(|heard| heard.published.load(Ordering::SeqCst) >= first + events).await;
+        figures.at_most("event → status, many in flight, CPU", micros(cpu_time()? - cpu, events), "µs", 5.0);
+        figures.say("events", events as f64 / wall.elapsed().as_secs_f64(), "events/s");
         for (device, _) in devices {
             device.stop().await;
         }
-    });
-    rows.push(("process, KiB", resident_kib() as f64));
-
-    if as_json {
-        let object: serde_json::Map<_, _> =
-            rows.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-        println!("{}", serde_json::to_string_pretty(&object)?);
-    } else {
-        for (name, value) in rows {
-            println!("{name:42} {value:12.2}");
-        }
-    }
+        anyhow::Ok(())
+    })?;
+    figures.print();
     Ok(())
 }
 
@@ -163,18 +151,10 @@ fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Duration, E> {
     Ok(began.elapsed())
 }
 
-/// CPU time of this process, user and system, from `/proc/self/stat` (fields 14 and 15, in ticks of 10 ms).
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u64 =
-        after_name.split_ascii_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
+fn cpu_time() -> anyhow::Result<Duration> {
+    Ok(own_usage()?.cpu)
 }
 
-/// Resident memory of this process, from `/proc/self/status`.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_ascii_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+fn micros(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / count as f64
 }

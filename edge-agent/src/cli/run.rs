@@ -13,6 +13,10 @@ use std::time::Duration;
 /// What threads get that work for tasks which have ended.
 const LAST: Duration = Duration::from_millis(500);
 
+/// Threads for tasks, at most. A value passes through several small tasks on its way: more threads wake each other up
+/// more than they help, and each has its own memory. The second one is for drivers that compute.
+const WORKERS: usize = 2;
+
 pub fn run(place: &Where) -> anyhow::Result<()> {
     let config = place.config()?;
     bo_runtime::logging::init(&config.log);
@@ -22,7 +26,9 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
         (None, _) => None,
     };
     let _lock = lock_data(&config.data)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(WORKERS))
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

@@ -1,4 +1,4 @@
-//! The session with a broker: the only file here that touches a socket (through `rumqttc`).
+//! The session with a broker: the only file here that touches a socket.
 //!
 //! Each user of the link gets a handle and a listener of its own. A publish with QoS 1 is answered when the broker has it, one
 //! with QoS 0 when it is written. Nothing is kept over a disconnect: a command that could not be sent is refused at once and
@@ -6,33 +6,32 @@
 
 use crate::config::MqttConfig;
 use crate::listeners::{Change, Listener, Listeners};
+use crate::session::{Heard, MAX_PACKET, Session, Waiting, next_packet};
 use crate::topic::{is_filter, is_topic};
-use bo_link::{Handle, Health, Inbox, Job, LinkError, MqttMessage, MqttOp, Reporter, queue};
+use bo_link::{Handle, Health, Inbox, LinkError, MqttMessage, MqttOp, Reporter, queue};
+use bo_link_stream::{Connection, Endpoint};
 use bo_model::clock::SharedClock;
 use bo_runtime::{Backoff, Shutdown, backoff};
-use rumqttc::{
-    AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, QoS, SubscribeFilter, TlsConfiguration,
-    Transport,
-};
-use std::collections::{HashMap, VecDeque};
+use bytes::BytesMut;
+use rumqttc::mqttbytes::v4::{Connect, ConnectReturnCode, Login, Packet};
+use rustls::pki_types::ServerName;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
 
-/// Largest message in or out.
-const MAX_PACKET: usize = 1024 * 1024;
-/// Requests on their way into the session.
-const REQUESTS: usize = 1_024;
-/// Publishes the broker has not acknowledged.
-const IN_FLIGHT: u16 = 256;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-
-type Waiting = Job<MqttOp, ()>;
+/// How long connecting, TLS and the broker's greeting may take, together.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How long the broker may take to accept bytes.
+const WRITE_WITHIN: Duration = Duration::from_secs(15);
 
 /// A link to a broker. Cheap to clone; ends with the `Shutdown` it was spawned with.
 #[derive(Clone)]
 pub struct MqttLink {
-    session: Arc<Session>,
+    shared: Arc<Shared>,
     listeners: Arc<Listeners>,
     health: watch::Receiver<Health>,
     clock: SharedClock,
@@ -41,39 +40,25 @@ pub struct MqttLink {
 }
 
 /// What the users' tasks and the connection's task share.
-struct Session {
-    now: Mutex<Result<Connected, Arc<str>>>,
+struct Shared {
+    now: Mutex<Result<Session, Arc<str>>>,
+    /// There is something to write.
+    write: Notify,
 }
 
-struct Connected {
-    client: AsyncClient,
-    /// Publishes handed to the client, in order, until it says that it wrote them.
-    written: VecDeque<Waiting>,
-    /// Publishes with QoS 1 the broker has not acknowledged, by packet id.
-    acknowledged: HashMap<u16, Waiting>,
-}
-
-impl Session {
-    fn lock(&self) -> MutexGuard<'_, Result<Connected, Arc<str>>> {
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Result<Session, Arc<str>>> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection is gone: everybody who waits is told.
     fn down(&self, why: &Arc<str>) {
         let before = std::mem::replace(&mut *self.lock(), Err(why.clone()));
-        if let Ok(connected) = before {
-            for job in connected.written.into_iter().chain(connected.acknowledged.into_values()) {
-                job.answer(Err(LinkError::Offline(why.clone())));
-            }
+        if let Ok(session) = before {
+            session.end(why);
         }
     }
 
     fn publish(&self, job: Waiting, message: MqttMessage) {
-        let qos = match message.qos {
-            0 => QoS::AtMostOnce,
-            1 => QoS::AtLeastOnce,
-            _ => QoS::ExactlyOnce,
-        };
         if !is_topic(&message.topic) {
             return job.answer(Err(LinkError::Invalid(format!("`{}` is not a topic", message.topic).into())));
         }
@@ -82,40 +67,30 @@ impl Session {
                 format!("a message of {} bytes is over the limit of {MAX_PACKET}", message.payload.len());
             return job.answer(Err(LinkError::Invalid(why.into())));
         }
-        let mut now = self.lock();
-        match &mut *now {
-            Err(why) => job.answer(Err(LinkError::Offline(why.clone()))),
-            Ok(connected) => {
-                // Under the lock, so that the order in `written` is the client's.
-                let sent = connected.client.try_publish(message.topic, qos, message.retain, message.payload);
-                match sent {
-                    Ok(()) => connected.written.push_back(job),
-                    Err(_) => job.answer(Err(LinkError::Busy)),
-                }
-            }
+        match &mut *self.lock() {
+            Err(why) => return job.answer(Err(LinkError::Offline(why.clone()))),
+            Ok(session) => session.publish(job, message),
         }
+        self.write.notify_one();
     }
 
     fn change(&self, change: Change) -> Result<(), LinkError> {
         let mut now = self.lock();
-        let Ok(connected) = &mut *now else { return Ok(()) }; // asked for on connecting
-        for filter in change.subscribe {
-            connected.client.try_subscribe(filter, QoS::AtLeastOnce).map_err(|_| LinkError::Busy)?;
-        }
-        for filter in change.unsubscribe {
-            connected.client.try_unsubscribe(filter).map_err(|_| LinkError::Busy)?;
-        }
-        Ok(())
+        let Ok(session) = &mut *now else { return Ok(()) }; // asked for on connecting
+        let done =
+            session.subscribe(&change.subscribe).and_then(|()| session.unsubscribe(change.unsubscribe));
+        self.write.notify_one();
+        done.map_err(|error| LinkError::Invalid(error.to_string().into()))
     }
 }
 
 /// Connects, and stays connected with back-off, until `shutdown`.
 pub fn spawn(config: MqttConfig, clock: SharedClock, shutdown: &Shutdown) -> MqttLink {
     let (publish, health) = watch::channel(Health::default());
-    let session = Arc::new(Session { now: Mutex::new(Err("not connected yet".into())) });
+    let shared = Arc::new(Shared { now: Mutex::new(Err("not connected yet".into())), write: Notify::new() });
     let listeners = Arc::new(Listeners::default());
     let link = MqttLink {
-        session: session.clone(),
+        shared: shared.clone(),
         listeners: listeners.clone(),
         health,
         clock: clock.clone(),
@@ -123,7 +98,7 @@ pub fn spawn(config: MqttConfig, clock: SharedClock, shutdown: &Shutdown) -> Mqt
         room: config.room,
     };
     let reporter = Reporter::new(publish, clock);
-    shutdown.spawn(run(config, session, listeners, reporter, shutdown.clone()));
+    shutdown.spawn(run(config, shared, listeners, reporter, shutdown.clone()));
     link
 }
 
@@ -151,9 +126,9 @@ impl MqttLink {
             return Err(LinkError::Invalid(format!("`{filter}` is not a topic filter").into()));
         }
         let change = self.listeners.add(who, filter);
-        self.session.change(change)?;
+        self.shared.change(change)?;
         let unsubscribe = self.listeners.given_back();
-        self.session.change(Change { subscribe: Vec::new(), unsubscribe })
+        self.shared.change(Change { subscribe: Vec::new(), unsubscribe })
     }
 
     /// Takes one user's requests until it is gone.
@@ -181,7 +156,7 @@ impl MqttLink {
             let Some(job) = job else { return };
             reporter.sent();
             match job.op.clone() {
-                MqttOp::Publish(message) => self.session.publish(job, message),
+                MqttOp::Publish(message) => self.shared.publish(job, message),
                 MqttOp::Subscribe(filter) => {
                     let done = self.subscribe(who, &filter);
                     job.answer(done);
@@ -191,24 +166,9 @@ impl MqttLink {
     }
 }
 
-fn open(config: &MqttConfig) -> (AsyncClient, EventLoop) {
-    let mut options = MqttOptions::new(&config.client_id, &config.host, config.port);
-    options.set_max_packet_size(MAX_PACKET, MAX_PACKET).set_keep_alive(KEEP_ALIVE);
-    options.set_clean_session(true).set_inflight(IN_FLIGHT);
-    if let Some(tls) = &config.tls {
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
-    }
-    if let Some((user, password)) = &config.login {
-        options.set_credentials(user, password);
-    }
-    let (client, mut events) = AsyncClient::new(options, REQUESTS);
-    events.network_options.set_tcp_nodelay(true);
-    (client, events)
-}
-
 async fn run(
     config: MqttConfig,
-    session: Arc<Session>,
+    shared: Arc<Shared>,
     listeners: Arc<Listeners>,
     mut reporter: Reporter,
     shutdown: Shutdown,
@@ -216,17 +176,33 @@ async fn run(
     let mut pause = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
     let mut stamp = 0;
     loop {
-        let (client, events) = open(&config);
-        let connected = converse(client, events, &session, &listeners, &mut reporter, &mut pause, &mut stamp);
+        let session = async {
+            let mut connection = match timeout(CONNECT_WITHIN, connect(&config)).await {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(why)) => return why,
+                Err(_) => return format!("no connection within {} s", CONNECT_WITHIN.as_secs()).into(),
+            };
+            let mut session = Session::default();
+            if let Err(error) = session.subscribe(&listeners.reconnected()) {
+                return error.to_string().into();
+            }
+            *shared.lock() = Ok(session);
+            pause.succeeded();
+            reporter.up();
+            match converse(&mut connection, &shared, &listeners, &mut reporter, &mut stamp).await {
+                Ok(never) => match never {},
+                Err(why) => why,
+            }
+        };
         let why = tokio::select! {
-            why = connected => why,
+            why = session => why,
             () = shutdown.signalled() => {
-                session.down(&"the link was closed".into());
+                shared.down(&"the link was closed".into());
                 return;
             }
         };
         reporter.down(&why);
-        session.down(&why);
+        shared.down(&why);
         tracing::warn!(host = %config.host, port = config.port, %why, "MQTT link down");
         tokio::select! {
             () = tokio::time::sleep(pause.failed(backoff::jitter())) => {}
@@ -235,81 +211,126 @@ async fn run(
     }
 }
 
+/// A connection over which the broker has let us in.
+async fn connect(config: &MqttConfig) -> Result<Connection, Arc<str>> {
+    let host = config.host.clone();
+    let endpoint = match &config.tls {
+        None => Endpoint::Tcp(host, config.port),
+        Some(tls) => {
+            let name = ServerName::try_from(host.clone()).map_err(|error| Arc::from(error.to_string()))?;
+            Endpoint::Tls(host, config.port, TlsConnector::from(tls.clone()), name)
+        }
+    };
+    let mut connection = endpoint.connect().await?;
+    let mut greeting = Connect::new(&config.client_id);
+    greeting.keep_alive = KEEP_ALIVE.as_secs() as u16;
+    greeting.login = config
+        .login
+        .as_ref()
+        .map(|(username, password)| Login { username: username.clone(), password: password.clone() });
+    let mut bytes = BytesMut::new();
+    greeting.write(&mut bytes).map_err(why)?;
+    connection.write_all(&bytes).await.map_err(why)?;
+    connection.flush().await.map_err(why)?;
+    // Read no further than the answer, which has four bytes: what follows belongs to the session.
+    let mut answer = [0; 4];
+    connection.read_exact(&mut answer).await.map_err(why)?;
+    match next_packet(&mut BytesMut::from(&answer[..])) {
+        Ok(Some(Packet::ConnAck(ack))) if ack.code == ConnectReturnCode::Success => Ok(connection),
+        Ok(Some(Packet::ConnAck(ack))) => Err(format!("the broker refused: {:?}", ack.code).into()),
+        Ok(_) => Err("the broker does not speak MQTT 3.1.1".into()),
+        Err(error) => Err(error.to_string().into()),
+    }
+}
+
 /// One connection, until it ends. Returns why.
 async fn converse(
-    client: AsyncClient,
-    mut events: EventLoop,
-    session: &Session,
+    connection: &mut Connection,
+    shared: &Shared,
     listeners: &Listeners,
     reporter: &mut Reporter,
-    pause: &mut Backoff,
     stamp: &mut u64,
-) -> Arc<str> {
+) -> Result<std::convert::Infallible, Arc<str>> {
+    let (mut read, mut messages) = (BytesMut::with_capacity(16 * 1024), Vec::new());
+    let quiet = tokio::time::sleep(KEEP_ALIVE / 2);
+    tokio::pin!(quiet);
+    let (mut heard, mut wrote, mut asked) = (Instant::now(), Instant::now(), false);
     loop {
-        match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                let filters = listeners.reconnected();
-                if !filters.is_empty() {
-                    let all =
-                        filters.into_iter().map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
-                    if client.try_subscribe_many(all).is_err() {
-                        return "could not subscribe".into();
-                    }
+        while let Some((bytes, written)) = unwritten(shared) {
+            timeout(WRITE_WITHIN, async {
+                connection.write_all(&bytes).await?;
+                connection.flush().await
+            })
+            .await
+            .map_err(|_| Arc::<str>::from("the broker takes no more bytes"))?
+            .map_err(why)?;
+            written.into_iter().for_each(|job| job.answer(Ok(())));
+            wrote = Instant::now();
+        }
+        tokio::select! {
+            count = connection.read_buf(&mut read) => {
+                if count.map_err(why)? == 0 {
+                    return Err("closed by the broker".into());
                 }
-                *session.lock() = Ok(Connected {
-                    client: client.clone(),
-                    written: VecDeque::new(),
-                    acknowledged: HashMap::new(),
-                });
-                pause.succeeded();
-                reporter.up();
-            }
-            Ok(Event::Incoming(Packet::Publish(publish))) => {
-                *stamp += 1;
+                (heard, asked) = (Instant::now(), false);
                 reporter.proved();
-                let message = MqttMessage {
-                    topic: publish.topic,
-                    payload: publish.payload,
-                    qos: publish.qos as u8,
-                    retain: publish.retain,
-                };
-                for _ in 0..listeners.deliver(&message, *stamp) {
+                for _ in 0..take(&mut read, shared, &mut messages)? {
                     reporter.failed();
                 }
-            }
-            Ok(Event::Outgoing(Outgoing::Publish(id))) => {
-                if let Ok(connected) = &mut *session.lock()
-                    && let Some(job) = connected.written.pop_front()
-                {
-                    match &job.op {
-                        MqttOp::Publish(message) if message.qos > 0 => {
-                            connected.acknowledged.insert(id, job);
-                        }
-                        _ => job.answer(Ok(())),
+                for message in messages.drain(..) {
+                    *stamp += 1;
+                    for _ in 0..listeners.deliver(&message, *stamp) {
+                        reporter.failed();
                     }
                 }
+                read.reserve(16 * 1024);
             }
-            Ok(Event::Incoming(Packet::PubAck(ack))) => acknowledged(session, ack.pkid, reporter),
-            Ok(Event::Incoming(Packet::PubComp(ack))) => acknowledged(session, ack.pkid, reporter),
-            Ok(Event::Incoming(Packet::SubAck(ack))) => {
-                reporter.proved();
-                if ack.return_codes.contains(&rumqttc::SubscribeReasonCode::Failure) {
-                    reporter.failed();
-                    tracing::warn!("the broker refused a subscription");
+            () = shared.write.notified() => {}
+            () = quiet.as_mut() => {
+                // Moved only when it is over: most of the time something came meanwhile.
+                let quiet_until = heard.min(wrote) + KEEP_ALIVE / if asked { 1 } else { 2 };
+                if quiet_until > Instant::now() {
+                    quiet.as_mut().reset(quiet_until);
+                    continue;
+                }
+                if asked {
+                    return Err("the broker does not answer any more".into());
+                }
+                asked = true;
+                quiet.as_mut().reset(Instant::now() + KEEP_ALIVE / 2);
+                if let Ok(session) = &mut *shared.lock() {
+                    session.ping().map_err(why)?;
                 }
             }
-            Ok(Event::Incoming(Packet::PingResp)) => reporter.proved(),
-            Ok(_) => {}
-            Err(error) => return error.to_string().into(),
         }
     }
 }
 
-fn acknowledged(session: &Session, id: u16, reporter: &mut Reporter) {
-    reporter.proved();
-    if let Ok(connected) = &mut *session.lock()
-        && let Some(job) = connected.acknowledged.remove(&id)
-    {
-        job.answer(Ok(()));
+fn unwritten(shared: &Shared) -> Option<(bytes::Bytes, Vec<Waiting>)> {
+    shared.lock().as_mut().ok()?.unwritten()
+}
+
+/// Takes every whole packet that was read. Returns how many subscriptions were refused.
+fn take(read: &mut BytesMut, shared: &Shared, messages: &mut Vec<MqttMessage>) -> Result<u32, Arc<str>> {
+    let mut refused = 0;
+    match &mut *shared.lock() {
+        Err(why) => return Err(why.clone()),
+        Ok(session) => {
+            while let Some(packet) = next_packet(read).map_err(why)? {
+                match session.take(packet).map_err(why)? {
+                    Heard::Message(message) => messages.push(message),
+                    Heard::Refused => refused += 1,
+                    Heard::Proof => {}
+                }
+            }
+        }
     }
+    if refused > 0 {
+        tracing::warn!(refused, "the broker refused subscriptions");
+    }
+    Ok(refused)
+}
+
+fn why(error: impl std::fmt::Display) -> Arc<str> {
+    error.to_string().into()
 }
