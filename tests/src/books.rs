@@ -2,9 +2,11 @@
 //! be missing and nothing may be there twice.
 
 use crate::api::Api;
+use crate::demo::PATIENCE;
 use crate::rig::Rig;
 use anyhow::{Context, Result, ensure};
 use bo_db::{DbError, Tx, params};
+use bo_testkit::wait_for;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,8 +79,13 @@ impl Journal {
     }
 }
 
-/// Compares everything. The edge must have said that nothing waits any more. Gives the number of samples compared.
+/// Waits until both sides agree about everything: the devices go on, so a look may fall between a record and its arrival.
+/// What is lost or there twice stays so. Gives the number of samples compared.
 pub fn balance(rig: &Rig, api: &Api) -> Result<usize> {
+    wait_for("the books of both sides to agree", PATIENCE, || compare(rig, api).map(Some))
+}
+
+fn compare(rig: &Rig, api: &Api) -> Result<usize> {
     let journal = Journal::read(rig)?;
     journal.is_whole()?;
     let view = rig.edge_view(api)?;

@@ -110,9 +110,8 @@ impl Rig {
     pub fn start_broker(&mut self, port: u16) -> Result<()> {
         let folder = self.controller.home.join("broker");
         if !folder.exists() {
-            let mut write =
-                self.controller.command(&["broker", "127.0.0.1", "--port", &port.to_string(), "--out"])?;
-            self.controller.configure(&done(write.arg(&folder))?)?;
+            let mut write = self.controller.command(&["broker", "127.0.0.1", "--port", &port.to_string()])?;
+            self.controller.configure(&done(write.arg("--out").arg(&folder))?)?;
         }
         self.broker = Some(Mosquitto::of_file(&folder.join("mosquitto.conf"), port)?);
         Ok(())
