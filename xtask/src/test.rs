@@ -20,7 +20,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     tools::for_tests()?;
     let peers = tools::python_peers()?;
-    tools::browser_peers()?;
+    tools::npm_peers()?;
     artefacts::islands()?;
     artefacts::drivers()?;
     if !options.no_lints {

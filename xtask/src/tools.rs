@@ -86,7 +86,13 @@ fn is_there(program: &str) -> bool {
 
 /// Independent peers from PyPI, pinned, in a virtual environment of their own; its `bin` folder.
 pub fn python_peers() -> Result<PathBuf> {
-    const PEERS: &[&str] = &["pymodbus==3.16.1", "pysunspec2==1.3.7", "pyserial==3.5", "aiosmtpd==1.4.6", "openapi-spec-validator==0.9.0"];
+    const PEERS: &[&str] = &[
+        "pymodbus==3.16.1",
+        "pysunspec2==1.3.7",
+        "pyserial==3.5",
+        "aiosmtpd==1.4.6",
+        "openapi-spec-validator==0.9.0",
+    ];
     let venv = root().join("target/test-tools/python");
     let stamp = venv.join("installed");
     let wanted = PEERS.join("\n");
@@ -106,14 +112,19 @@ pub fn python_peers() -> Result<PathBuf> {
     Ok(venv.join("bin"))
 }
 
-/// Playwright and axe for the browser tests, from npm, pinned by the lock file.
-pub fn browser_peers() -> Result<()> {
-    let folder = root().join("tests/browser");
-    if folder.join("node_modules/playwright-core").exists() {
-        return Ok(());
+/// Playwright and axe for the browser tests, and the OpenID provider people sign in at, from npm, pinned by lock files.
+pub fn npm_peers() -> Result<()> {
+    for (folder, package) in
+        [("tests/browser", "playwright-core"), ("controller/identity/tests/oidc", "oidc-provider")]
+    {
+        let folder = root().join(folder);
+        if folder.join("node_modules").join(package).exists() {
+            continue;
+        }
+        say(&format!("Installing {package} for the tests"));
+        let mut install = command("npm", &["ci", "--no-audit", "--no-fund", "--silent"]);
+        install.current_dir(folder);
+        run(install)?;
     }
-    say("Installing the browser tests' packages");
-    let mut install = command("npm", &["ci", "--no-audit", "--no-fund", "--silent"]);
-    install.current_dir(folder);
-    run(install)
+    Ok(())
 }

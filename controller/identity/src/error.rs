@@ -30,6 +30,12 @@ pub enum IdentityError {
     /// It exists already.
     #[error("{0}")]
     Exists(String),
+    /// An OpenID provider could not be asked.
+    #[error("{0}")]
+    ProviderAway(String),
+    /// What an OpenID provider said does not let somebody in.
+    #[error("The provider did not sign you in: {0}")]
+    ProviderRefused(String),
     /// A password could not be hashed.
     #[error("a password could not be hashed: {0}")]
     Hash(String),
@@ -43,7 +49,10 @@ impl From<IdentityError> for WebError {
             IdentityError::WrongPassword => WebError::field("", error.to_string()),
             IdentityError::TooMany(seconds) => WebError::TooMany(seconds),
             IdentityError::NotFound => WebError::NotFound,
-            IdentityError::NotAllowed(_) => WebError::Forbidden(error.to_string()),
+            IdentityError::ProviderAway(_) => WebError::Unavailable(error.to_string()),
+            IdentityError::NotAllowed(_) | IdentityError::ProviderRefused(_) => {
+                WebError::Forbidden(error.to_string())
+            }
             IdentityError::LastOwner(_) | IdentityError::Exists(_) => WebError::Conflict(error.to_string()),
             IdentityError::Hash(inner) => WebError::Internal(inner),
         }

@@ -1,7 +1,7 @@
 //! Letters of identity: the texts, and the way they leave.
 //!
-//! A letter is an event of the outbox, written in the transaction that causes it: whoever is made gets exactly one, and
-//! nobody gets one of a change that was undone. What delivers them is not identity's business.
+//! A letter is an event of the outbox, written in the transaction that causes it: nobody gets one of a change that was
+//! undone. What delivers them is not identity's business.
 
 use crate::account::Account;
 use crate::error::IdentityError;
@@ -60,6 +60,17 @@ pub fn reset(name: &str, organisation: &str, link: &str) -> (String, String) {
         format!(
             "Hello {name},\n\nsomebody, you we hope, asked for a new password at {organisation}. Open this link to choose one:\n\n{link}\n\n\
              It works once, within an hour, and ends all your sessions. If it was not you, do nothing: your password stays as it is.\n"
+        ),
+    )
+}
+
+/// For somebody whose password was changed, by them or by whoever has their mail.
+pub fn changed(name: &str, organisation: &str, link: &str) -> (String, String) {
+    (
+        format!("Your password at {organisation} was changed"),
+        format!(
+            "Hello {name},\n\nyour password at {organisation} was changed just now, and all your sessions have ended. If it was you, all is \
+             well. If not, ask for a new one at once and tell an administrator:\n\n{link}\n"
         ),
     )
 }

@@ -15,17 +15,22 @@ pub mod area;
 mod cache;
 pub mod ceiling;
 pub mod delegate;
+pub mod domain;
 mod error;
+pub mod gateway_pin;
 mod graph;
 pub mod group;
 pub mod letter;
 pub mod level;
+pub mod licence;
 pub mod names;
+pub mod oidc;
 mod pages;
 pub mod password;
 pub mod profile;
 pub mod relation;
 pub mod review;
+pub mod second_factor;
 pub mod session;
 pub mod sign_in;
 pub mod testing;
@@ -44,18 +49,21 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 4] = [
+pub const MIGRATIONS: [Migration; 7] = [
     migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
     migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
     migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
     migration!("identity", 4, "looking through another's eyes", "../migrations/0004_view_as.sql"),
+    migration!("identity", 5, "PINs for gateways", "../migrations/0005_gateway_pin.sql"),
+    migration!("identity", 6, "second factors, OpenID providers, domains", "../migrations/0006_sign_in.sql"),
+    migration!("identity", 7, "licences, seats and slots", "../migrations/0007_licences.sql"),
 ];
 
 /// Hashes that may be worked out at the same time: each takes tens of milliseconds and 19 MiB.
 const HASHES: usize = 4;
 
 /// What an installation may set.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// How much work a password hash is.
     pub cost: password::Cost,
@@ -64,6 +72,8 @@ pub struct Settings {
     /// What links in letters begin with, `https://backoffice.example.org`. Never taken from a request, or whoever asks for a
     /// new password could make the link lead to themselves. Without it no letters are written.
     pub public_url: Option<String>,
+    /// Asks OpenID providers; one that trusts what the system trusts when there is a public address and nothing is set.
+    pub provider_client: Option<oidc::Client>,
     /// Names of what other modules own, for explanations.
     pub names: names::NameOf,
 }
@@ -74,6 +84,7 @@ impl Default for Settings {
             cost: password::Cost::default(),
             lifetimes: session::Lifetimes::default(),
             public_url: None,
+            provider_client: None,
             names: names::nobody,
         }
     }
@@ -88,14 +99,19 @@ pub struct Identity {
 
 impl Identity {
     /// With those settings.
-    pub fn new(settings: Settings) -> Arc<Identity> {
+    pub fn new(mut settings: Settings) -> Arc<Identity> {
+        if settings.public_url.is_some() && settings.provider_client.is_none() {
+            let client = oidc::Client::system();
+            settings.provider_client =
+                client.inspect_err(|error| tracing::error!(%error, "nobody can sign in at a provider")).ok();
+        }
         Arc::new(Identity { settings, cache: LevelCache::default(), hashing: Semaphore::new(HASHES) })
     }
 
-    /// A letter with the link of a secret; `None` while no mail can be sent.
-    pub(crate) fn post(&self, secret: &str, words: letter::Words) -> Option<letter::Letter> {
+    /// A letter with a link to a path; `None` while no mail can be sent.
+    pub(crate) fn post(&self, path: &str, words: letter::Words) -> Option<letter::Letter> {
         let base = self.settings.public_url.as_ref()?;
-        let link = format!("{}{}", base.trim_end_matches('/'), letter::path(secret));
+        let link = format!("{}{path}", base.trim_end_matches('/'));
         Some(letter::Letter { link, words })
     }
 

@@ -29,6 +29,8 @@ impl Default for Lifetimes {
 
 /// How long an activation link works.
 pub const ACTIVATION: Duration = Duration::from_secs(72 * 3600);
+/// How long a link for a forgotten password works.
+pub const RESET: Duration = Duration::from_secs(3600);
 /// What an API token starts with, so that scanners find a leaked one.
 pub const TOKEN_PREFIX: &str = "bo_";
 
@@ -306,11 +308,24 @@ pub fn tokens(tx: &mut Tx, account: AccountId) -> Result<Vec<Token>, DbError> {
 /// # Errors
 /// When the database fails.
 pub fn add_activation(tx: &mut Tx, account: AccountId, secret_hash: &str) -> Result<(), DbError> {
+    add_link(tx, account, secret_hash, ACTIVATION)
+}
+
+/// The same, for as long as is said.
+///
+/// # Errors
+/// When the database fails.
+pub fn add_link(
+    tx: &mut Tx,
+    account: AccountId,
+    secret_hash: &str,
+    lifetime: Duration,
+) -> Result<(), DbError> {
     let now = tx.now();
     tx.execute("DELETE FROM activation WHERE account = ?1 OR expires_at < ?2", params![account, now])?;
     tx.execute(
         "INSERT INTO activation (secret_hash, account, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-        params![secret_hash, account, now, now.after(ACTIVATION)],
+        params![secret_hash, account, now, now.after(lifetime)],
     )?;
     tx.audit(Event::new("account.invite", Object::new(Kind::ACCOUNT, account)));
     Ok(())

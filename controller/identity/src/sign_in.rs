@@ -3,16 +3,17 @@
 use crate::Identity;
 use crate::account::{self, State};
 use crate::error::IdentityError;
-use crate::password;
 use crate::session::{self, NewSession};
 use crate::throttle::{self, Key};
 use crate::workspace::{self, First, NewWorkspace};
+use crate::{domain, letter, password, second_factor};
 use bo_db::audit::Outcome;
 use bo_db::{Event, Tx};
 use bo_model::command::Actor;
-use bo_model::{AccountId, Kind, Object, SessionId};
+use bo_model::{AccountId, Kind, Object, SessionId, WorkspaceId};
 use bo_web::{Ctx, WebError};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Somebody who has just signed in: the secret goes into the cookie and nowhere else.
 pub struct SignedIn {
@@ -24,6 +25,17 @@ pub struct SignedIn {
     pub name: String,
 }
 
+/// What the right password leads to.
+pub enum Step {
+    /// In.
+    In(SignedIn),
+    /// A code of their app is asked for; holds the secret that says whose.
+    Code(String),
+}
+
+/// Somebody who signed in with a password must enter a code within this.
+const PENDING: Duration = Duration::from_secs(5 * 60);
+
 /// Signs in. Any session the request came with is closed, and the new one has a new secret.
 ///
 /// # Errors
@@ -33,7 +45,11 @@ pub async fn sign_in(
     ctx: &Ctx,
     email: &str,
     password: &str,
-) -> Result<SignedIn, IdentityError> {
+) -> Result<Step, IdentityError> {
+    let host = ctx.header("host").to_owned();
+    if !ctx.read(|tx| domain::offered(tx, &host))?.0 {
+        return Err(IdentityError::NotAllowed("Passwords are not taken here. Sign in at a provider.".into()));
+    }
     let email_key = Key::Email(account::fold_email(email));
     let keys = vec![email_key.clone(), Key::Address(ctx.address().to_owned())];
     let (wait, found) = ctx.read(|tx| -> Result<_, IdentityError> {
@@ -46,12 +62,80 @@ pub async fn sign_in(
     let fits = identity.verify(password.to_owned(), stored).await?;
     let account = found.map(|(account, _)| account);
     match account.filter(|account| fits && account.state == State::Active) {
-        Some(account) => open(identity, ctx, account, email_key).await,
+        Some(account) if ctx.read(|tx| second_factor::is_on(tx, account.id))? => {
+            let (secret, id) = (session::secret(), account.id);
+            let hash = session::digest(&secret);
+            ctx.write(move |tx| pend(tx, id, &hash)).await?;
+            Ok(Step::Code(secret))
+        }
+        Some(account) => Ok(Step::In(
+            open(identity, ctx, account, Proof { forget: Some(email_key), ..Proof::default() }).await?,
+        )),
         None => {
             refuse(ctx, email, keys).await?;
             Err(IdentityError::WrongPassword)
         }
     }
+}
+
+fn pend(tx: &mut Tx, account: AccountId, secret_hash: &str) -> Result<(), IdentityError> {
+    tx.unaudited("half a sign-in; the whole one, or its refusal, is in the log");
+    let now = tx.now();
+    tx.execute("DELETE FROM pending_sign_in WHERE expires_at < ?1", bo_db::params![now])?;
+    tx.execute(
+        "INSERT INTO pending_sign_in (secret_hash, account, expires_at) VALUES (?1, ?2, ?3)",
+        bo_db::params![secret_hash, account, now.after(PENDING)],
+    )?;
+    Ok(())
+}
+
+/// The second half: a code of the app, for whoever holds the secret of the first.
+///
+/// # Errors
+/// [`IdentityError::NotFound`] when the first half is too long ago, [`IdentityError::BadInput`] on `code`, [`IdentityError::TooMany`].
+pub async fn enter_code(
+    identity: &Arc<Identity>,
+    ctx: &Ctx,
+    secret: &str,
+    code: &str,
+) -> Result<SignedIn, IdentityError> {
+    let hash = session::digest(secret);
+    let found = ctx.read(|tx| -> Result<_, IdentityError> {
+        let now = tx.now();
+        let sql = "SELECT account FROM pending_sign_in WHERE secret_hash = ?1 AND expires_at > ?2";
+        match tx.query_opt(sql, bo_db::params![&hash, now], |row| row.get::<AccountId>(0))? {
+            Some(id) => Ok(account::find(tx, id)?.filter(|account| account.state == State::Active)),
+            None => Ok(None),
+        }
+    })?;
+    let account = found.ok_or(IdentityError::NotFound)?;
+    // Counted apart from passwords, so that a right password does not buy new guesses.
+    let keys = vec![Key::Email(format!("code {}", account.id)), Key::Address(ctx.address().to_owned())];
+    if let Some(seconds) = ctx.read(|tx| throttle::wait(tx, &keys))? {
+        return Err(IdentityError::TooMany(seconds));
+    }
+    let (id, typed) = (account.id, code.to_owned());
+    let taken = ctx
+        .write(move |tx| -> Result<bool, IdentityError> {
+            tx.unaudited("the sign-in that follows, or its refusal, is in the log");
+            Ok(second_factor::take(tx, id, &typed)?)
+        })
+        .await?;
+    if taken {
+        let proof = Proof { forget: keys.into_iter().next(), pending: Some(hash), workspace: None };
+        return open(identity, ctx, account, proof).await;
+    }
+    ctx.write(move |tx| -> Result<(), IdentityError> {
+        throttle::fail(tx, &keys)?;
+        let event = Event::new("session.open", Object::new(Kind::ACCOUNT, id)).by(Actor::Anonymous);
+        tx.audit(event.outcome(Outcome::Denied, "wrong code, or one that was taken before"));
+        Ok(())
+    })
+    .await?;
+    Err(IdentityError::BadInput(vec![(
+        "code".into(),
+        "is not right, or was used already; wait for the next one".into(),
+    )]))
 }
 
 async fn refuse(ctx: &Ctx, email: &str, keys: Vec<Key>) -> Result<(), IdentityError> {
@@ -71,12 +155,23 @@ async fn refuse(ctx: &Ctx, email: &str, keys: Vec<Key>) -> Result<(), IdentityEr
     .await
 }
 
-/// Opens a session for somebody whose password was right.
-async fn open(
+/// How somebody proved who they are, and what follows from it.
+#[derive(Default)]
+pub(crate) struct Proof {
+    /// Failures to forget.
+    pub forget: Option<Key>,
+    /// The first half of the sign-in, to be ended.
+    pub pending: Option<String>,
+    /// Where the session begins; the first of their workspaces when nothing says.
+    pub workspace: Option<WorkspaceId>,
+}
+
+/// Opens a session for somebody who proved who they are.
+pub(crate) async fn open(
     identity: &Arc<Identity>,
     ctx: &Ctx,
     account: account::Account,
-    email: Key,
+    proof: Proof,
 ) -> Result<SignedIn, IdentityError> {
     let secret = session::secret();
     let id: SessionId = ctx.make_id();
@@ -87,7 +182,8 @@ async fn open(
     let (who, name) = (account.id, account.name.clone());
     ctx.write(move |tx| -> Result<(), IdentityError> {
         let spaces = workspace::of_account(tx, account.id)?;
-        let Some((space, _)) = spaces.first() else {
+        let named = spaces.iter().find(|(id, _)| Some(*id) == proof.workspace);
+        let Some((space, _)) = named.or(spaces.first()) else {
             return Err(IdentityError::NotAllowed(
                 "You are a member of no workspace. Ask an administrator to add you.".into(),
             ));
@@ -104,7 +200,12 @@ async fn open(
             agent: agent.clone(),
         };
         session::open(tx, &new, lifetimes)?;
-        throttle::clear(tx, &email)?;
+        if let Some(key) = &proof.forget {
+            throttle::clear(tx, key)?;
+        }
+        if let Some(hash) = &proof.pending {
+            tx.execute("DELETE FROM pending_sign_in WHERE secret_hash = ?1", bo_db::params![hash])?;
+        }
         let now = tx.now();
         tx.execute("UPDATE account SET signed_in_at = ?2 WHERE id = ?1", bo_db::params![account.id, now])?;
         let actor = Actor::Account { id: account.id, name: account.name.clone() };
@@ -134,11 +235,60 @@ pub async fn activate(
         .map_err(|sentence| IdentityError::BadInput(vec![("new_password".into(), sentence)]))?;
     let hash = identity.hash(new.to_owned()).await?;
     let code = code.to_owned();
+    let organisation = home(ctx, account.id)?;
+    let notice = identity.post("/forgot", letter::changed);
     ctx.write(move |tx| {
         // Asked again inside the transaction: of two that use the link at once, one finds it gone.
         let id = session::activation(tx, &code)?.ok_or(IdentityError::NotFound)?;
         tx.act_as(Actor::Account { id, name: account.name.clone() });
-        account::set_password(tx, id, &hash, None)
+        account::set_password(tx, id, &hash, None)?;
+        match &notice {
+            // Somebody new needs no warning.
+            Some(letter) if account.state == State::Active => letter.post(tx, &account, &organisation),
+            _ => Ok(()),
+        }
+    })
+    .await
+}
+
+/// The name of the workspace that letters to somebody come from.
+fn home(ctx: &Ctx, id: AccountId) -> Result<String, IdentityError> {
+    let spaces = ctx.read(|tx| workspace::of_account(tx, id))?;
+    spaces.into_iter().next().map(|(_, name)| name).ok_or(IdentityError::NotFound)
+}
+
+/// Sends whoever asks a link for a new password, if the address is somebody's. What is answered is the same if it is not.
+///
+/// # Errors
+/// [`IdentityError::TooMany`].
+pub async fn forgot(identity: &Arc<Identity>, ctx: &Ctx, email: &str) -> Result<(), IdentityError> {
+    let email = account::fold_email(email);
+    let keys = vec![Key::Email(format!("forgot {email}")), Key::Address(ctx.address().to_owned())];
+    let (wait, found) = ctx.read(|tx| -> Result<_, IdentityError> {
+        Ok((throttle::wait(tx, &keys)?, account::by_email(tx, &email)?))
+    })?;
+    if let Some(seconds) = wait {
+        return Err(IdentityError::TooMany(seconds));
+    }
+    let secret = session::secret();
+    let (hash, path) = (session::digest(&secret), letter::path(&secret));
+    let to = found.map(|(account, _)| account).filter(|account| account.state != State::Disabled);
+    let mut post = None;
+    if let Some(account) = to {
+        let organisation = home(ctx, account.id)?;
+        let fresh = account.state == State::Invited;
+        let (words, life): (letter::Words, _) =
+            if fresh { (letter::activation, session::ACTIVATION) } else { (letter::reset, session::RESET) };
+        post = identity.post(&path, words).map(|letter| (letter, account, organisation, life));
+    }
+    ctx.write(move |tx| -> Result<(), IdentityError> {
+        tx.unaudited("asking for a new password changes nothing by itself");
+        throttle::fail(tx, &keys)?;
+        if let Some((letter, account, organisation, life)) = &post {
+            session::add_link(tx, account.id, &hash, *life)?;
+            letter.post(tx, account, organisation)?;
+        }
+        Ok(())
     })
     .await
 }

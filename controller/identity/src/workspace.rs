@@ -233,6 +233,18 @@ pub fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<(WorkspaceId, S
     )
 }
 
+/// The organisations somebody belongs to.
+///
+/// # Errors
+/// When the database fails.
+pub fn organisations_of(tx: &mut Tx, account: AccountId) -> Result<Vec<WorkspaceId>, DbError> {
+    tx.query(
+        "SELECT w.id FROM member m JOIN workspace w ON w.id = m.workspace WHERE m.account = ?1 AND w.kind = 'organisation' ORDER BY w.id",
+        params![account],
+        |row| row.get(0),
+    )
+}
+
 /// A built-in group of a workspace.
 ///
 /// # Errors

@@ -5,35 +5,9 @@ mod common;
 
 use axum::http::Method;
 use bo_identity::workspace::Builtin;
-use bo_identity::{Settings, letter};
 use bo_web::testing::Client;
-use common::{PASSWORD, World, worlds, worlds_set};
-use serde_json::{Value, json};
-
-const NOOR: &str = "noor@example.org";
-
-fn with_mail() -> Settings {
-    Settings { public_url: Some("https://bo.example/".into()), ..common::settings() }
-}
-
-/// Letters that were posted, oldest first.
-fn letters(world: &World) -> Vec<Value> {
-    world
-        .db()
-        .read(|tx| {
-            tx.query(
-                "SELECT payload FROM outbox WHERE topic = ?1 ORDER BY seq",
-                bo_db::params![letter::TOPIC],
-                |row| row.json(0),
-            )
-        })
-        .unwrap()
-}
-
-fn link(letter: &Value) -> String {
-    let text = letter["text"].as_str().unwrap();
-    text.split_whitespace().find_map(|word| word.strip_prefix("https://bo.example")).unwrap().to_owned()
-}
+use common::{NOOR, PASSWORD, letters, link, with_mail, worlds, worlds_set};
+use serde_json::json;
 
 #[tokio::test]
 async fn a_user_is_made_step_by_step_gets_a_mail_and_signs_in() {

@@ -88,6 +88,7 @@ fn page(ctx: &Ctx, passwords: &Input, token: &Input, fresh: Option<&str>) -> Res
                     (form::text("new_again", "Once more", "", "password", true, passwords))
                     div.form__actions { button.btn.btn--primary type="submit" { "Change password" } }
                     p.muted { "All your other sessions end." }
+                    p { a href="/account/second-factor" { "Authenticator app: a second proof besides the password" } }
                 }
             }
             section.card {

@@ -1,10 +1,13 @@
 //! Pages and API of identity: a file per noun, pages and API side by side over the same actions.
 
 mod account;
+mod gateway_pin;
 mod groups;
 mod modules;
+mod oidc;
 mod relations;
 mod review;
+mod second_factor;
 mod sign_in;
 mod users;
 mod view_as;
@@ -18,11 +21,14 @@ use std::sync::Arc;
 pub fn routes(identity: &Arc<Identity>) -> Routes {
     sign_in::routes(identity)
         .and(account::routes(identity))
+        .and(gateway_pin::routes(identity))
         .and(users::routes(identity))
         .and(groups::routes())
         .and(modules::routes())
         .and(relations::routes(identity))
         .and(review::routes(identity))
+        .and(second_factor::routes(identity))
+        .and(oidc::routes(identity))
         .and(view_as::routes())
 }
 
@@ -51,6 +57,7 @@ fn people_tabs(current: &str) -> maud::Markup {
         ("Users", "/users"),
         ("Groups", "/groups"),
         ("Modules", "/access/modules"),
+        ("Signing in", "/access/sign-in"),
         ("Review", "/access/review"),
         ("Why?", "/access"),
     ];

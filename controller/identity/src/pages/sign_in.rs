@@ -1,7 +1,7 @@
 //! Signing in and out, choosing a password by link, setting up.
 
 use super::{fields, with};
-use crate::sign_in::{self, Setup};
+use crate::sign_in::{self, Setup, Step};
 use crate::{Identity, session, workspace};
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -21,6 +21,12 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .about("The sign-in page")
         .post("/sign-in", before, with(identity, submit))
         .about("Sign in")
+        .post("/sign-in/code", before, with(identity, submit_code))
+        .about("Sign in: the code of the app")
+        .get("/forgot", before, with(identity, show_forgot))
+        .about("Ask for a link to choose a new password")
+        .post("/forgot", before, with(identity, forgot))
+        .about("Ask for a link to choose a new password")
         .post("/sign-out", Need::anyone("whoever is not signed in is out already"), sign_out)
         .about("Sign out")
         .get("/activate", Need::anyone("the link is the proof"), show_activate)
@@ -38,7 +44,7 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .post("/api/v1/session", before, with(identity, api_open))
         .about("Sign in; sets the session cookie and answers the token for `x-csrf-token`")
         .accepts(json!({"type": "object", "required": ["email", "password"], "properties": {
-            "email": {"type": "string"}, "password": {"type": "string"}}}))
+            "email": {"type": "string"}, "password": {"type": "string"}, "code": {"type": "string", "description": "Of the app, when one is set up"}}}))
         .delete("/api/v1/session", Need::signed_in(), api_close)
         .about("Sign out")
 }
@@ -55,17 +61,23 @@ async fn show(ctx: Ctx) -> Result<Response> {
 }
 
 fn sign_in_page(ctx: &Ctx, input: &Input, next: &str) -> Markup {
+    let host = ctx.header("host").to_owned();
+    // A database that does not answer will say so when the form is sent.
+    let (passwords, providers) =
+        ctx.read(|tx| crate::domain::offered(tx, &host)).unwrap_or((true, Vec::new()));
     let body = html! {
         (heading(ctx, "Sign in"))
-        form.form action="/sign-in" method="post" {
+        @for provider in &providers { a.btn href={ "/sign-in/oidc/" (provider.id) "?next=" (next) } { "Sign in with " (provider.name) } }
+        @if !passwords { (form::problems(input)) }
+        @if passwords { form.form action="/sign-in" method="post" {
             (ctx.csrf())
             input type="hidden" name="next" value=(next);
             (form::problems(input))
             (form::text("email", "Mail address", "", "email", true, input))
             (form::text("password", "Password", "", "password", true, input))
             div.form__actions { button.btn.btn--primary type="submit" { "Sign in" } }
-        }
-        p.muted { "Forgot your password? An administrator can give you a link to choose a new one." }
+        } }
+        @if passwords { p.muted { a href="/forgot" { "Forgot your password?" } } }
     };
     plain_page(ctx, "Sign in", body)
 }
@@ -81,16 +93,100 @@ async fn submit(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         .await
         .map_err(WebError::from)
     {
-        Ok(signed) => Ok(ctx.redirect(next).cookie(ctx.app().session_cookie(&signed.secret)).into_response()),
+        Ok(Step::In(signed)) => {
+            Ok(ctx.redirect(next).cookie(ctx.app().session_cookie(&signed.secret)).into_response())
+        }
+        Ok(Step::Code(secret)) => Ok(code_page(&ctx, &Input::default(), &secret, &next).into_response()),
         Err(error) => {
             let status = error.status();
-            let errors = match error {
-                WebError::TooMany(seconds) => {
-                    vec![(String::new(), format!("Too many attempts. Wait {seconds} seconds and try again."))]
-                }
-                other => fields(other)?,
-            };
+            let errors = told(error)?;
             Ok((status, sign_in_page(&ctx, &input.with_errors(errors), &next)).into_response())
+        }
+    }
+}
+
+/// Beside the fields, waiting included.
+fn told(error: WebError) -> Result<bo_web::FieldErrors> {
+    match error {
+        WebError::TooMany(seconds) => {
+            Ok(vec![(String::new(), format!("Too many attempts. Wait {seconds} seconds and try again."))])
+        }
+        other => fields(other),
+    }
+}
+
+fn code_page(ctx: &Ctx, input: &Input, secret: &str, next: &str) -> Markup {
+    let body = html! {
+        (heading(ctx, "Enter the code"))
+        form.form action="/sign-in/code" method="post" {
+            (ctx.csrf())
+            input type="hidden" name="next" value=(next);
+            input type="hidden" name="pending" value=(secret);
+            (form::problems(input))
+            (form::text("code", "Code", "The six digits your authenticator app shows, or one of your recovery codes.", "text", true, input))
+            div.form__actions { button.btn.btn--primary type="submit" { "Sign in" } a.btn.btn--quiet href="/sign-in" { "Start over" } }
+        }
+        p.muted { "Lost your phone and your recovery codes? An administrator can remove the app from your account." }
+    };
+    plain_page(ctx, "Enter the code", body)
+}
+
+async fn submit_code(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    let (next, secret) = (local_path(input.text("next")), input.text("pending").to_owned());
+    match sign_in::enter_code(&identity, &ctx, &secret, input.text("code")).await.map_err(WebError::from) {
+        Ok(signed) => Ok(ctx.redirect(next).cookie(ctx.app().session_cookie(&signed.secret)).into_response()),
+        Err(WebError::NotFound) => {
+            Ok(ctx.redirect("/sign-in").flash("That took too long. Sign in again.").into_response())
+        }
+        Err(error) => {
+            let status = error.status();
+            // A code is never shown again.
+            let input = Input::default().with_errors(told(error)?);
+            Ok((status, code_page(&ctx, &input, &secret, &next)).into_response())
+        }
+    }
+}
+
+async fn show_forgot(identity: Arc<Identity>, ctx: Ctx) -> Result<Markup> {
+    Ok(forgot_page(&identity, &ctx, &Input::default()))
+}
+
+fn forgot_page(identity: &Identity, ctx: &Ctx, input: &Input) -> Markup {
+    let body = html! {
+        (heading(ctx, "Choose a new password"))
+        @if identity.settings.public_url.is_none() {
+            p { "This installation sends no mail. An administrator can give you a link to choose a new password." }
+        } @else {
+            form.form action="/forgot" method="post" {
+                (ctx.csrf()) (form::problems(input))
+                (form::text("email", "Mail address", "We send you a link that works once, within an hour.", "email", true, input))
+                div.form__actions { button.btn.btn--primary type="submit" { "Send the link" } }
+            }
+        }
+        a.btn.btn--quiet href="/sign-in" { "To the sign-in" }
+    };
+    plain_page(ctx, "Choose a new password", body)
+}
+
+async fn forgot(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    let outcome = match crate::account::check_email(input.text("email")) {
+        Some(error) => Err(WebError::BadInput(vec![error])),
+        None => sign_in::forgot(&identity, &ctx, input.text("email")).await.map_err(WebError::from),
+    };
+    match outcome {
+        Ok(()) => {
+            let body = html! {
+                (heading(&ctx, "Look into your mail"))
+                p { "If the address belongs to an account, a link is on its way. It works once, within an hour." }
+                a.btn href="/sign-in" { "To the sign-in" }
+            };
+            Ok(plain_page(&ctx, "Look into your mail", body).into_response())
+        }
+        Err(error) => {
+            let status = error.status();
+            Ok((status, forgot_page(&identity, &ctx, &input.with_errors(told(error)?))).into_response())
         }
     }
 }
@@ -116,8 +212,8 @@ async fn show_activate(ctx: Ctx) -> Result<Markup> {
 fn dead_link(ctx: &Ctx) -> Markup {
     let body = html! {
         (heading(ctx, "This link no longer works"))
-        p { "It was used already, replaced by a newer one, or is older than three days. Ask an administrator for a new link." }
-        a.btn href="/sign-in" { "To the sign-in" }
+        p { "It was used already, replaced by a newer one, or is too old. Ask for a new one." }
+        div.row { a.btn.btn--primary href="/forgot" { "New link" } a.btn href="/sign-in" { "To the sign-in" } }
     };
     plain_page(ctx, "Link", body)
 }
@@ -219,11 +315,19 @@ async fn set_up(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
 struct Open {
     email: String,
     password: String,
+    #[serde(default)]
+    code: String,
 }
 
 async fn api_open(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let open: Open = ctx.json()?;
-    let signed = sign_in::sign_in(&identity, &ctx, &open.email, &open.password).await?;
+    let signed = match sign_in::sign_in(&identity, &ctx, &open.email, &open.password).await? {
+        Step::In(signed) => signed,
+        Step::Code(_) if open.code.is_empty() => {
+            return Err(WebError::field("code", "of your authenticator app is needed as well"));
+        }
+        Step::Code(secret) => sign_in::enter_code(&identity, &ctx, &secret, &open.code).await?,
+    };
     let cookie = ctx.app().session_cookie(&signed.secret);
     // The CSRF token belongs to the new session, which the next request shows.
     let csrf = ctx.csrf_token_of(&signed.secret)?;

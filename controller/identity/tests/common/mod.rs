@@ -14,6 +14,27 @@ use bo_web::testing::Client;
 use std::sync::Arc;
 
 pub const PASSWORD: &str = "green tram evening";
+pub const NOOR: &str = "noor@example.org";
+
+/// With mail: what links begin with.
+pub fn with_mail() -> Settings {
+    Settings { public_url: Some("https://bo.example/".into()), ..settings() }
+}
+
+/// Letters that were posted, oldest first.
+pub fn letters(world: &World) -> Vec<serde_json::Value> {
+    let sql = "SELECT payload FROM outbox WHERE topic = ?1 ORDER BY seq";
+    world
+        .db()
+        .read(|tx| tx.query(sql, bo_db::params![bo_identity::letter::TOPIC], |row| row.json(0)))
+        .unwrap()
+}
+
+/// The path of the link in a letter.
+pub fn link(letter: &serde_json::Value) -> String {
+    let text = letter["text"].as_str().unwrap();
+    text.split_whitespace().find_map(|word| word.strip_prefix("https://bo.example")).unwrap().to_owned()
+}
 
 pub struct World {
     pub clock: Arc<ManualClock>,

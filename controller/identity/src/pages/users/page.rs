@@ -54,8 +54,8 @@ pub async fn make(
     wanted: user::Wanted,
 ) -> Result<(AccountId, Option<String>)> {
     let (id, secret, viewer) = (ctx.make_id::<AccountId>(), session::secret(), ctx.who()?.clone());
-    let (hash, mail) = (session::digest(&secret), identity.post(&secret, letter::activation));
-    let sent = mail.is_some();
+    let mail = identity.post(&letter::path(&secret), letter::activation);
+    let (hash, sent) = (session::digest(&secret), mail.is_some());
     ctx.write(move |tx| -> std::result::Result<(), IdentityError> {
         user::create(tx, &viewer, id, &wanted, &hash)?;
         if let Some(mail) = &mail {
@@ -96,6 +96,7 @@ struct Shown {
     groups: Vec<(GroupId, String)>,
     areas: BTreeMap<&'static str, Level>,
     has_roles: bool,
+    has_app: bool,
     /// Why the viewer may not change them.
     refused: Option<String>,
     may_save: bool,
@@ -112,6 +113,7 @@ fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
             groups: delegate::groups_of(tx, workspace, id)?,
             areas: user::areas_of(tx, workspace, id)?,
             has_roles: user::has_roles(tx, workspace, id)?,
+            has_app: crate::second_factor::is_on(tx, id)?,
             may_save: edits && refused.is_none(),
             refused,
             user,
@@ -149,7 +151,7 @@ fn user_page(ctx: &Ctx, id: AccountId, typed: Option<&Input>, link: Option<&str>
         .lead(&user.email)
         .state(html! { (state_badge(user.state)) @if !shown.has_roles { " " (parts::badge(Tone::Warn, "no access")) } });
     if shown.may_save {
-        page = page.actions(html! { (actions(ctx, user)) (save_button()) });
+        page = page.actions(html! { (actions(ctx, user, shown.has_app)) (save_button()) });
     }
     Ok(ctx.page(page))
 }
@@ -201,12 +203,14 @@ fn information(ctx: &Ctx, user: &Account) -> Markup {
     }
 }
 
-fn actions(ctx: &Ctx, user: &Account) -> Markup {
+fn actions(ctx: &Ctx, user: &Account, has_app: bool) -> Markup {
     let path = |verb: &str| format!("/users/{}/{verb}", user.id);
     html! {
         @if user.state == State::Disabled {
             (parts::post_button("Enable", "", &path("enable"), ctx.csrf()))
         } @else {
+            @if has_app { (parts::confirm("Remove app", "Remove their authenticator app?",
+                html! { p { "For somebody who lost it. Their password alone signs in then, until they set up another." } }, &path("second-factor/remove"), ctx.csrf())) }
             @if user.state == State::Active { (parts::post_button("View as", "", &path("view-as"), ctx.csrf())) }
             (parts::post_button(if user.state == State::Invited { "Send activation again" } else { "Send password link" }, "", &path("invite"), ctx.csrf()))
             (parts::confirm("Disable", &format!("Disable {}?", user.name),
@@ -271,8 +275,9 @@ pub async fn enable(ctx: Ctx) -> Result<Response> {
 
 pub async fn invite(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let secret = session::secret();
-    let (hash, mail) = (session::digest(&secret), identity.post(&secret, letter::activation));
-    let (sent, viewer) = (mail.is_some(), ctx.who()?.clone());
+    let viewer = ctx.who()?.clone();
+    let mail = identity.post(&letter::path(&secret), letter::activation);
+    let (hash, sent) = (session::digest(&secret), mail.is_some());
     let outcome = change(&ctx, move |tx, id| {
         if mail.is_none() {
             // Whoever sees the link can use it: only for people who have nothing the viewer lacks.

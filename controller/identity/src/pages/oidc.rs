@@ -1,0 +1,313 @@
+//! Signing in at an OpenID provider, and managing providers and domains.
+
+use super::{fields, with};
+use crate::domain::{self, Domain, Methods};
+use crate::error::IdentityError;
+use crate::oidc::{Client, Provider, flow, store};
+use crate::sign_in::{self, Proof};
+use crate::{Identity, delegate, group, session};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bo_model::{AccountId, GroupId, Kind, Level, Object, ProviderId};
+use bo_web::layout::parts::{self, Tone};
+use bo_web::layout::{form, plain_page};
+use bo_web::reply::local_path;
+use bo_web::{Ctx, FieldErrors, Input, Need, Page, Result, Routes, WebError};
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Holds what ties a sign-in under way to the browser that began it.
+const COOKIE: &str = "bo_oidc";
+
+pub fn routes(identity: &Arc<Identity>) -> Routes {
+    let before = Need::anyone("one signs in before being anybody");
+    let own = Need::workspace_area("users", Level::Own);
+    Routes::new("identity")
+        .get("/sign-in/oidc/{provider}", before, with(identity, begin))
+        .about("Sign in at an OpenID provider")
+        .get(flow::CALLBACK, before, with(identity, finish))
+        .about("Where an OpenID provider sends people back to")
+        .get("/access/sign-in", own, with(identity, show))
+        .about("OpenID providers and domains of the workspace")
+        .post("/access/sign-in/providers", own, with(identity, add_provider))
+        .about("Add an OpenID provider")
+        .post("/access/sign-in/providers/{provider}/remove", own, remove_provider)
+        .about("Remove an OpenID provider")
+        .post("/access/sign-in/domains", own, with(identity, add_domain))
+        .about("Add a domain, or change how one signs in there")
+        .post("/access/sign-in/domains/{host}/remove", own, remove_domain)
+        .about("Remove a domain")
+}
+
+fn cookie(ctx: &Ctx, value: &str) -> String {
+    let secure = if ctx.app().secure { "; Secure" } else { "" };
+    let age = if value.is_empty() { 0 } else { 600 };
+    format!("{COOKIE}={value}; Path=/sign-in; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")
+}
+
+fn client(identity: &Identity) -> Result<&Client> {
+    identity.settings.provider_client.as_ref().ok_or_else(|| {
+        WebError::Unavailable(
+            "Signing in at a provider is not set up: the installation has no public address.".into(),
+        )
+    })
+}
+
+async fn begin(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    let id: ProviderId = ctx.param("provider")?;
+    let host = ctx.header("host").to_owned();
+    let found = ctx.read(|tx| -> Result<_> {
+        let (_, offered) = domain::offered(tx, &host)?;
+        Ok(offered.into_iter().find(|provider| provider.id == id))
+    })?;
+    let provider = found.ok_or(WebError::NotFound)?;
+    let base = identity.settings.public_url.clone().unwrap_or_default();
+    let about = match client(&identity)?.discover(&provider).await {
+        Ok(about) => about,
+        Err(error) => return Ok(failed(&ctx, &error.to_string())),
+    };
+    let attempt = flow::Attempt {
+        state: session::secret(),
+        nonce: session::secret(),
+        verifier: session::secret(),
+        next: local_path(&ctx.query_value("next")),
+    };
+    let redirect = format!("{}{}", base.trim_end_matches('/'), flow::CALLBACK);
+    let Some(to) = flow::authorization(&about, &provider.client_id, &redirect, &attempt) else {
+        return Ok(failed(&ctx, "The provider's address is not https."));
+    };
+    let secret = session::secret();
+    let set = cookie(&ctx, &secret);
+    ctx.write(move |tx| store::begin(tx, id, &secret, &attempt)).await?;
+    let location = HeaderValue::from_str(&to).map_err(WebError::internal)?;
+    let set = HeaderValue::from_str(&set).map_err(WebError::internal)?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::SET_COOKIE, set)]).into_response())
+}
+
+fn failed(ctx: &Ctx, why: &str) -> Response {
+    let body = html! {
+        h1 { "You are not signed in" }
+        (parts::notice(Tone::Bad, html! { (why) }))
+        a.btn href="/sign-in" { "To the sign-in" }
+    };
+    let page = plain_page(ctx, "Not signed in", body);
+    (StatusCode::FORBIDDEN, [(header::SET_COOKIE, cookie(ctx, ""))], page).into_response()
+}
+
+async fn finish(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    match try_finish(&identity, &ctx).await {
+        Ok((next, secret)) => Ok(ctx
+            .redirect(next)
+            .cookie(ctx.app().session_cookie(&secret))
+            .cookie(cookie(&ctx, ""))
+            .into_response()),
+        Err(IdentityError::Db(error)) => Err(error.into()),
+        Err(error) => Ok(failed(&ctx, &error.to_string())),
+    }
+}
+
+async fn try_finish(
+    identity: &Arc<Identity>,
+    ctx: &Ctx,
+) -> std::result::Result<(String, String), IdentityError> {
+    let refused = |why: &str| IdentityError::ProviderRefused(why.to_owned());
+    let secret = ctx.cookie(COOKIE).unwrap_or("").to_owned();
+    let found = ctx.write(move |tx| store::take(tx, &secret)).await?;
+    let (id, attempt) = found
+        .ok_or_else(|| refused("this sign-in began in another browser, or too long ago. Begin again."))?;
+    if ctx.query_value("state") != attempt.state {
+        return Err(refused("this answer belongs to another sign-in. Begin again."));
+    }
+    let code = ctx.query_value("code");
+    if code.is_empty() {
+        let said: String =
+            ctx.query_value("error").chars().filter(|c| c.is_ascii_graphic()).take(60).collect();
+        return Err(refused(&format!("it said `{said}`")));
+    }
+    let provider =
+        ctx.read(|tx| store::find(tx, id))?.ok_or_else(|| refused("it is no longer one of ours"))?;
+    let (Some(client), Some(base)) = (&identity.settings.provider_client, &identity.settings.public_url)
+    else {
+        return Err(IdentityError::ProviderAway("signing in at a provider is not set up".into()));
+    };
+    let claims = client.exchange(&provider, &attempt, &code, base, ctx.now()).await?;
+    let (fresh, workspace) = (ctx.make_id::<AccountId>(), provider.workspace);
+    let account = ctx.write(move |tx| store::resolve(tx, &provider, &claims, fresh)).await?;
+    let proof = Proof { workspace: Some(workspace), ..Proof::default() };
+    let signed = sign_in::open(identity, ctx, account, proof).await?;
+    Ok((attempt.next, signed.secret))
+}
+
+/// A provider can sign in as anybody of the workspace it vouches for: only the owner may name one.
+fn owner(ctx: &Ctx) -> Result<()> {
+    let workspace = Object::new(Kind::WORKSPACE, ctx.workspace()?);
+    match ctx.read(|tx| ctx.level(tx, &workspace))? {
+        Level::Own => Ok(()),
+        _ => Err(WebError::Forbidden(
+            "Only an owner of the workspace decides how people sign in: a provider can vouch for anybody."
+                .into(),
+        )),
+    }
+}
+
+async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Markup> {
+    page(&identity, &ctx, &Input::default(), &Input::default())
+}
+
+fn page(identity: &Identity, ctx: &Ctx, provider: &Input, domain: &Input) -> Result<Markup> {
+    let workspace = ctx.workspace()?;
+    let (providers, domains, groups) = ctx.read(|tx| -> std::result::Result<_, bo_db::DbError> {
+        Ok((store::all(tx, workspace)?, domain::all(tx, workspace)?, group::all(tx, workspace)?))
+    })?;
+    let callback = identity
+        .settings
+        .public_url
+        .as_ref()
+        .map(|base| format!("{}{}", base.trim_end_matches('/'), flow::CALLBACK));
+    let body = html! {
+        (super::people_tabs("/access/sign-in"))
+        section.card.stack {
+            div.card__head { h2 { "OpenID providers" } }
+            @if let Some(callback) = &callback { p { "At the provider, register this address to come back to: " code { (callback) } } }
+            @else { (parts::notice(Tone::Warn, html! { "The installation has no public address yet, so nobody can sign in at a provider: set " code { "public_url" } " in its configuration." })) }
+            @if providers.is_empty() { p.muted { "None yet: people sign in with passwords." } }
+            ul { @for provider in &providers { li {
+                strong { (provider.name) } " " code { (provider.issuer) } " "
+                (parts::post_button("Remove", "btn--small btn--danger", &format!("/access/sign-in/providers/{}/remove", provider.id), ctx.csrf()))
+            } } }
+            form.form action="/access/sign-in/providers" method="post" {
+                h3 { "Add a provider" }
+                (ctx.csrf()) (form::problems(provider))
+                (form::text("name", "Name", "On the button: “Sign in with …”.", "text", true, provider))
+                (form::text("issuer", "Address", "Its issuer, as it calls itself.", "url", true, provider))
+                (form::text("client_id", "Client id", "", "text", true, provider))
+                (form::text("client_secret", "Client secret", "Kept here; never shown again.", "password", true, provider))
+                (form::text("group_claim", "Claim with groups", "Leave empty when groups are managed here.", "text", false, provider))
+                (form::area("group_map", "Groups", &format!("One per line: the provider's word = a group here ({}).", names(&groups)), false, provider))
+                (form::check("creates_accounts", "People it vouches for get an account when they first come", "", provider))
+                div.form__actions { button.btn.btn--primary type="submit" { "Add provider" } }
+            }
+        }
+        section.card.stack {
+            div.card__head { h2 { "Domains" } }
+            p.muted { "A host name this organisation is served under may have ways to sign in of its own." }
+            ul { @for domain in &domains { li {
+                strong { (domain.host) } ": " (methods(&domain.methods, &providers)) " "
+                (parts::post_button("Remove", "btn--small btn--danger", &format!("/access/sign-in/domains/{}/remove", domain.host), ctx.csrf()))
+            } } }
+            form.form action="/access/sign-in/domains" method="post" {
+                (ctx.csrf()) (form::problems(domain))
+                (form::text("host", "Host name", "", "text", true, domain))
+                (form::check("password", "Password", "", domain))
+                @for provider in &providers { label.check { input type="checkbox" name="provider" value=(provider.id); span { (provider.name) } } }
+                div.form__actions { button.btn.btn--primary type="submit" { "Save domain" } }
+            }
+        }
+    };
+    Ok(ctx.page(
+        Page::new("Signing in", "/users", html! { div.stack { (body) } })
+            .crumb("Backoffice users", "/users")
+            .lead("How people prove who they are, and under which names this is served."),
+    ))
+}
+
+fn names(groups: &[group::Group]) -> String {
+    let names = groups.iter().filter(|group| group.builtin != "everyone").map(|group| group.name.as_str());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn methods(methods: &Methods, providers: &[Provider]) -> String {
+    let password = methods.password.then(|| "password".to_owned());
+    let named = providers
+        .iter()
+        .filter(|provider| methods.providers.contains(&provider.id))
+        .map(|provider| provider.name.clone());
+    password.into_iter().chain(named).collect::<Vec<_>>().join(", ")
+}
+
+async fn add_provider(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    owner(&ctx)?;
+    let (input, viewer) = (ctx.form()?, ctx.who()?.clone());
+    let groups = ctx.read(|tx| group::all(tx, viewer.workspace))?;
+    let mut errors = FieldErrors::new();
+    let provider = Provider {
+        id: ctx.make_id(),
+        workspace: viewer.workspace,
+        name: input.text("name").into(),
+        issuer: input.text("issuer").into(),
+        client_id: input.text("client_id").into(),
+        client_secret: input.raw("client_secret").into(),
+        group_claim: input.text("group_claim").into(),
+        group_map: group_map(input.text("group_map"), &groups, &mut errors),
+        creates_accounts: input.checked("creates_accounts"),
+    };
+    let outcome = if errors.is_empty() {
+        let work = move |tx: &mut bo_db::Tx| {
+            for group in provider.group_map.values() {
+                delegate::assign(tx, &viewer, &Object::new(Kind::GROUP, group))?;
+            }
+            store::put(tx, &provider)
+        };
+        ctx.write(work).await.map_err(WebError::from)
+    } else {
+        Err(WebError::BadInput(errors))
+    };
+    match outcome {
+        Ok(()) => Ok(ctx.redirect("/access/sign-in").flash("Provider added.").into_response()),
+        Err(error) => {
+            let input = input.with_errors(fields(error)?);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&identity, &ctx, &input, &Input::default())?)
+                .into_response())
+        }
+    }
+}
+
+fn group_map(text: &str, groups: &[group::Group], errors: &mut FieldErrors) -> BTreeMap<String, GroupId> {
+    let mut map = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let pair = line.rsplit_once('=').map(|(word, name)| (word.trim(), name.trim()));
+        let known = pair.and_then(|(word, name)| {
+            let group = groups.iter().find(|group| group.name.eq_ignore_ascii_case(name))?;
+            Some((word.to_owned(), group.id))
+        });
+        match known {
+            Some((word, id)) => drop(map.insert(word, id)),
+            None => errors.push(("group_map".into(), format!("has a line that is not understood: {line}"))),
+        }
+    }
+    map
+}
+
+async fn remove_provider(ctx: Ctx) -> Result<Response> {
+    owner(&ctx)?;
+    let (id, workspace): (ProviderId, _) = (ctx.param("provider")?, ctx.workspace()?);
+    ctx.write(move |tx| store::remove(tx, workspace, id)).await?;
+    Ok(ctx.redirect("/access/sign-in").flash("Provider removed.").into_response())
+}
+
+async fn add_domain(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
+    owner(&ctx)?;
+    let input = ctx.form()?;
+    let providers = input.all("provider").iter().filter_map(|id| id.parse().ok()).collect();
+    let domain = Domain {
+        host: input.text("host").into(),
+        workspace: ctx.workspace()?,
+        methods: Methods { password: input.checked("password"), providers },
+    };
+    match ctx.write(move |tx| domain::put(tx, &domain)).await.map_err(WebError::from) {
+        Ok(()) => Ok(ctx.redirect("/access/sign-in").flash("Saved.").into_response()),
+        Err(error) => {
+            let input = input.with_errors(fields(error)?);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&identity, &ctx, &Input::default(), &input)?)
+                .into_response())
+        }
+    }
+}
+
+async fn remove_domain(ctx: Ctx) -> Result<Response> {
+    owner(&ctx)?;
+    let (host, workspace): (String, _) = (ctx.param("host")?, ctx.workspace()?);
+    ctx.write(move |tx| domain::remove(tx, workspace, &host)).await?;
+    Ok(ctx.redirect("/access/sign-in").flash("Domain removed.").into_response())
+}
