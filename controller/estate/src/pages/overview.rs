@@ -72,7 +72,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                 @if !inverters.is_empty() {
                     div.card.stat {
                         span.stat__label { "Sun power now" }
-                        span.stat__value { (format!("{:.1}", power / 1000.0)) span.stat__unit { "kW" } }
+                        span.stat__value { (format!("{:.1}", power / 1000.0 + 0.0)) span.stat__unit { "kW" } }
                         span.stat__note { @match energy { Some(kwh) => (format!("{kwh:.0} kWh today")), None => "No yield known today yet" } }
                     }
                 }
@@ -118,6 +118,10 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
     }
     if gateways > 0 {
         wrong.push(format!("{} of {} gateways away", gateways, summary.edges));
+    }
+    let silent = summary.devices.get("unknown").copied().unwrap_or_default();
+    if silent > 0 {
+        wrong.push(format!("{silent} of {devices} devices not heard yet"));
     }
     if away > 0 {
         wrong.push(format!("{away} of {devices} devices not answering"));
