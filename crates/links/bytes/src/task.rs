@@ -17,8 +17,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// Waiting requests per lane.
 const ROOM: usize = 256;
-/// Events a slow subscriber may be behind before it loses the oldest.
-const EVENTS: usize = 1024;
+/// Events a slow subscriber may be behind before it loses the oldest. Each link holds memory for all of them, and a
+/// driver's own queue takes no more anyway.
+const EVENTS: usize = 256;
 /// A peer that takes no bytes for this long is gone.
 const SEND: Duration = Duration::from_secs(5);
 /// Reads of what already lies there before a request is sent; a chatty device must not keep it from being sent.
