@@ -237,6 +237,7 @@ await step("what was made is removed, after being told what goes with it", async
   expect("it is gone", (await page.getByRole("link", { name: "Annex", exact: true }).count()) === 0);
 });
 
-problems.push(...page.problems);
+// One form was sent wrong on purpose; the browser notes the answer.
+problems.push(...page.problems.filter((problem) => !problem.includes("status of 422")));
 await browser.close();
 report({ steps, problems });
