@@ -41,8 +41,8 @@ async fn an_independent_tool_finds_the_description_valid() {
     let path = folder.path().join("openapi.json");
     std::fs::write(&path, description().await.to_string()).unwrap();
     let verdict = Command::new("python3").args(["-m", "openapi_spec_validator"]).arg(&path).output().unwrap();
-    let words =
-        String::from_utf8_lossy(&verdict.stdout).into_owned() + &String::from_utf8_lossy(&verdict.stderr);
+    let words = [verdict.stdout, verdict.stderr].concat();
+    let words = String::from_utf8_lossy(&words);
     assert!(verdict.status.success(), "{words}");
 }
 

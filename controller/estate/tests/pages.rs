@@ -3,13 +3,12 @@
 
 mod common;
 
-use bo_model::{AccountId, Kind, Level, Object, Value};
+use bo_model::{Level, Value};
 use bo_uplink::Handler;
-use bo_web::testing::{Client, walk};
+use bo_web::testing::walk;
 use bo_wire::{Body, Class, Record, Records, StatusChange};
 use common::people::{app, browser};
 use common::{Rig, START, rigs};
-use std::sync::Arc;
 
 async fn report_power(rig: &Rig, watts: f64) {
     let change = StatusChange {
