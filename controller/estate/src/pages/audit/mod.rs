@@ -275,14 +275,3 @@ async fn proof(ctx: Ctx) -> Result<Response> {
     let bytes = serde_json::to_vec_pretty(&proof).map_err(WebError::internal)?;
     Ok(reply::download(&format!("audit-{}-proof.json", record.seq), "application/json", bytes))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verb_that_has_no_words_of_its_own_is_still_readable() {
-        assert_eq!(verb("device.change"), "Device: change");
-        assert_eq!(verb("session.open"), "Signed in");
-    }
-}
