@@ -10,8 +10,8 @@ use bo_model::{CommandId, DeviceId, ManualClock, SystemClock, Time, Value};
 use bo_runtime::Shutdown;
 use bo_uplink::{CODE_LIFE, CodeState, Enrolment, Uplink, hash_code, new_code};
 use bo_wire::{
-    Ack, Backfill, Body, Class, CommandMessage, Cursor, Down, EnrollRequest, LogLevel, LogLine, Record, Renewed,
-    SnapshotValue, StatusChange,
+    Ack, Backfill, Body, Class, CommandMessage, Cursor, Down, EnrollRequest, LogLevel, LogLine, Record,
+    Renewed, SnapshotValue, StatusChange,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -292,7 +292,9 @@ async fn a_controller_that_talks_nonsense_loses_nothing_of_the_edges_and_does_no
         journal.append_durable(Class::Log, Time(n), line(n as u64)).await.unwrap();
     }
     let epoch = journal.state().epoch;
-    let ack = |epoch, seq, resend| Down::Ack(Ack { cursors: vec![Cursor { class: Class::Audit, epoch, seq }], resend });
+    let ack = |epoch, seq, resend| {
+        Down::Ack(Ack { cursors: vec![Cursor { class: Class::Audit, epoch, seq }], resend })
+    };
     let ask = |epoch, from, to| Down::Backfill(Backfill { class: Class::Log, epoch, from, to });
     for nonsense in [
         ack(epoch, u64::MAX, false),

@@ -148,7 +148,9 @@ mod tests {
             let known = EdgePresence {
                 online: true,
                 running: running.into(),
-                unwell: (0..unwell).map(|_| (ids.make(), Unwell { why: String::new(), since: at, told: false })).collect(),
+                unwell: (0..unwell)
+                    .map(|_| (ids.make(), Unwell { why: String::new(), since: at, told: false }))
+                    .collect(),
                 ..EdgePresence::default()
             };
             judge(&rollout, |_| "Harbour".into(), |_| known.clone(), at.after(Duration::from_secs(seconds)))
