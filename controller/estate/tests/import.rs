@@ -95,7 +95,9 @@ fn a_release_holds_what_the_edge_needs_and_is_made_once_per_change() {
             rig.db.write_blocking(move |tx| publish(tx, &registry, edge, &key)).unwrap()
         };
         let release = publish().expect("a first release");
-        assert_eq!(release.open(&key.verifying_key()).unwrap(), compiled.site);
+        let mut site = release.open(&key.verifying_key()).unwrap();
+        assert!(site.maps.remove("harbour").is_some(), "the floor map goes along");
+        assert_eq!(site, compiled.site);
         assert!(publish().is_none(), "nothing changed");
         let names = rig.db.read(|tx| bo_estate::releases::queries::names_package(tx, edge, hash)).unwrap();
         assert!(names, "the edge may fetch the driver its release names");
@@ -117,6 +119,7 @@ fn a_release_names_who_may_operate_at_the_gateway_and_nobody_learns_their_pins_h
         assert!(publish().expect("a first release").0.people.is_empty(), "nobody has made a PIN");
         let lin = rig.db.write_blocking(|tx| {
             let (lin, _) = bo_identity::account::by_email(tx, "lin@example.org")?.expect("imported");
+            tx.execute("UPDATE account SET state = 'active' WHERE id = ?1", bo_db::params![lin.id])?;
             bo_identity::gateway_pin::set(tx, lin.id, "$argon2id$a-hash")?;
             Ok::<_, bo_db::DbError>(lin.id)
         });
