@@ -77,7 +77,7 @@ fn sample(devices: &[DeviceId], number: u64) -> Body {
     let round = number / (points * count);
     let at = Time(1_790_000_000_000_000 + (round * 10_000_000 + number % 7_000) as i64);
     let value = match name {
-        "running" | "fault" => Value::good(round / 30 % 2 == 0, at),
+        "running" | "fault" => Value::good((round / 30).is_multiple_of(2), at),
         _ => Value::good(((round as f64 / 40.0).sin() * 900.0 + (number * 7 % 97) as f64).round() / 10.0, at),
     };
     Body::Status(StatusChange { device, name: name.into(), value })

@@ -114,13 +114,13 @@ pub struct New {
 
 impl New {
     /// Any message.
-    pub fn new(workspace: WorkspaceId, message: Message) -> New {
+    pub fn message(workspace: WorkspaceId, message: Message) -> New {
         New { workspace, about: None, message, within: LIFE, not_before: None }
     }
 
     /// A mail.
     pub fn mail(workspace: WorkspaceId, mail: Mail) -> New {
-        New::new(workspace, Message::Mail(mail))
+        New::message(workspace, Message::Mail(mail))
     }
 
     /// What it is about.

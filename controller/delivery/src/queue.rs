@@ -179,7 +179,7 @@ pub fn prune(tx: &mut Tx, ended_before: Time) -> Result<usize, DbError> {
         params![now],
     )?;
     let gone = tx.execute("DELETE FROM delivery WHERE ended_at < ?1", params![ended_before])?;
-    Ok(gone as usize)
+    Ok(gone)
 }
 
 /// A message this process may send now.

@@ -130,7 +130,7 @@ pub async fn step(db: &Db, senders: &Senders) -> Result<usize, DbError> {
         let state = db
             .write(move |tx| {
                 tx.unaudited("sending is noted on the message");
-                note(tx, &claimed, outcome.as_ref().as_ref().map(|()| ()))
+                note(tx, &claimed, outcome.as_ref().as_ref().copied())
             })
             .await?;
         let word = if state == State::Waiting { "delayed" } else { state.word() };

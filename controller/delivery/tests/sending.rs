@@ -204,7 +204,7 @@ async fn receiver() -> (String, Seen) {
 
 fn hook(url: String) -> New {
     let (event, secret) = ("alarm.raised".to_owned(), "shared".to_owned());
-    New::new(workspace(), Message::Webhook(Webhook { url, event, secret, body: json!({"text": "Too hot"}) }))
+    New::message(workspace(), Message::Webhook(Webhook { url, event, secret, body: json!({"text": "Too hot"}) }))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,21 +250,22 @@ async fn a_message_reaches_a_broker() {
     let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join("mosquitto.conf");
     std::fs::write(&settings, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
-    let _broker = Process::start("mosquitto", Command::new("mosquitto").arg("-c").arg(&settings)).unwrap();
+    let broker =
+        Process::start("mosquitto", Command::new("mosquitto").arg("-v").arg("-c").arg(&settings)).unwrap();
     wait_for("the broker", Duration::from_secs(10), || {
         Ok(std::net::TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
     })
     .unwrap();
     let mut listen = Command::new("mosquitto_sub");
-    listen.args(["-p", &port.to_string(), "-t", "site/#", "-v", "-d"]);
+    listen.args(["-p", &port.to_string(), "-t", "site/#", "-v", "-C", "1"]);
     let listener = Process::start("mosquitto_sub", &mut listen).unwrap();
     wait_for("the subscription", Duration::from_secs(10), || {
-        Ok(listener.output().contains("Subscribed").then_some(()))
+        Ok(broker.output().contains("Sending SUBACK").then_some(()))
     })
     .unwrap();
     let clock = ManualClock::at(START);
     let test = TestDb::sqlite(&bo_delivery::MIGRATIONS, clock.clone()).unwrap();
-    let broker = MqttConfig {
+    let settings = MqttConfig {
         host: "127.0.0.1".into(),
         port,
         plain: true,
@@ -272,9 +273,9 @@ async fn a_message_reaches_a_broker() {
         username: None,
         password_file: None,
     };
-    let senders = Senders::new(clock, None, Some(&broker)).unwrap();
+    let senders = Senders::new(clock, None, Some(&settings)).unwrap();
     let publish = Publish { topic: "site/alarms".into(), body: json!({"text": "Too hot"}) };
-    put(&test.db, New::new(workspace(), Message::Mqtt(publish)));
+    put(&test.db, New::message(workspace(), Message::Mqtt(publish)));
     step(&test.db, &senders).await.unwrap();
     assert_eq!(all(&test.db)[0].state, State::Sent, "{}", all(&test.db)[0].error);
     let line = "site/alarms {\"text\":\"Too hot\"}";

@@ -5,7 +5,7 @@ mod common;
 
 use bo_db::{Db, Tx};
 use bo_identity::licence::{self, Licence};
-use bo_identity::relation::{self, Validity};
+use bo_identity::relation::{self, Containment, Validity};
 use bo_identity::workspace::Builtin;
 use bo_identity::{IdentityError, level};
 use bo_model::{AccountId, Kind, Level, Object};
@@ -31,6 +31,7 @@ async fn event(world: &World, name: &str) -> Object {
     act(world.db(), move |tx| {
         licence::cover(tx, workspace, &made)?;
         tx.unaudited("a test arranges its world");
+        relation::contain(tx, &Object::new(Kind::WORKSPACE, workspace), &made, Containment::Gated)?;
         Ok(relation::grant(tx, &team, &made, Level::Edit, Validity::ALWAYS, "")?)
     })
     .await

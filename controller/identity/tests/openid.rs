@@ -9,7 +9,7 @@ use common::{NOOR, PASSWORD, World, worlds_set};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const PUBLIC: &str = "http://127.0.0.1:1";
 
@@ -18,6 +18,8 @@ struct Peer {
     child: Child,
     /// It ends when its input does, whatever becomes of us.
     _input: ChildStdin,
+    /// Kept open: it says more now and then, and dies when nobody listens.
+    _output: BufReader<ChildStdout>,
     issuer: String,
 }
 
@@ -35,10 +37,10 @@ impl Peer {
             .spawn()
             .unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line).unwrap();
+        let (mut line, mut output) = (String::new(), BufReader::new(output));
+        output.read_line(&mut line).unwrap();
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Peer { child, _input: input, issuer: ready["issuer"].as_str().unwrap().to_owned() }
+        Peer { child, _input: input, _output: output, issuer: ready["issuer"].as_str().unwrap().to_owned() }
     }
 }
 
@@ -87,8 +89,10 @@ async fn through(start: &str, who: &str) -> String {
     panic!("it never sent anybody back");
 }
 
-/// Adds the provider as Noor does; the path that begins a sign-in.
+/// Adds the provider as Noor does; the path that begins a sign-in. The provider's tokens say the real time.
 async fn add(world: &World, peer: &Peer, creates: bool) -> String {
+    use bo_model::Clock;
+    world.clock.set(bo_model::SystemClock.now());
     let mut noor = world.browser(NOOR).await;
     let group = noor
         .call("POST".parse().unwrap(), "/api/v1/groups", &serde_json::json!({"name": "Night shift"}))

@@ -131,7 +131,7 @@ fn inputs_that_are_not_good_hold_it_back_unless_the_author_allows_them() {
         let mut rig = Rig::new(&body);
         rig.set("Sensor_1.people", value);
         let outcome = rig.at(10);
-        (outcome.transition.is_some(), outcome.trace.map(|trace| trace.why).unwrap_or_default())
+        (outcome.transition.is_some(), outcome.trace.map(|trace| trace.why.clone()).unwrap_or_default())
     };
     let bad = Value { data: Data::Int(0), ..Value::bad(Reason::Timeout, Time(0)) };
     let (fired, why) = fire("quality = \"good\"", uncertain(0, 5));
@@ -336,7 +336,7 @@ fn a_script_that_fails_holds_back_with_its_line() {
     assert_eq!(rig.get("Sensor_1.people", 0, 0).transition, Some(Transition::Activated));
     let outcome = rig.get("Sensor_1.people", 4, 1);
     assert_eq!(outcome.transition, None);
-    let why = outcome.trace.unwrap().why;
+    let why = outcome.trace.unwrap().why.clone();
     assert!(why.starts_with("Held back: rule.rhai:2: ") && why.contains("too many"), "{why}");
     rig.set("Sensor_1.people", Value::bad(Reason::Offline, Time(0)));
     assert_eq!(rig.at(2).transition, None, "a script is not asked about values it may not act on");

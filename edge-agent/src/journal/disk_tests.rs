@@ -52,7 +52,7 @@ async fn a_disk_that_others_fill_makes_the_journal_smaller_and_it_grows_again_af
         for _ in 0..100 {
             assert!(journal.append(Class::Log, Time(n), line(10_000)));
         }
-        journal.append_durable(Class::Audit, Time(n as i64), audit(n as u64)).await.unwrap();
+        journal.append_durable(Class::Audit, Time(n), audit(n as u64)).await.unwrap();
     }
     until(&journal, |state| state.bytes > 8 << 20 && state.squeezed.is_none()).await;
     let length = |path: &Path| std::fs::metadata(path).unwrap().len();

@@ -100,7 +100,7 @@ fn send(
     let about = Object::new(Kind::ALARM, alarm.id);
     let whereabouts = words(tx, place)?;
     let put =
-        |tx: &mut Tx, message| queue(tx, &New::new(alarm.workspace, message).about(about.clone())).map(drop);
+        |tx: &mut Tx, message| queue(tx, &New::message(alarm.workspace, message).about(about.clone())).map(drop);
     let body = json!({
         "event": event, "workspace": alarm.workspace, "place": whereabouts, "alarm": alarm,
     });
@@ -206,7 +206,7 @@ fn notice_to(
     text: &str,
 ) -> Result<(), DbError> {
     let put =
-        |tx: &mut Tx, message| queue(tx, &New::new(workspace, message).about(trigger.clone())).map(drop);
+        |tx: &mut Tx, message| queue(tx, &New::message(workspace, message).about(trigger.clone())).map(drop);
     let channels = queries::channels(tx, workspace)?;
     let channel =
         channels.into_iter().find(|channel| channel.enabled && channel.name.eq_ignore_ascii_case(name));

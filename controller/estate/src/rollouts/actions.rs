@@ -161,9 +161,9 @@ pub async fn stop(estate: &Arc<Estate>, ctx: &Ctx, id: RolloutId, revert: bool) 
     let (registry, key) = (estate.registry(), estate.release_key.clone());
     let ended = ctx.write(move |tx| {
         let held = held(tx, workspace, id, &may)?;
-        if !matches!(held.state, Stage::Proposed | Stage::Running)
-            && !(revert && held.state != Stage::Reverted)
-        {
+        let under_way = matches!(held.state, Stage::Proposed | Stage::Running);
+        let can_go_back = revert && held.state != Stage::Reverted;
+        if !under_way && !can_go_back {
             return Err(WebError::Conflict(format!("It is {} already.", held.state.word())));
         }
         Ok::<_, WebError>(end(tx, &registry, &key, held, revert, format!("stopped by {by}"))?)

@@ -71,6 +71,7 @@ pub fn may_not(
     Statement { allowed: false, ..may(number, says, who, need, what) }
 }
 
+/// What people do, and the words for it.
 pub const VERBS: [(Verb, &str); 4] =
     [(Verb::Read, "reads"), (Verb::Change, "changes"), (Verb::Create, "creates"), (Verb::Remove, "removes")];
 

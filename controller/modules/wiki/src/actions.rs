@@ -10,7 +10,7 @@ pub use spaces::{change_space, create_space, is_restricted, remove_space, restri
 pub use writing::{Edit, NewPage, Saved, create_page, restore, save, set_template, watch};
 
 use crate::error::WikiError;
-use crate::model::{Comments, PAGE, Page, PageId, Space, SpaceId};
+use crate::model::{Comments, PAGE, Page, PageId, Space};
 use crate::queries;
 use bo_content::{markdown, search};
 use bo_db::{Tx, params};

@@ -12,6 +12,7 @@ use bo_model::Level;
 use bo_web::reply::{Redirect, download};
 use bo_web::{Ctx, Input, Result, WebError};
 use maud::Markup;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 /// A page with its space and the viewer's level.
@@ -181,9 +182,9 @@ pub async fn preview(ctx: Ctx) -> Result<Markup> {
         let mut links = queries::links(tx, here.page.id)?;
         for title in markdown::links(&body) {
             let label = model::label(&title);
-            if !links.contains_key(&label) {
-                let target = queries::by_label(tx, here.space.id, &label)?;
-                links.insert(label, target);
+            if let Entry::Vacant(fresh) = links.entry(label) {
+                let target = queries::by_label(tx, here.space.id, fresh.key())?;
+                fresh.insert(target);
             }
         }
         Ok(markdown::render(&body, |title| resolve(&links, here.space.id, title)).html)

@@ -82,10 +82,10 @@ fn own_level(device: &Announced) -> Option<String> {
         .flatten()
         .collect();
     let first = topics.first()?;
-    let shared = first.split('/').filter(|level| {
+    let shared = first.split('/').rfind(|level| {
         level.len() > 1 && topics.iter().all(|topic| topic.split('/').any(|other| other == *level))
     });
-    shared.last().map(str::to_owned)
+    shared.map(str::to_owned)
 }
 
 fn manifest(device: &Announced, own: Option<&str>) -> Manifest {
