@@ -204,7 +204,10 @@ async fn receiver() -> (String, Seen) {
 
 fn hook(url: String) -> New {
     let (event, secret) = ("alarm.raised".to_owned(), "shared".to_owned());
-    New::message(workspace(), Message::Webhook(Webhook { url, event, secret, body: json!({"text": "Too hot"}) }))
+    New::message(
+        workspace(),
+        Message::Webhook(Webhook { url, event, secret, body: json!({"text": "Too hot"}) }),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

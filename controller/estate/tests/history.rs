@@ -65,7 +65,10 @@ async fn old_samples_go_and_their_quarter_hours_stay_until_they_are_old_too() {
         assert!(rig.count("SELECT count(*) FROM history_chunk") >= 1, "what is younger stays");
         let young = (millis(START.after(days(201))).div_euclid(900_000) * 900_000, range.1);
         let expected: Vec<_> = before.into_iter().filter(|bar| bar.start >= young.0).collect();
-        assert!(expected.len() > 80 * 96 && bars(young) == expected, "a chart of what is kept did not change");
+        assert!(
+            expected.len() > 80 * 96 && bars(young) == expected,
+            "a chart of what is kept did not change"
+        );
         assert_eq!(prune(&rig, START.after(days(300))).await.chunks, 0, "done once");
 
         // What comes late for a time that is gone is not taken: it would stand in the place of its whole day.

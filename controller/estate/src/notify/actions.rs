@@ -216,7 +216,9 @@ pub async fn try_out(ctx: &Ctx, id: ChannelId) -> Result<Vec<i64>> {
         let about = Object::new(Kind("channel"), id);
         messages
             .into_iter()
-            .map(|message| Ok::<_, WebError>(queue(tx, &New::message(workspace, message).about(about.clone()))?))
+            .map(|message| {
+                Ok::<_, WebError>(queue(tx, &New::message(workspace, message).about(about.clone()))?)
+            })
             .collect()
     })
     .await

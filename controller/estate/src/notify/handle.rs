@@ -99,8 +99,9 @@ fn send(
 ) -> Result<(), DbError> {
     let about = Object::new(Kind::ALARM, alarm.id);
     let whereabouts = words(tx, place)?;
-    let put =
-        |tx: &mut Tx, message| queue(tx, &New::message(alarm.workspace, message).about(about.clone())).map(drop);
+    let put = |tx: &mut Tx, message| {
+        queue(tx, &New::message(alarm.workspace, message).about(about.clone())).map(drop)
+    };
     let body = json!({
         "event": event, "workspace": alarm.workspace, "place": whereabouts, "alarm": alarm,
     });

@@ -223,11 +223,11 @@ impl Load {
         let span = unless_quick(Duration::from_secs(4), Duration::from_secs(1));
         let mut sent = [Instant::now(); PAIRS];
         let mut latencies = Vec::with_capacity(1 << 20);
-        for pair in 0..pairs {
+        for (pair, sent) in sent.iter_mut().enumerate().take(pairs) {
             for _ in 0..window {
                 self.send(pair);
             }
-            sent[pair] = Instant::now();
+            *sent = Instant::now();
         }
         self.client.flush()?;
         let began = Instant::now();
