@@ -2,7 +2,7 @@
 
 use crate::ceiling::{self, Ceiling, CeilingKind};
 use crate::error::IdentityError;
-use crate::profile::Profile;
+use crate::profile::{Profile, check_email};
 use bo_db::{DbError, Event, Row, Tx, params};
 use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
 use bo_web::{FieldErrors, ListQuery, Paged, list::Key};
@@ -96,23 +96,6 @@ pub fn check(name: &str, email: &str) -> FieldErrors {
     }
     errors.extend(check_email(email));
     errors
-}
-
-/// What is wrong with a mail address.
-pub fn check_email(email: &str) -> Option<(String, String)> {
-    let email = email.trim();
-    let (user, host) = email.rsplit_once('@').unwrap_or(("", ""));
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c);
-    if email.is_empty() {
-        return Some(("email".into(), "is required".into()));
-    }
-    let wrong = user.is_empty()
-        || host.is_empty()
-        || email.len() > 254
-        || email.contains(odd)
-        || host.starts_with('.')
-        || host.ends_with('.');
-    wrong.then(|| ("email".into(), "must be a mail address like name@example.org".into()))
 }
 
 /// Makes an account and its membership; the name is taken apart into first and last.

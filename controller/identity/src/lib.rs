@@ -17,6 +17,7 @@ pub mod ceiling;
 pub mod delegate;
 pub mod domain;
 mod error;
+pub mod forgot;
 pub mod gateway_pin;
 mod graph;
 pub mod group;

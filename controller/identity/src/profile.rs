@@ -1,4 +1,4 @@
-//! How to address a person: gender, the parts of their name, the language they prefer.
+//! How to address a person: gender, the parts of their name, the language they prefer, their mail address.
 
 use bo_web::{FieldErrors, Input};
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,23 @@ impl Profile {
             ("language", &self.language),
         ]
     }
+}
+
+/// What is wrong with a mail address.
+pub fn check_email(email: &str) -> Option<(String, String)> {
+    let email = email.trim();
+    let (user, host) = email.rsplit_once('@').unwrap_or(("", ""));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c);
+    if email.is_empty() {
+        return Some(("email".into(), "is required".into()));
+    }
+    let wrong = user.is_empty()
+        || host.is_empty()
+        || email.len() > 254
+        || email.contains(odd)
+        || host.starts_with('.')
+        || host.ends_with('.');
+    wrong.then(|| ("email".into(), "must be a mail address like name@example.org".into()))
 }
 
 fn or(text: &str, otherwise: &str) -> String {

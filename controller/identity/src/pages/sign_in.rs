@@ -171,9 +171,9 @@ fn forgot_page(identity: &Identity, ctx: &Ctx, input: &Input) -> Markup {
 
 async fn forgot(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
-    let outcome = match crate::account::check_email(input.text("email")) {
+    let outcome = match crate::profile::check_email(input.text("email")) {
         Some(error) => Err(WebError::BadInput(vec![error])),
-        None => sign_in::forgot(&identity, &ctx, input.text("email")).await.map_err(WebError::from),
+        None => crate::forgot::forgot(&identity, &ctx, input.text("email")).await.map_err(WebError::from),
     };
     match outcome {
         Ok(()) => {
@@ -237,9 +237,9 @@ async fn activate(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     let code = input.text("code").to_owned();
     let outcome = match same_twice(&input) {
-        Ok(()) => {
-            sign_in::activate(&identity, &ctx, &code, input.raw("new_password")).await.map_err(WebError::from)
-        }
+        Ok(()) => crate::forgot::activate(&identity, &ctx, &code, input.raw("new_password"))
+            .await
+            .map_err(WebError::from),
         Err(error) => Err(error),
     };
     match outcome {

@@ -41,7 +41,7 @@ pub fn parse(input: &Input, new: bool) -> Result<Wanted> {
     let mut errors = FieldErrors::new();
     let profile = Profile::from_form(input, &mut errors);
     if new {
-        errors.extend(crate::account::check_email(input.text("email")));
+        errors.extend(crate::profile::check_email(input.text("email")));
     }
     let wanted = Wanted {
         email: input.text("email").into(),
