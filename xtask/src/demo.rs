@@ -53,11 +53,15 @@ pub fn run(options: &Options) -> Result<()> {
     result
 }
 
+/// How the two daemons are built. The tests build them the same way before they start a demo, which then has nothing to
+/// do: Cargo compiles dependencies again for each selection of packages whose features differ.
+pub const BUILD: [&str; 5] = ["build", "-p", "backoffice", "-p", "backoffice-edge"];
+
 fn build() -> Result<()> {
     artefacts::islands()?;
     artefacts::drivers()?;
     say("Building the controller and the edge agent");
-    run_step(cargo(&["build", "-p", "backoffice", "-p", "backoffice-edge"]))
+    run_step(cargo(&BUILD))
 }
 
 /// A binary that was just built: it lies beside this one, wherever the target folder is.

@@ -2,7 +2,7 @@
 
 use crate::postgres::Postgres;
 use crate::process::{self, cargo, command, root, say};
-use crate::{artefacts, tools};
+use crate::{artefacts, demo, tools};
 use anyhow::Result;
 
 /// What to run; everything by default.
@@ -27,7 +27,7 @@ pub fn run(options: &Options) -> Result<()> {
         lints()?;
     }
     say("Building everything the tests start");
-    process::run(cargo(&["build", "--workspace", "--bins"]))?;
+    process::run(cargo(&demo::BUILD))?;
     say("Starting PostgreSQL");
     let postgres = Postgres::start()?;
     say("Running the tests on SQLite and PostgreSQL");

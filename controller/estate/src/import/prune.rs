@@ -59,7 +59,7 @@ pub fn label(registry: &Registry, thing: &Thing) -> String {
     }
 }
 
-/// Removes what the files don't have. Run it after [`super::apply`], in the same transaction: what moved out of a place has
+/// Removes what the files don't have. Run it after [`super::apply()`], in the same transaction: what moved out of a place has
 /// left it by then.
 ///
 /// # Errors
