@@ -106,9 +106,17 @@ fn show(command: &Command) -> String {
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Cargo, the one that runs us.
+/// Cargo, the one that runs us. What it told us of our own package stays here: build scripts (ring's) look at it, and
+/// half of the dependencies would be compiled again whenever somebody else calls Cargo.
 pub fn cargo(arguments: &[&str]) -> Command {
-    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
+    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments);
+    let own = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(own) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// A child that is asked to end, and then made to, when this goes away.
