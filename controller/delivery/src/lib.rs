@@ -1,7 +1,7 @@
 //! Messages to the world outside: mail, webhooks, MQTT. Queued in the transaction that causes them, sent after its commit,
 //! tried again with growing pauses, and kept with what became of them.
 //!
-//! ```ignore
+//! ```text
 //! use bo_delivery::{Mail, New, queue};
 //!
 //! ctx.write(move |tx| {

@@ -230,6 +230,8 @@ async fn a_trigger_tells_a_group_once_per_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_full_of_what_somebody_may_see_whatever_lies_between() {
     for rig in rigs() {
+        // Before there is another of that address.
+        let ours = rig.device("Meter_1");
         let app = app(&rig);
         let mut noor = browser(&rig, &app, "noor", Some(Level::Own)).await;
         let root = rig.estate.registry().zones.values().find(|zone| zone.parent.is_none()).unwrap().id;
@@ -251,7 +253,6 @@ async fn a_list_is_full_of_what_somebody_may_see_whatever_lies_between() {
             })
             .await
             .unwrap();
-        let ours = rig.device("Meter_1");
         for number in 0..24 {
             rig.clock.advance(Duration::from_secs(1));
             let device = if number % 4 == 0 { ours } else { theirs };
