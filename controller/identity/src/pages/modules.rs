@@ -97,10 +97,10 @@ fn page(ctx: &Ctx, input: &Input) -> Result<Markup> {
         }
         section.card.stack {
             div.card__head { h2 { "What the levels mean" } }
-            table.table {
+            div.table-wrap { table.table {
                 thead { tr { th scope="col" { "Module" } th scope="col" { "view" } th scope="col" { "edit" } th scope="col" { "moderate" } } }
                 tbody { @for module in &MODULES { tr { th scope="row" { (module.title) } @for opens in module.opens { td { (opens) } } } } }
-            }
+            } }
             p.muted { "None is no access at all. General is the arrangement of all other modules: " (GENERAL.join(", ")) ". What a group gives adds up with what its members have otherwise; nothing is ever taken away by it." }
         }
     };
