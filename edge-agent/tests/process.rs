@@ -51,7 +51,7 @@ async fn prepare(folder: &Path) -> (Fake, Running, u16) {
         })
         .unwrap();
     let hash = String::from_utf8(hash.stdout).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = bo_testkit::free_port().unwrap();
     let config = format!(
         "data = \"data\"\nsite = \"site.toml\"\ndrivers = \"{}\"\n[local_page]\nlisten = \"127.0.0.1:{port}\"\nopen = true\noperator_password_hash = \"{}\"\n",
         drivers().canonicalize().unwrap().display(),

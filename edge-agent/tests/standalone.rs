@@ -120,7 +120,7 @@ async fn master(at: &str, pdu: &[u8]) -> Vec<u8> {
 async fn another_master_reads_a_shared_device_and_cannot_write_and_a_change_of_the_share_is_followed() {
     let folder = tempfile::tempdir().unwrap();
     let (fake, running) = inverter().await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let port = std::net::SocketAddr::from(([127, 0, 0, 1], bo_testkit::free_port().unwrap()));
     let share =
         |writes: &str| format!("{}[share.plant]\nlisten = \"{port}\"\n{writes}\n", text(&running, &[2]));
     let agent = start(folder.path()).await;
@@ -157,7 +157,7 @@ async fn the_agent_ends_within_ten_seconds_whatever_hangs_on_it() {
     let folder = tempfile::tempdir().unwrap();
     let (fake, running) = inverter().await;
     std::fs::write(folder.path().join("site.toml"), text(&running, &[2])).unwrap();
-    let page = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let page = std::net::SocketAddr::from(([127, 0, 0, 1], bo_testkit::free_port().unwrap()));
     let config = format!(
         "data = \"data\"\nsite = \"site.toml\"\ndrivers = \"{}\"\n[local_page]\nlisten = \"{page}\"\n",
         drivers().canonicalize().unwrap().display()

@@ -2,7 +2,10 @@
 
 pub mod http;
 pub mod measure;
+mod ports;
 pub mod process;
+
+pub use ports::free_port;
 
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -25,11 +28,6 @@ pub fn binary(name: &str) -> Result<PathBuf> {
         bail!("{} is not built; run `cargo build --workspace --bins` or `cargo xtask test`", path.display());
     }
     Ok(path)
-}
-
-/// A port that was free a moment ago on loopback.
-pub fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Looks again and again until `look` finds something; the last look's error is part of the failure.

@@ -97,7 +97,7 @@ fn page(ctx: &Ctx, input: &Input) -> Result<Markup> {
         }
         section.card.stack {
             div.card__head { h2 { "What the levels mean" } }
-            div.table-wrap { table.table {
+            div.table-wrap tabindex="0" role="region" aria-label="What the levels mean" { table.table {
                 thead { tr { th scope="col" { "Module" } th scope="col" { "view" } th scope="col" { "edit" } th scope="col" { "moderate" } } }
                 tbody { @for module in &MODULES { tr { th scope="row" { (module.title) } @for opens in module.opens { td { (opens) } } } } }
             } }

@@ -114,7 +114,7 @@ fn person_part(person: &OfPerson) -> Markup {
         (lines_part(&person.lines, "They have no area and no module."))
         section.card.card--flush {
             div.card__head { h2 { "Places and devices" } }
-            div.table-wrap { table.table {
+            div.table-wrap tabindex="0" role="region" aria-label="Places and devices" { table.table {
                 thead { tr { th scope="col" { "Kind" } th.num scope="col" { "see" } th.num scope="col" { "view" } th.num scope="col" { "edit" } th.num scope="col" { "own" } } }
                 tbody { @for count in &person.counts { tr { th scope="row" { (count.kind) } @for (_, number) in count.levels { td.num { (number) } } } } }
             } }

@@ -32,10 +32,6 @@ async fn embedded(credentials: Credentials, shutdown: &Shutdown) -> EmbeddedBrok
     EmbeddedBroker::start(config, shutdown).await.unwrap()
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap().port()
-}
-
 /// A Mosquitto of our own, killed when dropped.
 async fn mosquitto(port: u16) -> Child {
     let child = Command::new("mosquitto")
@@ -118,7 +114,7 @@ async fn converse(config: MqttConfig, shutdown: &Shutdown) {
 #[tokio::test]
 async fn the_link_works_with_mosquitto() {
     let shutdown = Shutdown::new();
-    let port = free_port();
+    let port = bo_testkit::free_port().unwrap();
     let _broker = mosquitto(port).await;
     converse(MqttConfig::new("127.0.0.1", port, "edge"), &shutdown).await;
     assert!(shutdown.drain(PATIENCE).await);
@@ -135,7 +131,7 @@ async fn the_link_works_with_the_brokers_of_our_own() {
 #[tokio::test]
 async fn a_link_comes_back_by_itself_subscribes_again_and_replays_no_command() {
     let shutdown = Shutdown::new();
-    let port = free_port();
+    let port = bo_testkit::free_port().unwrap();
     let mut broker = mosquitto(port).await;
     let link = link(MqttConfig::new("127.0.0.1", port, "edge"), &shutdown);
     up(&link).await;

@@ -39,7 +39,7 @@ fn explained(trace: &Trace) -> Markup {
         div.trace {
             @if !trace.inputs.is_empty() {
                 h3 { "What it saw" }
-                div.table-wrap { table.table {
+                div.table-wrap tabindex="0" role="region" aria-label="What it saw" { table.table {
                     thead { tr { th scope="col" { "Input" } th scope="col" { "Value" } th scope="col" { "Quality" } th scope="col" { "Age" } } }
                     tbody { @for input in &trace.inputs { tr {
                         td { (input.of) }
