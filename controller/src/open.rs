@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::modules;
 use anyhow::{Context, Result, bail};
-use bo_db::{Db, DbError, Tx, params};
+use bo_db::{Db, DbError, Tx, Vault, params};
 use bo_model::clock::SharedClock;
 use bo_model::{IdGen, SystemClock, WorkspaceId};
 use bo_uplink::Authority;
@@ -33,6 +33,7 @@ pub fn open(config: &Config) -> Result<Opened> {
     let clock: SharedClock = Arc::new(SystemClock);
     let keys = config.keys()?;
     let db = Db::open(&config.database_url()?, clock.clone())?;
+    db.keep_secrets(Vault::load_or_create(&keys.join("secrets.key"))?);
     db.migrate(&modules::migrations())?;
     Ok(Opened {
         ids: Arc::new(IdGen::new(clock.clone(), rand::random())),

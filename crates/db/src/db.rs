@@ -5,6 +5,7 @@ use crate::engine::{postgres, sqlite};
 use crate::error::DbError;
 use crate::pool::Pool;
 use crate::tx::{Conn, Tx};
+use crate::vault::Vault;
 use crate::writer::{Connection, Lane, Shared, Writer};
 use bo_model::clock::SharedClock;
 use std::path::PathBuf;
@@ -66,6 +67,13 @@ impl Db {
         Ok(Db(Arc::new(Inner { clock, readers, serial, ingest: ingest?, shared })))
     }
 
+    /// Gives it the keys that secrets are sealed with, once, before any is stored or read.
+    pub fn keep_secrets(&self, vault: Vault) {
+        if self.0.shared.vault.set(Arc::new(vault)).is_err() {
+            tracing::error!("the keys of stored secrets were given twice; the first stay");
+        }
+    }
+
     /// Reads, in place, in one consistent snapshot. Writing inside is an error.
     ///
     /// # Errors
@@ -75,13 +83,13 @@ impl Db {
         T: Send,
         E: From<DbError> + Send,
     {
-        let now = self.0.clock.now();
+        let (now, vault) = (self.0.clock.now(), self.0.shared.vault.get().cloned());
         match &self.0.readers {
             Readers::Sqlite { path, pool } => {
                 let conn = pool.take(|| sqlite::open(path, true))?;
                 conn.execute_batch("BEGIN").map_err(begin_failed)?;
                 let _end = EndRead(&conn);
-                work(&mut Tx::new(Conn::Sqlite(&conn), now, true))
+                work(&mut Tx::new(Conn::Sqlite(&conn), now, true, vault))
             }
             Readers::Postgres { url, pool } => postgres::outside_async(|| {
                 let mut conn = pool.take(|| PgConn::open(url))?;
@@ -89,7 +97,7 @@ impl Db {
                     *conn = PgConn::open(url)?;
                 }
                 postgres::batch(&mut conn, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-                let outcome = work(&mut Tx::new(Conn::Postgres(&mut conn), now, true));
+                let outcome = work(&mut Tx::new(Conn::Postgres(&mut conn), now, true, vault));
                 postgres::batch(&mut conn, "ROLLBACK")?;
                 outcome
             }),

@@ -143,8 +143,14 @@ pub enum DbError {
         /// What was found.
         why: String,
     },
-    /// The key that signs checkpoints can't be read or made.
-    #[error("checkpoint key {path}: {why}")]
+    /// A stored secret can't be sealed or opened.
+    #[error("a stored secret can't be read: {why}")]
+    Sealed {
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// A key, of checkpoints or of stored secrets, can't be read or made.
+    #[error("key {path}: {why}")]
     Key {
         /// The file.
         path: PathBuf,

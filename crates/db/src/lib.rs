@@ -40,6 +40,7 @@ mod row;
 mod sql;
 pub mod testing;
 mod tx;
+mod vault;
 mod writer;
 
 pub use audit::Event;
@@ -49,3 +50,4 @@ pub use migrate::Migration;
 pub use param::Param;
 pub use row::{Cell, Column, Row};
 pub use tx::Tx;
+pub use vault::Vault;

@@ -5,6 +5,7 @@ use crate::db::Db;
 use crate::engine::postgres::{PgConn, batch, outside_async};
 use crate::error::DbError;
 use crate::migrate::Migration;
+use crate::vault::Vault;
 use bo_model::clock::SharedClock;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,6 +33,12 @@ fn unique() -> String {
     format!("bo_test_{}_{}_{nanos}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
+fn open(url: &str, clock: SharedClock) -> Result<Db, DbError> {
+    let db = Db::open(url, clock)?;
+    db.keep_secrets(Vault::of_keys(&[[7; 32]])?);
+    Ok(db)
+}
+
 impl TestDb {
     /// A fresh SQLite database.
     ///
@@ -42,7 +49,7 @@ impl TestDb {
         std::fs::create_dir_all(&folder)
             .map_err(|error| DbError::Open { url: folder.display().to_string(), why: error.to_string() })?;
         let url = format!("sqlite:{}", folder.join("test.db").display());
-        let db = Db::open(&url, clock)?;
+        let db = open(&url, clock)?;
         db.migrate(migrations)?;
         Ok(TestDb { db, engine: "sqlite", url, place: Place::Folder(folder) })
     }
@@ -57,7 +64,7 @@ impl TestDb {
         let (name, admin) = (unique(), format!("{server}/postgres"));
         outside_async(|| batch(&mut PgConn::open(&admin)?, &format!("CREATE DATABASE {name}")))?;
         let url = format!("{server}/{name}");
-        let db = Db::open(&url, clock)?;
+        let db = open(&url, clock)?;
         db.migrate(migrations)?;
         Ok(Some(TestDb { db, engine: "postgres", url, place: Place::Server { admin, name } }))
     }

@@ -8,8 +8,10 @@ use crate::outbox::Emitted;
 use crate::param::Param;
 use crate::row::Row;
 use crate::sql::{changes_data, short};
+use crate::vault::Vault;
 use bo_model::command::Actor;
 use bo_model::{Object, Time};
+use std::sync::Arc;
 
 pub(crate) enum Conn<'c> {
     Sqlite(&'c rusqlite::Connection),
@@ -36,10 +38,11 @@ pub struct Tx<'c> {
     once: Option<(&'static str, i64)>,
     /// A statement failed in a way that says: run the whole transaction again.
     pub(crate) lost: bool,
+    vault: Option<Arc<Vault>>,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(conn: Conn<'c>, now: Time, read_only: bool) -> Tx<'c> {
+    pub(crate) fn new(conn: Conn<'c>, now: Time, read_only: bool, vault: Option<Arc<Vault>>) -> Tx<'c> {
         Tx {
             conn,
             now,
@@ -53,7 +56,18 @@ impl<'c> Tx<'c> {
             has_emitted: false,
             once: None,
             lost: false,
+            vault,
         }
+    }
+
+    /// Seals and opens the secrets that are kept.
+    ///
+    /// # Errors
+    /// [`DbError::Sealed`] when the database was opened without keys.
+    pub fn vault(&self) -> Result<Arc<Vault>, DbError> {
+        self.vault
+            .clone()
+            .ok_or_else(|| DbError::Sealed { why: "the database was opened without its keys".into() })
     }
 
     /// When this transaction began, by the clock the database was opened with.

@@ -10,10 +10,11 @@ use crate::error::DbError;
 use crate::outbox;
 use crate::params;
 use crate::tx::{AfterCommit, Conn, Tx};
+use crate::vault::Vault;
 use bo_model::clock::SharedClock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -90,6 +91,8 @@ pub(crate) struct Shared {
     pub emitted: Notify,
     /// Commits so far.
     pub commits: AtomicU64,
+    /// Seals secrets; set once, after opening.
+    pub vault: OnceLock<Arc<Vault>>,
 }
 
 /// What a lane is for.
@@ -344,10 +347,10 @@ impl Worker {
     }
 
     fn tx(&mut self) -> Tx<'_> {
-        let now = self.clock.now();
+        let (now, vault) = (self.clock.now(), self.shared.vault.get().cloned());
         match &mut self.conn {
-            Connection::Sqlite(conn) => Tx::new(Conn::Sqlite(conn), now, false),
-            Connection::Postgres { conn, .. } => Tx::new(Conn::Postgres(conn), now, false),
+            Connection::Sqlite(conn) => Tx::new(Conn::Sqlite(conn), now, false, vault),
+            Connection::Postgres { conn, .. } => Tx::new(Conn::Postgres(conn), now, false, vault),
         }
     }
 
