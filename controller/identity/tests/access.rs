@@ -1,55 +1,28 @@
 //! The matrix of modules, groups in groups, roles in a scope, the access review.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-mod common;
-
 use axum::http::Method;
 use bo_identity::ceiling::{self, Ceiling, CeilingKind};
 use bo_identity::relation::{self, Containment, Validity};
+use bo_identity::testing::worlds;
 use bo_identity::workspace::Builtin;
-use bo_identity::{IdentityError, delegate, level};
+use bo_identity::{IdentityError, delegate};
 use bo_model::{AccountId, Kind, Level, Object};
-use bo_web::{Via, Viewer};
-use common::{World, worlds};
 use serde_json::json;
-
-const NOOR: &str = "noor@example.org";
-
-impl World {
-    fn level(&self, account: AccountId, object: &Object) -> Level {
-        let subject = Object::new(Kind::ACCOUNT, account);
-        self.db().read(|tx| level::level(tx, &subject, object, tx.now())).unwrap()
-    }
-
-    fn viewer(&self, account: AccountId) -> Viewer {
-        Viewer {
-            account,
-            name: "Somebody".into(),
-            email: String::new(),
-            workspace: self.workspace,
-            workspace_name: "Acme".into(),
-            session: self.ids.make(),
-            via: Via::Session,
-            cap: Level::Own,
-            seen: bo_model::Time(0),
-            behind: None,
-        }
-    }
-}
 
 #[tokio::test]
 async fn the_matrix_sets_what_groups_may_in_modules_and_counts_at_once() {
-    for world in worlds().await {
-        let tea = world.person("Tea", &[world.groups.group(Builtin::Team)]).await;
+    for world in worlds(&[], &[]).await {
+        let tea = world.person("Tea", &[Builtin::Team]).await;
         let wiki = Object::module(world.workspace, "wiki");
         assert_eq!(world.level(tea, &wiki), Level::Edit);
-        let ada = world.person("Ada", &[world.groups.group(Builtin::Admin)]).await;
-        let mut admin = world.browser("ada@example.org").await;
+        let ada = world.person("Ada", &[Builtin::Admin]).await;
+        let mut admin = world.browser("Ada").await;
         let page = admin.get("/access/modules").await.text;
         for word in ["General", "Wiki", "Blog", "Contracts", "CRM", "moderate", "Everyone", "Webmaster"] {
             assert!(page.contains(word), "{word}");
         }
-        let team = world.groups.group(Builtin::Team);
+        let team = world.group(Builtin::Team);
         let (wiki_field, crm_field) = (format!("m-{team}-wiki"), format!("m-{team}-crm"));
         let saved = admin.post("/access/modules", &[(&wiki_field, "view"), (&crm_field, "edit")]).await;
         assert_eq!(saved.status, 303, "{}", saved.text);
@@ -61,7 +34,7 @@ async fn the_matrix_sets_what_groups_may_in_modules_and_counts_at_once() {
         world
             .change(move |tx| Ok(relation::grant(tx, &subject, &users, Level::View, Validity::ALWAYS, "")?))
             .await;
-        let mut vic = world.browser("vic@example.org").await;
+        let mut vic = world.browser("Vic").await;
         assert!(vic.get("/access/modules").await.text.contains("disabled"));
         assert_eq!(
             vic.post("/access/modules", &[(&wiki_field, "own")]).await.status,
@@ -76,15 +49,16 @@ async fn the_matrix_sets_what_groups_may_in_modules_and_counts_at_once() {
 
 #[tokio::test]
 async fn a_group_in_a_group_gives_what_both_give_and_never_goes_round() {
-    for world in worlds().await {
-        let mut noor = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let mut noor = world.browser("Noor").await;
         let make = async |noor: &mut bo_web::testing::Client, name: &str| {
             let made = noor.call(Method::POST, "/api/v1/groups", &json!({"name": name})).await;
             made.json()["id"].as_str().unwrap().to_owned()
         };
         let (night, security) = (make(&mut noor, "Night shift").await, make(&mut noor, "Security").await);
         noor.post(&format!("/groups/{security}/areas"), &[("audit", "view")]).await;
-        let sam = world.person("Sam", &[night.parse().unwrap()]).await;
+        let sam = world.person("Sam", &[]).await;
+        world.join(sam, night.parse().unwrap()).await;
         assert_eq!(world.level(sam, &world.area("audit")), Level::None);
         assert_eq!(noor.post(&format!("/groups/{night}/parents"), &[("group", &security)]).await.status, 303);
         assert_eq!(world.level(sam, &world.area("audit")), Level::View);
@@ -92,9 +66,9 @@ async fn a_group_in_a_group_gives_what_both_give_and_never_goes_round() {
         assert_eq!(round.status, 403, "{}", round.text);
         assert!(round.text.contains("is in “Security” already"), "{}", round.text);
         // An admin does not own the audit area, so they can't put a group where it is given.
-        world.person("Ada", &[world.groups.group(Builtin::Admin)]).await;
-        let mut ada = world.browser("ada@example.org").await;
-        let webmaster = world.groups.group(Builtin::Webmaster).to_string();
+        world.person("Ada", &[Builtin::Admin]).await;
+        let mut ada = world.browser("Ada").await;
+        let webmaster = world.group(Builtin::Webmaster).to_string();
         assert_eq!(ada.post(&format!("/groups/{night}/parents"), &[("group", &webmaster)]).await.status, 403);
         assert_eq!(noor.post(&format!("/groups/{night}/parents"), &[]).await.status, 303);
         assert_eq!(world.level(sam, &world.area("audit")), Level::None, "{}", world.engine());
@@ -103,7 +77,7 @@ async fn a_group_in_a_group_gives_what_both_give_and_never_goes_round() {
 
 #[tokio::test]
 async fn a_role_counts_in_its_scope_and_is_given_by_whoever_owns_it() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let (pat, fay) = (world.person("Pat", &[]).await, world.person("Fay", &[]).await);
         let (project, other) = (Object::new(Kind("project"), "a"), Object::new(Kind("project"), "b"));
         let folder = Object::new(Kind("folder"), "a-trans");
@@ -147,7 +121,7 @@ async fn a_role_counts_in_its_scope_and_is_given_by_whoever_owns_it() {
 #[tokio::test]
 async fn nobody_ties_two_workspaces_together_that_they_own_both() {
     use bo_identity::workspace::{NewWorkspace, create};
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let other = NewWorkspace::ids(&world.ids);
         let (owner, sam) = (world.owner, world.person("Sam", &[]).await);
         world
@@ -159,7 +133,7 @@ async fn nobody_ties_two_workspaces_together_that_they_own_both() {
                 Ok(relation::grant(tx, &subject, &object, Level::Own, Validity::ALWAYS, "")?)
             })
             .await;
-        let mut noor = world.browser(NOOR).await;
+        let mut noor = world.browser("Noor").await;
         let grab = json!({"subject": format!("account:{sam}"), "object": Object::area(other.id, "users"), "level": "view"});
         assert_eq!(
             noor.call(Method::PUT, "/api/v1/relations", &grab).await.status,
@@ -172,9 +146,9 @@ async fn nobody_ties_two_workspaces_together_that_they_own_both() {
 
 #[tokio::test]
 async fn the_review_lists_what_a_person_has_and_who_has_something_on_a_thing_with_why() {
-    for world in worlds().await {
-        let tea = world.person("Tea", &[world.groups.group(Builtin::Team)]).await;
-        let mut noor = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let tea = world.person("Tea", &[Builtin::Team]).await;
+        let mut noor = world.browser("Noor").await;
         let person = noor.get(&format!("/api/v1/access-review?subject=account:{tea}")).await.json();
         let line = person["lines"]
             .as_array()
@@ -200,15 +174,15 @@ async fn the_review_lists_what_a_person_has_and_who_has_something_on_a_thing_wit
                 && csv.text.contains(",Modules: Wiki,edit,")
         );
         assert!(world.audit().iter().any(|(verb, _)| verb == "access.export"), "exports are in the log");
-        let mut browser = world.browser("tea@example.org").await;
+        let mut browser = world.browser("Tea").await;
         assert_eq!(browser.get("/access/review").await.status, 404, "{}", world.engine());
     }
 }
 
 #[tokio::test]
 async fn a_ceiling_is_part_of_the_explanation() {
-    for world in worlds().await {
-        let tea = world.person("Tea", &[world.groups.group(Builtin::Team)]).await;
+    for world in worlds(&[], &[]).await {
+        let tea = world.person("Tea", &[Builtin::Team]).await;
         let gate = Object::new(Kind::DEVICE, world.ids.make::<bo_model::DeviceId>());
         let (estate, device) = (world.area("estate"), gate.clone());
         world
@@ -219,7 +193,7 @@ async fn a_ceiling_is_part_of_the_explanation() {
                 Ok(ceiling::put(tx, &Ceiling { object, kind, cap, lifted_by: None, deep: false, reason })?)
             })
             .await;
-        let mut noor = world.browser(NOOR).await;
+        let mut noor = world.browser("Noor").await;
         let why = noor.get(&format!("/api/v1/why?subject=account:{tea}&object={gate}")).await.json();
         assert_eq!(
             (why["level"].as_str(), why["path"].as_array().unwrap().last().unwrap()["level"].as_str()),

@@ -1,15 +1,13 @@
 //! Seats and slots: counted right however many ask at once, and lifting the ceiling of events and nothing else.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-mod common;
-
 use bo_db::{Db, Tx};
 use bo_identity::licence::{self, Licence};
 use bo_identity::relation::{self, Containment, Validity};
+use bo_identity::testing::{World, worlds};
 use bo_identity::workspace::Builtin;
 use bo_identity::{IdentityError, level};
 use bo_model::{AccountId, Kind, Level, Object};
-use common::{World, worlds};
 
 async fn act<F>(db: &Db, work: F) -> Result<(), IdentityError>
 where
@@ -25,8 +23,11 @@ fn level_of(world: &World, account: AccountId, object: &Object) -> Level {
 
 /// An event on which the whole team may edit.
 async fn event(world: &World, name: &str) -> Object {
-    let (workspace, event, team) =
-        (world.workspace, Object::new(Kind("event"), name), world.group(Builtin::Team));
+    let (workspace, event, team) = (
+        world.workspace,
+        Object::new(Kind("event"), name),
+        Object::new(Kind::GROUP, world.group(Builtin::Team)),
+    );
     let made = event.clone();
     act(world.db(), move |tx| {
         licence::cover(tx, workspace, &made)?;
@@ -41,7 +42,7 @@ async fn event(world: &World, name: &str) -> Object {
 
 #[tokio::test]
 async fn of_many_who_want_the_last_seats_and_slots_at_once_no_more_get_one_than_there_are() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let workspace = world.workspace;
         act(world.db(), move |tx| {
             licence::set_quantity(tx, workspace, Licence::OrgStandard, 3)?;
@@ -55,7 +56,7 @@ async fn of_many_who_want_the_last_seats_and_slots_at_once_no_more_get_one_than_
             people.push(world.person(&format!("Person{number}"), &[]).await);
         }
         // Two controllers on one database, as it may be on PostgreSQL; each asks for all at once.
-        let other = Db::open(&world.test.url, world.clock.clone()).unwrap();
+        let other = Db::open(&world.url(), world.clock.clone()).unwrap();
         let mut waiting = Vec::new();
         for (place, id) in people.iter().copied().enumerate() {
             let db = if place % 2 == 0 { world.db().clone() } else { other.clone() };
@@ -83,9 +84,9 @@ async fn of_many_who_want_the_last_seats_and_slots_at_once_no_more_get_one_than_
 
 #[tokio::test]
 async fn a_licence_opens_what_one_was_given_and_losing_it_takes_no_grant_away() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let workspace = world.workspace;
-        let team = [world.groups.group(Builtin::Team)];
+        let team = [Builtin::Team];
         let (std, slo, pro) = (
             world.person("Std", &team).await,
             world.person("Slo", &team).await,

@@ -1,11 +1,9 @@
 //! Signing in at a real OpenID provider (npm `oidc-provider`, certified by the OpenID Foundation) on this machine.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-mod common;
-
+use bo_identity::testing::{NOOR, PASSWORD, Setup, World, worlds_with};
 use bo_identity::{Settings, oidc};
 use bo_web::testing::Client;
-use common::{NOOR, PASSWORD, World, worlds_set};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -53,7 +51,7 @@ impl Drop for Peer {
 
 fn settings() -> Settings {
     let client = oidc::Client::new(rustls::RootCertStore::empty()).unwrap();
-    Settings { public_url: Some(PUBLIC.into()), provider_client: Some(client), ..common::settings() }
+    Settings { public_url: Some(PUBLIC.into()), provider_client: Some(client), ..Setup::default().settings }
 }
 
 /// Walks through the provider as a browser does, as one of its people, to where it sends them back.
@@ -93,7 +91,7 @@ async fn through(start: &str, who: &str) -> String {
 async fn add(world: &World, peer: &Peer, creates: bool) -> String {
     use bo_model::Clock;
     world.clock.set(bo_model::SystemClock.now());
-    let mut noor = world.browser(NOOR).await;
+    let mut noor = world.browser("Noor").await;
     let group = noor
         .call("POST".parse().unwrap(), "/api/v1/groups", &serde_json::json!({"name": "Night shift"}))
         .await;
@@ -127,13 +125,13 @@ async fn sign_in(world: &World, path: &str, who: &str) -> (Client, bo_web::testi
 #[tokio::test]
 async fn somebody_known_by_their_mail_signs_in_and_their_groups_follow() {
     let peer = Peer::start();
-    for world in worlds_set(settings()).await {
+    for world in worlds_with(settings()).await {
         let path = add(&world, &peer, false).await;
         let ada = world.person("Ada", &[]).await;
         let (mut browser, answer) = sign_in(&world, &path, "ada").await;
         assert_eq!((answer.status.as_u16(), answer.location()), (303, "/account"), "{}", answer.text);
         assert_eq!(browser.get("/api/v1/me").await.json()["account"], ada.to_string());
-        let mut noor = world.browser(NOOR).await;
+        let mut noor = world.browser("Noor").await;
         let shown = noor.get(&format!("/api/v1/users/{ada}")).await.json();
         assert_eq!(shown["groups"][0]["name"], "Night shift");
         // Known by the provider's own name for her from now on.
@@ -145,7 +143,7 @@ async fn somebody_known_by_their_mail_signs_in_and_their_groups_follow() {
 #[tokio::test]
 async fn who_is_nobody_here_and_whose_mail_is_not_vouched_for_stays_out() {
     let peer = Peer::start();
-    for world in worlds_set(settings()).await {
+    for world in worlds_with(settings()).await {
         let path = add(&world, &peer, false).await;
         let (mut browser, nobody) = sign_in(&world, &path, "bob").await;
         assert_eq!(nobody.status, 403);
@@ -160,7 +158,7 @@ async fn who_is_nobody_here_and_whose_mail_is_not_vouched_for_stays_out() {
 #[tokio::test]
 async fn a_provider_makes_accounts_where_that_is_wanted() {
     let peer = Peer::start();
-    for world in worlds_set(settings()).await {
+    for world in worlds_with(settings()).await {
         let path = add(&world, &peer, true).await;
         let (mut browser, answer) = sign_in(&world, &path, "bob").await;
         assert_eq!(answer.status, 303, "{}", answer.text);
@@ -176,7 +174,7 @@ async fn a_provider_makes_accounts_where_that_is_wanted() {
 #[tokio::test]
 async fn an_answer_of_another_browser_or_an_answer_twice_is_worth_nothing() {
     let peer = Peer::start();
-    for world in worlds_set(settings()).await {
+    for world in worlds_with(settings()).await {
         let path = add(&world, &peer, false).await;
         world.person("Ada", &[]).await;
         let mut browser = Client::new(&world.app);
@@ -198,17 +196,17 @@ async fn an_answer_of_another_browser_or_an_answer_twice_is_worth_nothing() {
 #[tokio::test]
 async fn only_an_owner_names_a_provider_and_a_domain_decides_how_one_signs_in() {
     let peer = Peer::start();
-    for world in worlds_set(settings()).await {
+    for world in worlds_with(settings()).await {
         use bo_identity::workspace::Builtin;
-        world.person("Ada", &[world.groups.group(Builtin::Admin)]).await;
-        let mut ada = world.browser("ada@example.org").await;
+        world.person("Ada", &[Builtin::Admin]).await;
+        let mut ada = world.browser("Ada").await;
         let fields =
             [("name", "Mine"), ("issuer", peer.issuer.as_str()), ("client_id", "x"), ("client_secret", "y")];
         let refused = ada.post("/access/sign-in/providers", &fields).await;
         assert_eq!(refused.status, 403, "an admin could sign in as the owner with it");
         let path = add(&world, &peer, false).await;
         let id = bo_web::testing::between(&path, "/sign-in/oidc/", "?").unwrap().to_owned();
-        let mut noor = world.browser(NOOR).await;
+        let mut noor = world.browser("Noor").await;
         let none = noor.post("/access/sign-in/domains", &[("host", "bo.example")]).await;
         assert_eq!(none.status, 422, "a domain nobody can sign in at is refused");
         let saved = noor.post("/access/sign-in/domains", &[("host", "BO.example"), ("provider", &id)]).await;

@@ -1,17 +1,15 @@
 //! Every route of identity and of the web itself: who gets in, and what the description says.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-mod common;
-
+use bo_identity::testing::{World, worlds};
 use bo_web::testing::{Client, walk};
-use common::worlds;
 use std::time::Duration;
 
 #[tokio::test]
 async fn no_route_lets_in_whom_it_must_not() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         world.person("Sam", &[]).await;
-        let stranger = world.browser("sam@example.org").await;
+        let stranger = world.browser("Sam").await;
         let holes = walk(&world.app, &stranger).await;
         assert!(holes.is_empty(), "{}: {holes:#?}", world.engine());
         assert!(world.app.routes().len() > 40, "the walk saw {} routes", world.app.routes().len());
@@ -20,9 +18,9 @@ async fn no_route_lets_in_whom_it_must_not() {
 
 #[tokio::test]
 async fn a_denied_attempt_is_in_the_log() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         world.person("Sam", &[]).await;
-        let mut sam = world.browser("sam@example.org").await;
+        let mut sam = world.browser("Sam").await;
         assert_eq!(sam.get("/users").await.status, 404);
         let denied = ("access.denied".to_owned(), "denied".to_owned());
         assert!(seen(&world, &denied).await, "the attempt was not audited on {}", world.engine());
@@ -30,7 +28,7 @@ async fn a_denied_attempt_is_in_the_log() {
 }
 
 /// The record is written beside the answer: waits until it is there.
-async fn seen(world: &common::World, record: &(String, String)) -> bool {
+async fn seen(world: &World, record: &(String, String)) -> bool {
     for _ in 0..500 {
         if world.audit().contains(record) {
             return true;
@@ -42,7 +40,7 @@ async fn seen(world: &common::World, record: &(String, String)) -> bool {
 
 #[tokio::test]
 async fn the_description_of_the_api_names_every_api_route_and_holds_no_secret() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let answer = Client::new(&world.app).get("/api/v1/openapi.json").await;
         let description = answer.json();
         assert_eq!(description["openapi"], "3.1.0");
@@ -55,7 +53,7 @@ async fn the_description_of_the_api_names_every_api_route_and_holds_no_secret() 
 
 #[tokio::test]
 async fn an_error_is_a_page_for_people_and_json_for_programs_with_a_request_number() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let mut client = Client::new(&world.app);
         let page = client.get("/nowhere").await;
         let id = page.headers["x-request-id"].to_str().unwrap().to_owned();
@@ -69,7 +67,7 @@ async fn an_error_is_a_page_for_people_and_json_for_programs_with_a_request_numb
             (api.status.as_u16(), api.json()["error"]["code"].as_str().map(str::to_owned)),
             (404, Some("not-found".into()))
         );
-        let mut owner = world.browser("noor@example.org").await;
+        let mut owner = world.browser("Noor").await;
         let bad = owner
             .send(
                 "POST".parse().unwrap(),
@@ -97,11 +95,11 @@ async fn an_error_is_a_page_for_people_and_json_for_programs_with_a_request_numb
 
 #[tokio::test]
 async fn users_are_listed_page_by_page_searched_sorted_and_exported() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         for number in 0..30 {
             world.person(&format!("Person{number:02}"), &[]).await;
         }
-        let mut noor = world.browser("noor@example.org").await;
+        let mut noor = world.browser("Noor").await;
         let mut names: Vec<String> = Vec::new();
         let mut path = "/api/v1/users?sort=-name&limit=7".to_owned();
         loop {

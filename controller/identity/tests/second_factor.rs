@@ -1,11 +1,9 @@
 //! Codes of an app, forgotten passwords: through the router, with a clock that is turned by hand.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-mod common;
-
 use axum::http::Method;
+use bo_identity::testing::{NOOR, PASSWORD, World, link, with_mail, worlds, worlds_with};
 use bo_web::testing::{Client, between};
-use common::{NOOR, PASSWORD, World, letters, link, with_mail, worlds, worlds_set};
 use serde_json::json;
 use std::time::Duration;
 use totp_rs::{Builder, Secret};
@@ -48,8 +46,8 @@ async fn half(world: &World) -> (Client, String) {
 
 #[tokio::test]
 async fn a_code_is_asked_for_taken_once_and_forgiven_half_a_minute() {
-    for world in worlds().await {
-        let mut noor = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let mut noor = world.browser("Noor").await;
         let (secret, recovery) = set_up(&world, &mut noor).await;
         assert_eq!(recovery.len(), 10);
         world.clock.advance(Duration::from_secs(90));
@@ -98,8 +96,8 @@ async fn a_code_is_asked_for_taken_once_and_forgiven_half_a_minute() {
 
 #[tokio::test]
 async fn codes_can_not_be_guessed_and_programs_are_asked_too() {
-    for world in worlds().await {
-        let mut noor = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let mut noor = world.browser("Noor").await;
         let (secret, _) = set_up(&world, &mut noor).await;
         world.clock.advance(Duration::from_secs(90));
         let mut program = Client::new(&world.app);
@@ -122,33 +120,33 @@ async fn codes_can_not_be_guessed_and_programs_are_asked_too() {
 
 #[tokio::test]
 async fn an_administrator_removes_the_app_of_somebody_who_lost_it() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let ada = world.person("Ada", &[]).await;
-        let mut browser = world.browser("ada@example.org").await;
+        let mut browser = world.browser("Ada").await;
         browser.post("/account/second-factor/begin", &[("password", PASSWORD)]).await;
         let page = browser.get("/account/second-factor").await.text;
         let secret = between(&page, "<pre>", "</pre>").unwrap().to_owned();
         browser.post("/account/second-factor/confirm", &[("code", &code(&world, &secret, 0))]).await;
-        let mut noor = world.browser(NOOR).await;
+        let mut noor = world.browser("Noor").await;
         assert!(noor.get(&format!("/users/{ada}")).await.text.contains("Remove app"));
         assert_eq!(noor.post(&format!("/users/{ada}/second-factor/remove"), &[]).await.status, 303);
-        world.browser("ada@example.org").await;
-        let verbs: Vec<String> = world.audit().into_iter().map(|(verb, _)| verb).collect();
+        world.browser("Ada").await;
+        let verbs: Vec<String> = world.verbs();
         assert!(verbs.contains(&"second_factor.off".into()), "{}", world.engine());
     }
 }
 
 #[tokio::test]
 async fn a_forgotten_password_is_replaced_by_mail_and_nobody_learns_who_has_an_account() {
-    for world in worlds_set(with_mail()).await {
-        let mut old = world.browser(NOOR).await;
+    for world in worlds_with(with_mail()).await {
+        let mut old = world.browser("Noor").await;
         let mut answers = Vec::new();
         for email in [NOOR, "nobody@example.org"] {
             let answer = Client::new(&world.app).post("/forgot", &[("email", email)]).await;
             answers.push((answer.status, answer.text));
         }
         assert_eq!(answers[0], answers[1], "the same for an address that is nobody's");
-        let posted = letters(&world);
+        let posted = world.letters();
         assert_eq!((posted.len(), posted[0]["to"].as_str()), (1, Some(NOOR)));
         let page = link(&posted[0]);
         let code = page.split_once("code=").unwrap().1.to_owned();
@@ -170,12 +168,12 @@ async fn a_forgotten_password_is_replaced_by_mail_and_nobody_learns_who_has_an_a
         assert_eq!(old.get("/account").await.status, 303, "every session has ended");
         assert_eq!(browser.post("/sign-in", &[("email", NOOR), ("password", PASSWORD)]).await.status, 422);
         assert_eq!(browser.post("/sign-in", &[("email", NOOR), ("password", new)]).await.status, 303);
-        let posted = letters(&world);
+        let posted = world.letters();
         assert!(posted[1]["subject"].as_str().unwrap().contains("was changed"), "its owner is told");
 
         // A link ends with its hour, and asking again and again is made slow.
         Client::new(&world.app).post("/forgot", &[("email", NOOR)]).await;
-        let code = link(letters(&world).last().unwrap()).split_once("code=").unwrap().1.to_owned();
+        let code = link(world.letters().last().unwrap()).split_once("code=").unwrap().1.to_owned();
         world.clock.advance(Duration::from_secs(3601));
         let fields = [("code", code.as_str()), ("new_password", new), ("new_again", new)];
         let late = Client::new(&world.app).post("/activate", &fields).await;

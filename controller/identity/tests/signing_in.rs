@@ -1,19 +1,15 @@
 //! Signing in, staying in, getting out: through the router, as a browser or a program does it.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-mod common;
-
 use axum::http::Method;
+use bo_identity::testing::{NOOR, PASSWORD, World, worlds};
 use bo_web::testing::{Client, between};
-use common::{PASSWORD, worlds};
 use serde_json::json;
 use std::time::Duration;
 
-const NOOR: &str = "noor@example.org";
-
 #[tokio::test]
 async fn somebody_signs_in_and_out_and_both_are_in_the_log() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let mut browser = Client::new(&world.app);
         let asked = browser.get("/account").await;
         assert_eq!((asked.status.as_u16(), asked.location()), (303, "/sign-in?next=%2Faccount"));
@@ -33,7 +29,7 @@ async fn somebody_signs_in_and_out_and_both_are_in_the_log() {
         let out = browser.post("/sign-out", &[]).await;
         assert_eq!(out.location(), "/sign-in");
         assert_eq!(browser.get("/account").await.status, 303);
-        let verbs: Vec<String> = world.audit().into_iter().map(|(verb, _)| verb).collect();
+        let verbs: Vec<String> = world.verbs();
         assert!(
             verbs.ends_with(&["session.open".into(), "session.close".into()]),
             "{}: {verbs:?}",
@@ -44,7 +40,7 @@ async fn somebody_signs_in_and_out_and_both_are_in_the_log() {
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let mut answers = Vec::new();
         for email in [NOOR, "nobody@example.org"] {
             let mut browser = Client::new(&world.app);
@@ -66,7 +62,7 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
 
 #[tokio::test]
 async fn guessing_is_made_slow_and_waiting_helps() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let mut browser = Client::new(&world.app);
         for _ in 0..6 {
             browser.post("/sign-in", &[("email", NOOR), ("password", "wrong password")]).await;
@@ -82,7 +78,7 @@ async fn guessing_is_made_slow_and_waiting_helps() {
 
 #[tokio::test]
 async fn one_address_can_not_try_many_accounts() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let mut browser = Client::new(&world.app);
         let mut held = 0;
         for number in 0..30 {
@@ -100,7 +96,7 @@ async fn one_address_can_not_try_many_accounts() {
 
 #[tokio::test]
 async fn a_session_planted_before_sign_in_is_worth_nothing_after_it() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let mut browser = Client::new(&world.app);
         browser.set_cookie("bo", "planted-by-somebody-else");
         browser.post("/sign-in", &[("email", NOOR), ("password", PASSWORD)]).await;
@@ -118,12 +114,12 @@ async fn a_session_planted_before_sign_in_is_worth_nothing_after_it() {
 
 #[tokio::test]
 async fn a_session_ends_when_unused_and_at_the_latest_after_a_week() {
-    for world in worlds().await {
-        let mut browser = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let mut browser = world.browser("Noor").await;
         world.clock.advance(Duration::from_secs(13 * 3600));
         assert_eq!(browser.get("/account").await.status, 303, "unused on {}", world.engine());
 
-        let mut browser = world.browser(NOOR).await;
+        let mut browser = world.browser("Noor").await;
         for _ in 0..14 {
             world.clock.advance(Duration::from_secs(11 * 3600));
             assert_eq!(browser.get("/account").await.status, 200);
@@ -135,7 +131,7 @@ async fn a_session_ends_when_unused_and_at_the_latest_after_a_week() {
 }
 
 /// The use of a session is noted beside the request: waits until it is.
-async fn used(world: &common::World) {
+async fn used(world: &World) {
     use bo_model::Clock;
     let now = world.clock.now();
     for _ in 0..500 {
@@ -152,7 +148,7 @@ async fn used(world: &common::World) {
 
 #[tokio::test]
 async fn after_signing_in_nobody_is_sent_to_another_site() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         for next in ["https://evil.example/", "//evil.example", "/\\evil.example"] {
             let mut browser = Client::new(&world.app);
             let signed =
@@ -164,8 +160,8 @@ async fn after_signing_in_nobody_is_sent_to_another_site() {
 
 #[tokio::test]
 async fn another_site_can_not_act_in_ones_name() {
-    for world in worlds().await {
-        let browser = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let browser = world.browser("Noor").await;
         let mut forged = browser.clone();
         forged.csrf = String::new();
         assert_eq!(forged.post("/account/tokens", &[("name", "x"), ("level", "own")]).await.status, 403);
@@ -178,8 +174,8 @@ async fn another_site_can_not_act_in_ones_name() {
 
 #[tokio::test]
 async fn changing_the_password_needs_the_old_one_and_ends_other_sessions() {
-    for world in worlds().await {
-        let (mut here, mut there) = (world.browser(NOOR).await, world.browser(NOOR).await);
+    for world in worlds(&[], &[]).await {
+        let (mut here, mut there) = (world.browser("Noor").await, world.browser("Noor").await);
         let new = "quiet river morning";
         let change = |old: &'static str, one: &'static str, two: &'static str| {
             [("password", old), ("new_password", one), ("new_again", two)]
@@ -204,8 +200,8 @@ async fn changing_the_password_needs_the_old_one_and_ends_other_sessions() {
 
 #[tokio::test]
 async fn a_program_uses_a_token_with_no_more_than_its_level_until_it_ends() {
-    for world in worlds().await {
-        let mut browser = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let mut browser = world.browser("Noor").await;
         let made = browser
             .call(Method::POST, "/api/v1/tokens", &json!({"name": "reports", "level": "view", "days": 2}))
             .await;
@@ -237,7 +233,7 @@ async fn a_program_uses_a_token_with_no_more_than_its_level_until_it_ends() {
 
 #[tokio::test]
 async fn a_program_signs_in_by_api_with_a_cookie_and_a_csrf_token() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let mut program = Client::new(&world.app);
         let wrong = program
             .call(Method::POST, "/api/v1/session", &json!({"email": NOOR, "password": "wrong password"}))
@@ -256,8 +252,8 @@ async fn a_program_signs_in_by_api_with_a_cookie_and_a_csrf_token() {
 
 #[tokio::test]
 async fn an_activation_link_works_once_and_for_three_days() {
-    for world in worlds().await {
-        let mut owner = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let mut owner = world.browser("Noor").await;
         let made = owner
             .post("/users", &[("first_name", "Ada"), ("last_name", "Quist"), ("email", "ada@example.org")])
             .await;

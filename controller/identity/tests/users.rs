@@ -1,18 +1,16 @@
 //! Back-office users from the first click to the last: made, activated, changed, shut out.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-mod common;
-
 use axum::http::Method;
+use bo_identity::testing::{PASSWORD, link, with_mail, worlds, worlds_with};
 use bo_identity::workspace::Builtin;
 use bo_web::testing::Client;
-use common::{NOOR, PASSWORD, letters, link, with_mail, worlds, worlds_set};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_user_is_made_step_by_step_gets_a_mail_and_signs_in() {
-    for world in worlds_set(with_mail()).await {
-        let mut noor = world.browser(NOOR).await;
+    for world in worlds_with(with_mail()).await {
+        let mut noor = world.browser("Noor").await;
         let list = noor.get("/users").await.text;
         for column in ["User", "Name", "Mail address", "Created", "Changed", "New backoffice user"] {
             assert!(list.contains(column), "the list has {column}");
@@ -65,7 +63,7 @@ async fn a_user_is_made_step_by_step_gets_a_mail_and_signs_in() {
         let made = noor.post("/users", &fields).await;
         assert_eq!(made.status, 303, "{}", made.text);
         let page = made.location().to_owned();
-        let posted = letters(&world);
+        let posted = world.letters();
         assert_eq!((posted.len(), posted[0]["to"].as_str()), (1, Some("ada@example.org")));
         let activate = link(&posted[0]);
         let shown = noor.get(&page).await.text;
@@ -79,7 +77,7 @@ async fn a_user_is_made_step_by_step_gets_a_mail_and_signs_in() {
         let chosen = [("code", code), ("new_password", PASSWORD), ("new_again", PASSWORD)];
         assert_eq!(ada.post("/activate", &chosen).await.status, 303);
         assert_eq!(ada.post("/activate", &chosen).await.status, 404, "the link works once");
-        let mut ada = world.browser("ada@example.org").await;
+        let mut ada = world.browser("Ada").await;
         let me = ada.get("/api/v1/me").await.json();
         assert_eq!(
             (me["areas"]["orders"].as_str(), me["areas"]["products"].as_str()),
@@ -92,14 +90,14 @@ async fn a_user_is_made_step_by_step_gets_a_mail_and_signs_in() {
 
 #[tokio::test]
 async fn taking_every_role_away_shuts_somebody_out_until_they_get_one_again() {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let ada = world.person("Ada", &[]).await;
-        let mut noor = world.browser(NOOR).await;
+        let mut noor = world.browser("Noor").await;
         let save = |users: &'static str| {
             [("first_name", "Ada"), ("last_name", "Quist"), ("group", ""), ("area-users", users)]
         };
         assert_eq!(noor.post(&format!("/users/{ada}"), &save("view")).await.status, 303);
-        let mut browser = world.browser("ada@example.org").await;
+        let mut browser = world.browser("Ada").await;
         assert_eq!(browser.get("/users").await.status, 200);
         assert_eq!(noor.post(&format!("/users/{ada}"), &save("")).await.status, 303);
         assert_eq!(browser.get("/users").await.status, 404, "at the next request, in the open session");
@@ -112,8 +110,8 @@ async fn taking_every_role_away_shuts_somebody_out_until_they_get_one_again() {
 
 #[tokio::test]
 async fn a_preset_gives_the_levels_it_names_and_no_others() {
-    for world in worlds().await {
-        let mut noor = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let mut noor = world.browser("Noor").await;
         let fields = [
             ("first_name", "Rep"),
             ("last_name", "One"),
@@ -136,12 +134,9 @@ async fn a_preset_gives_the_levels_it_names_and_no_others() {
 
 #[tokio::test]
 async fn an_owner_of_roles_gives_no_more_than_they_own() {
-    for world in worlds().await {
-        let (ada, bob) = (
-            world.person("Ada", &[world.groups.group(Builtin::Admin)]).await,
-            world.person("Bob", &[]).await,
-        );
-        let mut browser = world.browser("ada@example.org").await;
+    for world in worlds(&[], &[]).await {
+        let (ada, bob) = (world.person("Ada", &[Builtin::Admin]).await, world.person("Bob", &[]).await);
+        let mut browser = world.browser("Ada").await;
         let fields = [("first_name", "Bob"), ("last_name", "B"), ("area-pricing", "view")];
         let refused = browser.post(&format!("/users/{bob}"), &fields).await;
         assert_eq!(refused.status, 422, "{}", refused.text);
@@ -154,7 +149,7 @@ async fn an_owner_of_roles_gives_no_more_than_they_own() {
         );
         let fine = [("first_name", "Bob"), ("last_name", "B"), ("area-users", "edit")];
         assert_eq!(browser.post(&format!("/users/{bob}"), &fine).await.status, 303);
-        let mut bob_browser = world.browser("bob@example.org").await;
+        let mut bob_browser = world.browser("Bob").await;
         let up = [("first_name", "Ada"), ("last_name", "A"), ("area-users", "")];
         assert_eq!(
             bob_browser.post(&format!("/users/{ada}"), &up).await.status,
@@ -172,24 +167,24 @@ async fn an_owner_of_roles_gives_no_more_than_they_own() {
 
 #[tokio::test]
 async fn whoever_sees_a_link_has_all_that_it_opens() {
-    for world in worlds().await {
-        world.person("Ada", &[world.groups.group(Builtin::Admin)]).await;
-        let wes = world.person("Wes", &[world.groups.group(Builtin::Webmaster)]).await;
-        let mut ada = world.browser("ada@example.org").await;
+    for world in worlds(&[], &[]).await {
+        world.person("Ada", &[Builtin::Admin]).await;
+        let wes = world.person("Wes", &[Builtin::Webmaster]).await;
+        let mut ada = world.browser("Ada").await;
         let refused = ada.post(&format!("/users/{wes}/invite"), &[]).await;
         assert_eq!(refused.status, 403, "an admin could become a webmaster with it: {}", world.engine());
         assert!(!refused.text.contains("/activate?code="));
-        let mut noor = world.browser(NOOR).await;
+        let mut noor = world.browser("Noor").await;
         assert!(noor.post(&format!("/users/{wes}/invite"), &[]).await.text.contains("/activate?code="));
     }
 }
 
 #[tokio::test]
 async fn one_can_look_through_somebodys_eyes_and_change_nothing() {
-    for world in worlds().await {
-        let ada = world.person("Ada", &[world.groups.group(Builtin::Admin)]).await;
-        let tea = world.person("Tea", &[world.groups.group(Builtin::Team)]).await;
-        let mut noor = world.browser(NOOR).await;
+    for world in worlds(&[], &[]).await {
+        let ada = world.person("Ada", &[Builtin::Admin]).await;
+        let tea = world.person("Tea", &[Builtin::Team]).await;
+        let mut noor = world.browser("Noor").await;
         assert_eq!(noor.post(&format!("/users/{tea}/view-as"), &[]).await.status, 303);
         assert_eq!(noor.get("/users").await.status, 404, "what Tea does not see is not there");
         let page = noor.get("/account").await.text;
@@ -208,11 +203,11 @@ async fn one_can_look_through_somebodys_eyes_and_change_nothing() {
         );
         assert_eq!(noor.post("/view-as/end", &[]).await.status, 303);
         assert_eq!(noor.get("/users").await.status, 200);
-        let verbs: Vec<String> = world.audit().into_iter().map(|(verb, _)| verb).collect();
+        let verbs: Vec<String> = world.verbs();
         assert!(verbs.contains(&"session.view_as".into()) && verbs.contains(&"session.view_as_end".into()));
 
-        let mut admin = world.browser("ada@example.org").await;
-        let wes = world.person("Wes", &[world.groups.group(Builtin::Webmaster)]).await;
+        let mut admin = world.browser("Ada").await;
+        let wes = world.person("Wes", &[Builtin::Webmaster]).await;
         assert_eq!(
             admin.post(&format!("/users/{wes}/view-as"), &[]).await.status,
             403,

@@ -2,9 +2,6 @@
 //! what is given and what must come out. Each is asked of the check, the list and the explanation alike.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod building;
 mod commerce;
 mod organisations;
@@ -14,10 +11,10 @@ mod projects;
 use bo_identity::area::Verb;
 use bo_identity::ceiling::{Ceiling, CeilingKind};
 use bo_identity::relation::{self, Containment, Validity};
+use bo_identity::testing::{World, worlds};
 use bo_identity::workspace::Builtin;
 use bo_identity::{IdentityError, ceiling, level};
 use bo_model::{Kind, Level, Object};
-use common::{World, worlds};
 use std::collections::BTreeMap;
 
 /// What is arranged. Names: `tea` is a person, `everyone` the public, `team` … the built-in groups, `area:pricing` and
@@ -85,7 +82,7 @@ impl Names<'_> {
         let builtin = Builtin::ALL.into_iter().find(|builtin| builtin.word() == name);
         match (name.split_once(':'), builtin) {
             (_, Some(Builtin::Everyone)) => Object::everyone(),
-            (_, Some(builtin)) => self.world.group(builtin),
+            (_, Some(builtin)) => Object::new(Kind::GROUP, self.world.group(builtin)),
             (Some(("area", area)), _) => self.world.area(area),
             (Some(("module", module)), _) => Object::module(self.world.workspace, module),
             (Some(_), _) => Object::parse(name).unwrap(),
@@ -133,7 +130,7 @@ async fn arrange(names: &Names<'_>, given: Vec<Given>) {
 }
 
 async fn hold(given: fn() -> Vec<Given>, statements: fn() -> Vec<Statement>, source: &str) {
-    for world in worlds().await {
+    for world in worlds(&[], &[]).await {
         let names = Names {
             world: &world,
             people: BTreeMap::from([("noor", Object::new(Kind::ACCOUNT, world.owner))]),
