@@ -7,6 +7,7 @@
 pub mod attachment;
 pub mod comment;
 pub mod diff;
+pub mod files;
 mod error;
 pub mod markdown;
 pub mod merge;

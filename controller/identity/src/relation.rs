@@ -50,6 +50,8 @@ pub enum Containment {
     Sealed,
     /// At most this level.
     Capped(Level),
+    /// Whoever has less than this on the parent does not reach the child through it.
+    AtLeast(Level),
 }
 
 impl Containment {
@@ -59,6 +61,7 @@ impl Containment {
             Containment::Gated => (Level::Own, Level::Own),
             Containment::Sealed => (Level::None, Level::None),
             Containment::Capped(cap) => (cap, Level::None),
+            Containment::AtLeast(floor) => (Level::Own, floor),
         }
     }
 }
@@ -179,8 +182,32 @@ pub fn join(
     validity: Validity,
     reason: &str,
 ) -> Result<(), DbError> {
-    let (kind, cap, floor) = (RelationKind::Member, Level::Own, Level::None);
+    join_at_most(tx, subject, group, Level::Own, validity, reason)
+}
+
+/// The same, with no more than that level of what the group gives.
+pub(crate) fn join_at_most(
+    tx: &mut Tx,
+    subject: &Object,
+    group: &Object,
+    cap: Level,
+    validity: Validity,
+    reason: &str,
+) -> Result<(), DbError> {
+    let (kind, floor) = (RelationKind::Member, Level::None);
     put(tx, New { subject, object: group, kind, cap, floor, validity, reason })
+}
+
+/// An object and all it contains, however deep.
+///
+/// # Errors
+/// When the database fails.
+pub fn contents(tx: &mut Tx, object: &Object) -> Result<Vec<Object>, DbError> {
+    let sql = "WITH RECURSIVE inside (node) AS (
+        SELECT CAST(?1 AS TEXT) UNION
+        SELECT r.object FROM inside i CROSS JOIN relation r WHERE r.subject = i.node AND r.kind = 'contain')
+        SELECT node FROM inside ORDER BY node";
+    tx.query(sql, params![object], |row| row.get(0))
 }
 
 /// A function inside one scope, as a subject of the graph: `translator` in a project, `crew` of an event.

@@ -151,6 +151,49 @@ impl Input {
         self
     }
 
+    /// The same input with the sentences of a refusal where they belong, so that the form can be shown again; any other
+    /// error is handed on.
+    ///
+    /// # Errors
+    /// Whatever is not about what was typed.
+    pub fn refused(self, error: WebError) -> Result<Input, WebError> {
+        match error {
+            WebError::BadInput(fields) => Ok(self.with_errors(fields)),
+            WebError::Conflict(sentence) => Ok(self.with_errors(vec![(String::new(), sentence)])),
+            other => Err(other),
+        }
+    }
+
+    /// A program's JSON object as a form: texts, numbers, booleans, and lists of them. What is null or missing is empty.
+    ///
+    /// # Errors
+    /// [`WebError::BadInput`] for anything else, and for fields the form does not have.
+    pub fn from_json(object: Json, known: &[&str]) -> Result<Input, WebError> {
+        let Json::Object(fields) = object else {
+            return Err(WebError::field("", "the body must be an object"));
+        };
+        let mut input = Input::default();
+        for (name, value) in fields {
+            if !known.contains(&name.as_str()) {
+                return Err(WebError::field(name, format!("is not known; there are {}", known.join(", "))));
+            }
+            let values = match value {
+                Json::Array(values) => values,
+                Json::Null => Vec::new(),
+                value => vec![value],
+            };
+            for value in values {
+                let text = match value {
+                    Json::String(text) => text,
+                    Json::Number(_) | Json::Bool(_) => value.to_string(),
+                    _ => return Err(WebError::field(name, "must be a text, a number, true or false")),
+                };
+                input.fields.entry(name.clone()).or_default().push(text);
+            }
+        }
+        Ok(input)
+    }
+
     /// The sentence beside a field; the one of `""` is about the whole form.
     pub fn error(&self, name: &str) -> Option<&str> {
         self.errors.get(name).map(String::as_str)
@@ -213,6 +256,22 @@ mod tests {
         assert_eq!(again.error("level"), Some("must be a number"));
         assert_eq!(again.error("unit"), Some("must be a whole number"));
         assert_eq!(again.text("level"), "lots");
+    }
+
+    #[test]
+    fn a_program_sends_the_same_fields_as_a_form() {
+        let input = Input::from_json(
+            json!({"name": "Gala", "seats": 3, "people": ["a", "b"], "note": null}),
+            &["name", "seats", "people", "note"],
+        );
+        let input = input.unwrap();
+        assert_eq!((input.text("name"), input.text("seats"), input.text("note")), ("Gala", "3", ""));
+        assert_eq!(input.all("people"), ["a", "b"]);
+        assert!(
+            Input::from_json(json!({"nmae": "Gala"}), &["name"]).is_err(),
+            "a typing error is not ignored"
+        );
+        assert!(Input::from_json(json!({"name": {"a": 1}}), &["name"]).is_err());
     }
 
     #[test]

@@ -181,6 +181,33 @@ impl ListQuery {
         Ok(list)
     }
 
+    /// Whether the search finds one of these texts.
+    pub fn finds<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
+        let wanted = self.q.to_lowercase();
+        wanted.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(&wanted))
+    }
+
+    /// A page of rows that are in memory, sorted by `key` (what the list is sorted by, as text that sorts like it) and id.
+    pub fn page_of<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> (String, String)) -> Paged<T> {
+        let after = self.after.as_ref().map(|(by, id)| match by {
+            Key::Text(by) => (by.clone(), id.clone()),
+            Key::Int(by) => (by.to_string(), id.clone()),
+            Key::Real(by) => (by.to_string(), id.clone()),
+        });
+        if let Some(after) = after {
+            rows.retain(|row| if self.desc { key(row) < after } else { key(row) > after });
+        }
+        rows.sort_by_cached_key(&key);
+        if self.desc {
+            rows.reverse();
+        }
+        rows.truncate(self.limit + 1);
+        self.paged(rows, |row| {
+            let (by, id) = key(row);
+            (Key::Text(by), id)
+        })
+    }
+
     /// The same list behind a row: its sort value and its id.
     pub fn behind(&self, by: Key, id: String) -> ListQuery {
         ListQuery { after: Some((by, id)), ..self.clone() }
@@ -299,6 +326,23 @@ mod tests {
         assert_eq!(list.like(), "%hall 1%");
         assert!(matches!(parse("sort=password"), Err(WebError::BadInput(_))));
         assert!(matches!(parse("after=nonsense"), Err(WebError::BadInput(_))));
+    }
+
+    #[test]
+    fn rows_in_memory_are_paged_like_rows_of_a_table() {
+        let rows = ["d", "a", "c", "b", "e"];
+        let key = |row: &&str| ((*row).to_owned(), String::new());
+        for (sort, expected) in [("name", "abcde"), ("-name", "edcba")] {
+            let mut seen = String::new();
+            let mut list = parse(&format!("sort={sort}&limit=2")).unwrap();
+            loop {
+                let page = list.page_of(rows.to_vec(), key);
+                seen.extend(page.items);
+                let Some(next) = page.next else { break };
+                list = parse(&format!("sort={sort}&limit=2&after={next}")).unwrap();
+            }
+            assert_eq!(seen, expected);
+        }
     }
 
     #[test]

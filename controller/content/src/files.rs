@@ -1,0 +1,119 @@
+//! Files of an object, as pages of any module show and take them. The module's route has checked the object; a file is only
+//! reached through the object it belongs to.
+
+use crate::attachment::{self, Attachment, is_picture};
+use crate::{AttachmentId, ContentError};
+use axum::response::Response;
+use bo_db::Tx;
+use bo_model::Object;
+use bo_web::layout::{icon, parts};
+use bo_web::reply::Redirect;
+use bo_web::{Ctx, Result, WebError};
+use maud::{Markup, html};
+
+/// Bytes of a form with files at most: the files, with the form around them.
+pub const UPLOAD: usize = attachment::LARGEST + 64 * 1024;
+
+/// Attaches what the form sent, and leads on to `back`.
+///
+/// # Errors
+/// [`WebError::BadInput`] when nothing was chosen, or a file is not taken.
+pub async fn add(ctx: &Ctx, object: Object, back: String) -> Result<Redirect> {
+    let (_, files) = ctx.form_with_files().await?;
+    if files.is_empty() {
+        return Err(WebError::field("file", "choose a file first"));
+    }
+    let count = files.len();
+    let files: Vec<_> = files.into_iter().map(|file| (ctx.make_id::<AttachmentId>(), file)).collect();
+    ctx.write(move |tx| {
+        files.iter().try_for_each(|(id, file)| attachment::add(tx, *id, &object, &file.name, &file.bytes))
+    })
+    .await?;
+    let said = if count == 1 { "Attached".to_owned() } else { format!("{count} files attached") };
+    Ok(ctx.redirect(back).flash(said))
+}
+
+fn of_object(
+    tx: &mut Tx,
+    object: &Object,
+    id: AttachmentId,
+) -> std::result::Result<Attachment, ContentError> {
+    attachment::find(tx, id)?.filter(|file| file.object == *object).ok_or(ContentError::NotFound)
+}
+
+/// A file's content as an answer.
+///
+/// # Errors
+/// [`WebError::NotFound`] when it is not the object's.
+pub fn show(tx: &mut Tx, object: &Object, id: AttachmentId) -> Result<Response> {
+    let file = of_object(tx, object, id)?;
+    let bytes = attachment::content(tx, &file)?;
+    Ok(attachment::answer(&file, bytes))
+}
+
+/// Removes a file for ever, and leads on to `back`.
+///
+/// # Errors
+/// [`WebError::NotFound`] when it is not the object's.
+pub async fn remove(ctx: &Ctx, object: Object, id: AttachmentId, back: String) -> Result<Redirect> {
+    ctx.write(move |tx| -> std::result::Result<(), ContentError> {
+        of_object(tx, &object, id)?;
+        attachment::remove(tx, id)
+    })
+    .await?;
+    Ok(ctx.redirect(back).flash("The file was removed"))
+}
+
+/// How the files of an object are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Section<'a> {
+    /// The address of the object: files lie at `{at}/files`.
+    pub at: &'a str,
+    /// Heading of the section.
+    pub title: &'a str,
+    /// Whether the viewer may attach and remove.
+    pub edit: bool,
+    /// Whether to say how a text links to the file.
+    pub in_texts: bool,
+}
+
+/// The files, and the form that takes more. Nothing when there are none and none may be added.
+pub fn section(ctx: &Ctx, how: Section<'_>, files: &[Attachment]) -> Markup {
+    let Section { at, title, edit, in_texts } = how;
+    html! {
+        @if edit || !files.is_empty() {
+            section.card.stack #files {
+                h2 { (title) }
+                @if files.is_empty() { p.muted { "No files yet." } }
+                @else {
+                    ul.wiki-guests { @for file in files {
+                        @let address = format!("{at}/files/{}", file.id);
+                        li {
+                            span {
+                                a href=(address) { (file.name) } " " span.muted { (size(file.size)) ", " (file.author) ", " (parts::time(file.at, ctx.now())) }
+                                @if edit && in_texts { div.muted { "In a text: " code { @if is_picture(&file.media_type) { "!" } "[" (file.name) "](" (address) ")" } } }
+                            }
+                            @if edit { (parts::confirm("Remove", "Remove this file?", html! { p { (file.name) " can't be brought back." } }, &format!("{address}/remove"), ctx.csrf())) }
+                        }
+                    } }
+                }
+                @if edit {
+                    form.form.form--inline action={ (at) "/files" } method="post" enctype="multipart/form-data" {
+                        (ctx.csrf())
+                        label.sr-only for="f-file" { "Files to attach" }
+                        input id="f-file" type="file" name="file" multiple required;
+                        button.btn type="submit" { (icon("upload")) "Attach" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn size(bytes: i64) -> String {
+    match bytes {
+        0..=1023 => format!("{bytes} B"),
+        1024..=1_048_575 => format!("{} KiB", bytes / 1024),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
