@@ -2,32 +2,19 @@
 // a setting and take it back, bring a gateway's link in, deploy, see the alarm of a device that does not answer and
 // acknowledge it with the keyboard, operate from the floor map on a phone, go about without a mouse, write a trigger.
 // Reports the steps that were done and what went wrong.
-import { launch, open, report, signIn } from "./browser.mjs";
+import { launch, open, signIn } from "./browser.mjs";
+import { steps } from "./steps.mjs";
 
 const [url, user, password] = process.argv.slice(2);
 /** Two cores, busy: what happens by itself is waited for this long, in milliseconds. */
 const PATIENCE = 60_000;
-const steps = [];
-const problems = [];
 
 const browser = await launch();
 const page = await open(browser);
 await signIn(page, { url, user, password });
 const state = await page.context().storageState();
 
-async function step(name, act) {
-  try {
-    await act();
-    steps.push(name);
-  } catch (error) {
-    problems.push(`${name}: ${error.message.split("\n").slice(0, 4).join(" | ")} at ${page.url()}`);
-  }
-}
-
-function expect(what, truth) {
-  if (!truth) throw new Error(`not so: ${what}`);
-}
-
+const { step, expect, finish } = steps(page);
 const heading = (text) => page.getByRole("heading", { level: 1, name: text });
 
 await step("a command is given and its effect is shown below it", async () => {
@@ -237,7 +224,6 @@ await step("what was made is removed, after being told what goes with it", async
   expect("it is gone", (await page.getByRole("link", { name: "Annex", exact: true }).count()) === 0);
 });
 
-// One form was sent wrong on purpose; the browser notes the answer.
-problems.push(...page.problems.filter((problem) => !problem.includes("status of 422")));
 await browser.close();
-report({ steps, problems });
+// One form was sent wrong on purpose.
+finish([page], [422]);

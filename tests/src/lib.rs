@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod books;
+pub mod browser;
 pub mod controller;
 pub mod demo;
 pub mod edge;
