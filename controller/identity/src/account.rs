@@ -3,6 +3,7 @@
 use crate::ceiling::{self, Ceiling, CeilingKind};
 use crate::error::IdentityError;
 use crate::profile::{Profile, check_email};
+use crate::workspace;
 use bo_db::{DbError, Event, Row, Tx, params};
 use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
 use bo_web::{FieldErrors, ListQuery, Paged, list::Key};
@@ -110,7 +111,7 @@ pub fn create(tx: &mut Tx, workspace: WorkspaceId, new: &NewAccount) -> Result<(
     create_with(tx, workspace, new, &Profile::of_name(&new.name))
 }
 
-/// Makes an account and its membership.
+/// Makes an account with its personal workspace, and its membership.
 ///
 /// # Errors
 /// [`IdentityError::BadInput`], among others on `email` when the address is taken.
@@ -153,6 +154,7 @@ pub fn create_with(
             now
         ],
     )?;
+    workspace::create_personal(tx, new.id)?;
     join(tx, workspace, new.id)?;
     tx.audit(
         Event::new("account.create", Object::new(Kind::ACCOUNT, new.id))

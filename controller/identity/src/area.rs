@@ -70,7 +70,7 @@ const fn area(
 use Level::{Edit, Own};
 
 /// The management areas of a workspace. Zones hang in `estate`.
-pub const AREAS: [Area; 16] = [
+pub const AREAS: [Area; 17] = [
     area(
         "Buildings",
         "estate",
@@ -176,6 +176,13 @@ pub const AREAS: [Area; 16] = [
             "changes templates and imports",
             "changes everything else",
         ],
+        Own,
+    ),
+    area(
+        "Administration",
+        "licences",
+        "Licences",
+        ["sees licences and who holds them", "gives and releases seats", "buys, reduces and transfers them"],
         Own,
     ),
     area("Administration", "audit", "Audit", ["reads the audit log and exports it", "", ""], Own),

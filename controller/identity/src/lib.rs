@@ -8,6 +8,7 @@
 //! - Lists: [`level::list`] gives every object of a kind a viewer may see, with the level.
 //! - [`area::AREAS`] are the management areas, [`area::MODULES`] the business modules' arrangements; [`workspace::bootstrap`]
 //!   makes the first workspace and owner.
+//! - [`licence`]: what an event takes, and the workspaces it may move to.
 //! - [`ceiling`]: a licence, a closed project, a device that matters for safety; [`level::page`] for long lists.
 
 pub mod account;
@@ -27,6 +28,7 @@ pub mod licence;
 pub mod names;
 pub mod oidc;
 mod pages;
+pub mod passkey;
 pub mod password;
 pub mod profile;
 pub mod relation;
@@ -50,7 +52,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 7] = [
+pub const MIGRATIONS: [Migration; 9] = [
     migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
     migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
     migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
@@ -58,6 +60,8 @@ pub const MIGRATIONS: [Migration; 7] = [
     migration!("identity", 5, "PINs for gateways", "../migrations/0005_gateway_pin.sql"),
     migration!("identity", 6, "second factors, OpenID providers, domains", "../migrations/0006_sign_in.sql"),
     migration!("identity", 7, "licences, seats and slots", "../migrations/0007_licences.sql"),
+    migration!("identity", 8, "personal workspaces, paused seats", "../migrations/0008_personal.sql"),
+    migration!("identity", 9, "passkeys, two steps, scopes of tokens", "../migrations/0009_proofs.sql"),
 ];
 
 /// Hashes that may be worked out at the same time: each takes tens of milliseconds and 19 MiB.

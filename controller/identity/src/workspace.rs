@@ -5,8 +5,12 @@ use crate::area::{AREAS, GENERAL, MODULES};
 use crate::error::IdentityError;
 use crate::relation::{Containment, Validity, contain, grant, join};
 use bo_db::{DbError, Event, Tx, params};
-use bo_model::{AccountId, GroupId, IdGen, Kind, Level, Object, WorkspaceId};
+use bo_model::{AccountId, GroupId, IdGen, Kind, Level, Object, Time, WorkspaceId};
+use serde::Serialize;
 use serde_json::json;
+
+/// The stored kind of a workspace of one person.
+pub(crate) const PERSONAL: &str = "personal";
 
 /// A built-in group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,30 +120,21 @@ impl NewWorkspace {
 /// Makes an organisation: workspace, areas, built-in groups and their grants.
 ///
 /// # Errors
-/// When the name is taken or the database fails.
+/// When the database fails.
 pub fn create(tx: &mut Tx, new: NewWorkspace, name: &str) -> Result<(), IdentityError> {
     let now = tx.now();
-    let slug = slug(name);
-    let taken =
-        tx.query_opt("SELECT 1 FROM workspace WHERE slug = ?1", params![&slug], |_| Ok(()))?.is_some();
-    if taken {
-        return Err(IdentityError::Exists(format!("There is a workspace named like “{name}” already.")));
+    // Two may have the same name: saying that one is taken would say that it is there.
+    let mut slug = slug(name);
+    let taken = tx.query_opt("SELECT 1 FROM workspace WHERE slug = ?1", params![&slug], |_| Ok(()))?;
+    if taken.is_some() {
+        slug = format!("{slug}-{}", new.id);
     }
     tx.execute(
         "INSERT INTO workspace (id, kind, name, slug, created_at) VALUES (?1, 'organisation', ?2, ?3, ?4)",
         params![new.id, name, &slug, now],
     )?;
     let workspace = Object::new(Kind::WORKSPACE, new.id);
-    for area in AREAS {
-        contain(tx, &workspace, &Object::area(new.id, area.name), Containment::Gated)?;
-    }
-    for module in MODULES {
-        contain(tx, &workspace, &Object::module(new.id, module.name), Containment::Gated)?;
-    }
-    let general = Object::module(new.id, "general");
-    for module in GENERAL {
-        contain(tx, &general, &Object::module(new.id, module), Containment::Open)?;
-    }
+    hang(tx, new.id, AREAS.iter().map(|area| area.name), MODULES.iter().map(|module| module.name))?;
     for builtin in Builtin::ALL {
         let (title, about) = builtin.title_and_about();
         tx.execute(
@@ -163,6 +158,56 @@ pub fn create(tx: &mut Tx, new: NewWorkspace, name: &str) -> Result<(), Identity
         Event::new("workspace.create", workspace).name(name).workspace(new.id).after(json!({"name": name})),
     );
     Ok(())
+}
+
+/// Hangs areas and modules below a workspace.
+fn hang<'a>(
+    tx: &mut Tx,
+    id: WorkspaceId,
+    areas: impl Iterator<Item = &'a str>,
+    modules: impl Iterator<Item = &'a str>,
+) -> Result<(), DbError> {
+    let workspace = Object::new(Kind::WORKSPACE, id);
+    for area in areas {
+        contain(tx, &workspace, &Object::area(id, area), Containment::Gated)?;
+    }
+    for module in modules {
+        contain(tx, &workspace, &Object::module(id, module), Containment::Gated)?;
+    }
+    for module in GENERAL {
+        contain(tx, &Object::module(id, "general"), &Object::module(id, module), Containment::Open)?;
+    }
+    Ok(())
+}
+
+/// The personal workspace of an account: it has the account's id.
+pub fn personal(account: AccountId) -> WorkspaceId {
+    WorkspaceId(account.0)
+}
+
+/// Whether a workspace is somebody's personal one.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_personal(tx: &mut Tx, id: WorkspaceId) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM workspace WHERE id = ?1 AND kind = ?2";
+    Ok(tx.query_opt(sql, params![id, PERSONAL], |_| Ok(()))?.is_some())
+}
+
+/// Makes the personal workspace of a new account. It has what one person can use: no users, no groups, no buildings. The
+/// record is that of the account.
+pub(crate) fn create_personal(tx: &mut Tx, account: AccountId) -> Result<(), DbError> {
+    let (id, now) = (personal(account), tx.now());
+    tx.execute(
+        "INSERT INTO workspace (id, kind, name, slug, created_at) VALUES (?1, ?2, 'Personal workspace', ?3, ?4)",
+        params![id, PERSONAL, format!("personal-{id}"), now],
+    )?;
+    let (member, sql) =
+        (params![id, account, now], "INSERT INTO member (workspace, account, joined_at) VALUES (?1, ?2, ?3)");
+    tx.execute(sql, member)?;
+    hang(tx, id, ["audit", "licences"].into_iter(), ["general", "wiki"].into_iter())?;
+    let (subject, object) = (Object::new(Kind::ACCOUNT, account), Object::new(Kind::WORKSPACE, id));
+    grant(tx, &subject, &object, Level::Own, Validity::ALWAYS, "personal workspace")
 }
 
 /// The first workspace and its owner.
@@ -221,15 +266,42 @@ pub fn is_empty(tx: &mut Tx) -> Result<bool, DbError> {
     Ok(tx.query_opt("SELECT 1 FROM account LIMIT 1", &[], |_| Ok(()))?.is_none())
 }
 
-/// The workspaces somebody belongs to, by name.
+/// The workspaces somebody belongs to, in the order of [`spaces`].
 ///
 /// # Errors
 /// When the database fails.
 pub fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<(WorkspaceId, String)>, DbError> {
+    Ok(spaces(tx, account)?.into_iter().map(|space| (space.id, space.name)).collect())
+}
+
+/// A workspace as one of its members sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Space {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// For people.
+    pub name: String,
+    /// Of one person alone.
+    pub personal: bool,
+    /// When it was made.
+    pub created_at: Time,
+    /// Since when they belong to it.
+    pub joined_at: Time,
+}
+
+/// The workspaces somebody belongs to: the one they worked in last first, then organisations by name, then the personal one.
+///
+/// # Errors
+/// When the database fails.
+pub fn spaces(tx: &mut Tx, account: AccountId) -> Result<Vec<Space>, DbError> {
     tx.query(
-        "SELECT w.id, w.name FROM member m JOIN workspace w ON w.id = m.workspace WHERE m.account = ?1 ORDER BY lower(w.name), w.id",
+        "SELECT w.id, w.name, w.kind, w.created_at, m.joined_at FROM member m JOIN workspace w ON w.id = m.workspace
+         WHERE m.account = ?1 ORDER BY m.used_at DESC, w.kind, lower(w.name), w.id",
         params![account],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| {
+            let (id, name, personal) = (row.get(0)?, row.get(1)?, row.str(2)? == PERSONAL);
+            Ok(Space { id, name, personal, created_at: row.get(3)?, joined_at: row.get(4)? })
+        },
     )
 }
 
