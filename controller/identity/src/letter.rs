@@ -74,3 +74,25 @@ pub fn changed(name: &str, organisation: &str, link: &str) -> (String, String) {
         ),
     )
 }
+
+/// For somebody to whose account a passkey was added.
+pub fn passkey_added(name: &str, organisation: &str, link: &str) -> (String, String) {
+    (
+        format!("A passkey was added to your account at {organisation}"),
+        format!(
+            "Hello {name},\n\na passkey was added to your account at {organisation} just now; it signs in without your password. If it was you, all \
+             is well. If not, remove it at once and change your password:\n\n{link}\n"
+        ),
+    )
+}
+
+/// For somebody who is no longer asked for a second proof.
+pub fn second_proof_off(name: &str, organisation: &str, link: &str) -> (String, String) {
+    (
+        format!("Your password alone signs in at {organisation} now"),
+        format!(
+            "Hello {name},\n\nthe second proof that was asked for besides your password at {organisation} was taken away just now. If it was \
+             you, or an administrator you asked, all is well. If not, change your password at once:\n\n{link}\n"
+        ),
+    )
+}

@@ -1,5 +1,6 @@
-//! Codes of an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s, one step of clock skew either way), and the recovery codes for
-//! whoever lost the app. A code is taken once.
+//! What is asked for besides the password: codes of an authenticator app (RFC 6238: SHA-1, 6 digits, 30 s, one step of clock skew
+//! either way), a passkey for whoever wants that, and recovery codes for whoever lost both. A code is taken once. The app's secret is
+//! kept sealed.
 
 use crate::error::IdentityError;
 use crate::session::digest;
@@ -57,13 +58,104 @@ pub fn setup(secret: &str, email: &str, issuer: &str) -> Option<Setup> {
     Some(Setup { secret: secret.to_owned(), picture })
 }
 
-/// Whether somebody has an app set up and confirmed.
+/// Where the secret of somebody's app is sealed for.
+fn place(account: AccountId) -> String {
+    format!("totp:{account}")
+}
+
+/// Whether a second proof is asked for after somebody's password.
 ///
 /// # Errors
 /// When the database fails.
 pub fn is_on(tx: &mut Tx, account: AccountId) -> Result<bool, DbError> {
+    Ok(has_app(tx, account)? || asks_for_passkey(tx, account)?)
+}
+
+/// Whether somebody has an app set up and confirmed.
+///
+/// # Errors
+/// When the database fails.
+pub fn has_app(tx: &mut Tx, account: AccountId) -> Result<bool, DbError> {
     let sql = "SELECT 1 FROM totp WHERE account = ?1 AND confirmed = 1";
     Ok(tx.query_opt(sql, params![account], |_| Ok(()))?.is_some())
+}
+
+/// Whether somebody wants a passkey asked for after their password.
+///
+/// # Errors
+/// When the database fails.
+pub fn asks_for_passkey(tx: &mut Tx, account: AccountId) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM account WHERE id = ?1 AND two_steps = 1";
+    Ok(tx.query_opt(sql, params![account], |_| Ok(()))?.is_some())
+}
+
+/// Asks for a passkey after the password from now on, or no longer. The recovery codes are for whoever loses all passkeys.
+///
+/// # Errors
+/// [`IdentityError::NotAllowed`] without a passkey.
+pub fn ask_for_passkey(
+    tx: &mut Tx,
+    account: AccountId,
+    on: bool,
+    recovery: &[String],
+) -> Result<(), IdentityError> {
+    if on && !crate::passkey::store::of_account(tx, account)?.iter().any(|passkey| !passkey.stopped) {
+        return Err(IdentityError::NotAllowed("You have no passkey to be asked for. Add one first.".into()));
+    }
+    tx.execute("UPDATE account SET two_steps = ?2 WHERE id = ?1", params![account, on])?;
+    match on {
+        true => keep_recovery(tx, account, recovery)?,
+        false => forget_recovery_if_off(tx, account)?,
+    }
+    let verb = if on { "second_factor.passkey_on" } else { "second_factor.passkey_off" };
+    tx.audit(Event::new(verb, Object::new(Kind::ACCOUNT, account)));
+    Ok(())
+}
+
+fn keep_recovery(tx: &mut Tx, account: AccountId, codes: &[String]) -> Result<(), DbError> {
+    tx.execute("DELETE FROM recovery_code WHERE account = ?1", params![account])?;
+    for code in codes {
+        let sql = "INSERT INTO recovery_code (account, code_hash) VALUES (?1, ?2)";
+        tx.execute(sql, params![account, digest(code)])?;
+    }
+    Ok(())
+}
+
+fn forget_recovery_if_off(tx: &mut Tx, account: AccountId) -> Result<(), DbError> {
+    if !is_on(tx, account)? {
+        keep_recovery(tx, account, &[])?;
+    }
+    Ok(())
+}
+
+/// Stores fresh recovery codes; the old ones are worth nothing from then on.
+///
+/// # Errors
+/// [`IdentityError::NotFound`] when no second proof is asked for.
+pub fn renew_recovery(tx: &mut Tx, account: AccountId, codes: &[String]) -> Result<(), IdentityError> {
+    if !is_on(tx, account)? {
+        return Err(IdentityError::NotFound);
+    }
+    keep_recovery(tx, account, codes)?;
+    tx.audit(Event::new("second_factor.recovery_renew", Object::new(Kind::ACCOUNT, account)));
+    Ok(())
+}
+
+/// Seals every secret that is not sealed under the newest key yet. How many there were.
+///
+/// # Errors
+/// When a key is missing, or the database fails.
+pub fn reseal(tx: &mut Tx) -> Result<usize, DbError> {
+    let vault = tx.vault()?;
+    let mut old = tx.query("SELECT account, secret FROM totp", &[], |row| {
+        Ok((row.get::<AccountId>(0)?, row.get::<String>(1)?))
+    })?;
+    old.retain(|(_, stored)| !vault.is_current(stored));
+    for (account, stored) in &old {
+        let fresh = vault.seal(&place(*account), &vault.open(&place(*account), stored)?)?;
+        tx.execute("UPDATE totp SET secret = ?2 WHERE account = ?1", params![account, fresh])?;
+    }
+    Ok(old.len())
 }
 
 /// The secret that waits to be confirmed.
@@ -71,8 +163,13 @@ pub fn is_on(tx: &mut Tx, account: AccountId) -> Result<bool, DbError> {
 /// # Errors
 /// When the database fails.
 pub fn waiting(tx: &mut Tx, account: AccountId) -> Result<Option<String>, DbError> {
-    let sql = "SELECT secret FROM totp WHERE account = ?1 AND confirmed = 0";
-    tx.query_opt(sql, params![account], |row| row.get(0))
+    secret_of(tx, account, false)
+}
+
+fn secret_of(tx: &mut Tx, account: AccountId, confirmed: bool) -> Result<Option<String>, DbError> {
+    let sql = "SELECT secret FROM totp WHERE account = ?1 AND confirmed = ?2";
+    let stored = tx.query_opt(sql, params![account, confirmed], |row| row.get::<String>(0))?;
+    stored.map(|stored| tx.vault()?.open(&place(account), &stored)).transpose()
 }
 
 /// Begins to set an app up. One that is confirmed stays until it is removed.
@@ -80,14 +177,14 @@ pub fn waiting(tx: &mut Tx, account: AccountId) -> Result<Option<String>, DbErro
 /// # Errors
 /// [`IdentityError::Exists`] when there is one.
 pub fn begin(tx: &mut Tx, account: AccountId, secret: &str) -> Result<(), IdentityError> {
-    if is_on(tx, account)? {
+    if has_app(tx, account)? {
         return Err(IdentityError::Exists("An app is set up already. Remove it first.".into()));
     }
-    let now = tx.now();
+    let (now, sealed) = (tx.now(), tx.vault()?.seal(&place(account), secret)?);
     tx.execute(
         "INSERT INTO totp (account, secret, confirmed, last_step, created_at) VALUES (?1, ?2, 0, 0, ?3)
          ON CONFLICT (account) DO UPDATE SET secret = excluded.secret, created_at = excluded.created_at",
-        params![account, secret, now],
+        params![account, sealed, now],
     )?;
     tx.audit(Event::new("second_factor.begin", Object::new(Kind::ACCOUNT, account)));
     Ok(())
@@ -121,11 +218,7 @@ pub fn confirm(
         )]));
     };
     tx.execute("UPDATE totp SET confirmed = 1, last_step = ?2 WHERE account = ?1", params![account, step])?;
-    tx.execute("DELETE FROM recovery_code WHERE account = ?1", params![account])?;
-    for code in recovery {
-        let sql = "INSERT INTO recovery_code (account, code_hash) VALUES (?1, ?2)";
-        tx.execute(sql, params![account, digest(code)])?;
-    }
+    keep_recovery(tx, account, recovery)?;
     tx.audit(Event::new("second_factor.on", Object::new(Kind::ACCOUNT, account)));
     Ok(())
 }
@@ -137,17 +230,13 @@ fn step(secret: &str, code: &str, now: Time) -> Option<i64> {
     i64::try_from(step).ok()
 }
 
-/// Takes a code of the app, or a recovery code, of somebody who has an app. False for a wrong one and for one that was taken before.
+/// Takes a code of the app, or a recovery code. False for a wrong one and for one that was taken before.
 ///
 /// # Errors
 /// When the database fails.
 pub fn take(tx: &mut Tx, account: AccountId, code: &str) -> Result<bool, DbError> {
-    let sql = "SELECT secret FROM totp WHERE account = ?1 AND confirmed = 1";
-    let Some(secret) = tx.query_opt(sql, params![account], |row| row.get::<String>(0))? else {
-        return Ok(false);
-    };
-    let now = tx.now();
-    if let Some(step) = step(&secret, code, now) {
+    let (now, secret) = (tx.now(), secret_of(tx, account, true)?);
+    if let Some(step) = secret.and_then(|secret| step(&secret, code, now)) {
         let sql = "UPDATE totp SET last_step = ?2 WHERE account = ?1 AND last_step < ?2";
         return Ok(tx.execute(sql, params![account, step])? == 1);
     }
@@ -169,13 +258,13 @@ pub fn recovery_left(tx: &mut Tx, account: AccountId) -> Result<i64, DbError> {
     tx.query_one(sql, params![account], |row| row.get(0))
 }
 
-/// Removes the app and the recovery codes.
+/// Removes the app; the recovery codes go when nothing else is asked for.
 ///
 /// # Errors
 /// When the database fails.
 pub fn remove(tx: &mut Tx, account: AccountId) -> Result<(), DbError> {
     tx.execute("DELETE FROM totp WHERE account = ?1", params![account])?;
-    tx.execute("DELETE FROM recovery_code WHERE account = ?1", params![account])?;
+    forget_recovery_if_off(tx, account)?;
     tx.audit(Event::new("second_factor.off", Object::new(Kind::ACCOUNT, account)));
     Ok(())
 }

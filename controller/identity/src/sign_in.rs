@@ -8,7 +8,7 @@ use crate::throttle::{self, Key};
 use crate::workspace::{self, First, NewWorkspace};
 use crate::{domain, password, second_factor};
 use bo_db::audit::Outcome;
-use bo_db::{Event, Tx};
+use bo_db::{DbError, Event, Tx};
 use bo_model::command::Actor;
 use bo_model::{AccountId, Kind, Object, SessionId, WorkspaceId};
 use bo_web::{Ctx, WebError};
@@ -35,6 +35,8 @@ pub enum Step {
 
 /// Somebody who signed in with a password must enter a code within this.
 const PENDING: Duration = Duration::from_secs(5 * 60);
+/// How long a session counts as just opened.
+const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// Signs in. Any session the request came with is closed, and the new one has a new secret.
 ///
@@ -89,6 +91,13 @@ fn pend(tx: &mut Tx, account: AccountId, secret_hash: &str) -> Result<(), Identi
     Ok(())
 }
 
+/// Whose first half that was, while it waits for the second.
+pub(crate) fn pending(tx: &mut Tx, secret_hash: &str) -> Result<Option<AccountId>, DbError> {
+    let now = tx.now();
+    let sql = "SELECT account FROM pending_sign_in WHERE secret_hash = ?1 AND expires_at > ?2";
+    tx.query_opt(sql, bo_db::params![secret_hash, now], |row| row.get(0))
+}
+
 /// The second half: a code of the app, for whoever holds the secret of the first.
 ///
 /// # Errors
@@ -101,9 +110,7 @@ pub async fn enter_code(
 ) -> Result<SignedIn, IdentityError> {
     let hash = session::digest(secret);
     let found = ctx.read(|tx| -> Result<_, IdentityError> {
-        let now = tx.now();
-        let sql = "SELECT account FROM pending_sign_in WHERE secret_hash = ?1 AND expires_at > ?2";
-        match tx.query_opt(sql, bo_db::params![&hash, now], |row| row.get::<AccountId>(0))? {
+        match pending(tx, &hash)? {
             Some(id) => Ok(account::find(tx, id)?.filter(|account| account.state == State::Active)),
             None => Ok(None),
         }
@@ -316,9 +323,28 @@ pub async fn confirm(
     if let Some(seconds) = wait {
         return Err(WebError::TooMany(seconds));
     }
-    if identity.verify(password.to_owned(), found.map(|(_, hash)| hash)).await? {
+    let stored = found.map(|(_, hash)| hash).unwrap_or_default();
+    if stored.is_empty() {
+        return fresh(ctx, field);
+    }
+    if identity.verify(password.to_owned(), Some(stored)).await? {
         return Ok(());
     }
     refuse(ctx, &email, key).await?;
     Err(WebError::field(field, "is not your password"))
+}
+
+/// Whoever has no password, because they sign in at a provider, proves it is them by having done so just now.
+fn fresh(ctx: &Ctx, field: &str) -> Result<(), WebError> {
+    let viewer = ctx.who()?;
+    let sessions = ctx.read(|tx| session::of_account(tx, viewer.account))?;
+    let opened =
+        sessions.iter().find(|session| session.id == viewer.session).map(|session| session.created_at);
+    match opened.is_some_and(|opened| ctx.now().since(opened) < FRESH) {
+        true => Ok(()),
+        false => Err(WebError::field(
+            field,
+            "is something you do not have. Sign out, sign in at your provider again, and come back within ten minutes",
+        )),
+    }
 }
