@@ -27,12 +27,14 @@ mod webhook;
 pub use config::{MailConfig, MailSecurity, MqttConfig};
 pub use error::DeliveryError;
 pub use message::{Mail, Message, New, Publish, Webhook};
-pub use queue::{Delivery, State, find, list, prune, queue, retry};
+pub use queue::{Delivery, State, Wanted, find, latest, list, prune, queue, retry};
 pub use run::{Senders, run, step};
 pub use webhook::signature;
 
 use bo_db::{Migration, migration};
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 1] =
-    [migration!("delivery", 1, "messages on their way out", "../migrations/0001_delivery.sql")];
+pub const MIGRATIONS: [Migration; 2] = [
+    migration!("delivery", 1, "messages on their way out", "../migrations/0001_delivery.sql"),
+    migration!("delivery", 2, "what a message goes through", "../migrations/0002_via.sql"),
+];

@@ -104,6 +104,8 @@ pub struct New {
     pub workspace: WorkspaceId,
     /// What it is about.
     pub about: Option<Object>,
+    /// What it goes through: a channel that somebody set up.
+    pub via: Option<Object>,
     /// The message.
     pub message: Message,
     /// How long it is worth sending.
@@ -115,7 +117,7 @@ pub struct New {
 impl New {
     /// Any message.
     pub fn message(workspace: WorkspaceId, message: Message) -> New {
-        New { workspace, about: None, message, within: LIFE, not_before: None }
+        New { workspace, about: None, via: None, message, within: LIFE, not_before: None }
     }
 
     /// A mail.
@@ -126,6 +128,12 @@ impl New {
     /// What it is about.
     pub fn about(mut self, object: Object) -> New {
         self.about = Some(object);
+        self
+    }
+
+    /// What it goes through.
+    pub fn via(mut self, channel: Object) -> New {
+        self.via = Some(channel);
         self
     }
 

@@ -70,10 +70,28 @@ pub struct Delivery {
     pub created_at: Time,
     /// When it was sent or given up.
     pub ended_at: Option<Time>,
+    /// What it goes through.
+    pub via: Option<Object>,
+    /// Whether it may be tried once more: it was given up, and is still worth sending.
+    pub can_retry: bool,
+}
+
+/// Which messages are looked for; what is not named does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// What became of them.
+    pub state: Option<State>,
+    /// What they are about.
+    pub about: Option<Object>,
+    /// What they go through.
+    pub via: Option<Object>,
+    /// Words of the receiver or the subject, as a lower-case `LIKE` pattern with `!` in front of what is meant literally.
+    pub like: Option<String>,
 }
 
 const COLUMNS: &str =
-    "id, channel, target, subject, about, state, attempts, next_at, error, created_at, ended_at";
+    "id, channel, target, subject, about, state, attempts, next_at, error, created_at, ended_at, via,
+     CASE WHEN state = 'failed' AND message <> '' AND expires_at > ?1 THEN 1 ELSE 0 END";
 
 fn row(row: &Row<'_>) -> Result<Delivery, DbError> {
     let state = State::parse(row.str(5)?);
@@ -89,6 +107,8 @@ fn row(row: &Row<'_>) -> Result<Delivery, DbError> {
         error: row.get(8)?,
         created_at: row.get(9)?,
         ended_at: row.get(10)?,
+        via: Object::parse(row.str(11)?),
+        can_retry: row.get(12)?,
     })
 }
 
@@ -105,8 +125,8 @@ pub fn queue(tx: &mut Tx, new: &New) -> Result<i64, DbError> {
     let line =
         |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect::<String>();
     tx.query_one(
-        "INSERT INTO delivery (workspace, channel, target, subject, about, message, state, next_at, expires_at, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9) RETURNING id",
+        "INSERT INTO delivery (workspace, channel, target, subject, about, message, state, next_at, expires_at, created_at, via)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?9, ?10) RETURNING id",
         params![
             new.workspace,
             new.message.channel(),
@@ -116,30 +136,56 @@ pub fn queue(tx: &mut Tx, new: &New) -> Result<i64, DbError> {
             text,
             first,
             first.after(new.within),
-            now
+            now,
+            new.via.as_ref().map_or("", Object::as_str)
         ],
         |row| row.get(0),
     )
 }
 
-/// Messages of a workspace below a number, newest first; `state` and what it is about narrow it.
+/// Messages of a workspace below a number, newest first.
 ///
 /// # Errors
 /// When the database fails.
 pub fn list(
     tx: &mut Tx,
     workspace: WorkspaceId,
-    state: Option<State>,
-    about: Option<&Object>,
+    wanted: &Wanted,
     below: i64,
     limit: usize,
 ) -> Result<Vec<Delivery>, DbError> {
+    let now = tx.now();
     let sql = format!(
-        "SELECT {COLUMNS} FROM delivery WHERE workspace = ?1 AND id < ?2 AND (?3 = '' OR state = ?3)
-         AND (?4 = '' OR about = ?4) ORDER BY id DESC LIMIT ?5"
+        "SELECT {COLUMNS} FROM delivery WHERE workspace = ?2 AND id < ?3 AND (?4 = '' OR state = ?4)
+         AND (?5 = '' OR about = ?5) AND (?6 = '' OR via = ?6)
+         AND (?7 = '%' OR lower(target) LIKE ?7 ESCAPE '!' OR lower(subject) LIKE ?7 ESCAPE '!')
+         ORDER BY id DESC LIMIT ?8"
     );
-    let (state, about) = (state.map_or("", State::word), about.map_or("", Object::as_str));
-    tx.query(&sql, params![workspace, below, state, about, limit], row)
+    let word = |object: &Option<Object>| object.as_ref().map_or(String::new(), |it| it.as_str().to_owned());
+    let values = params![
+        now,
+        workspace,
+        below,
+        wanted.state.map_or("", State::word),
+        word(&wanted.about),
+        word(&wanted.via),
+        wanted.like.as_deref().unwrap_or("%"),
+        limit
+    ];
+    tx.query(&sql, values, row)
+}
+
+/// The newest message through each channel of a workspace.
+///
+/// # Errors
+/// When the database fails.
+pub fn latest(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Delivery>, DbError> {
+    let now = tx.now();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM delivery WHERE id IN
+         (SELECT MAX(id) FROM delivery WHERE workspace = ?2 AND via <> '' GROUP BY via)"
+    );
+    tx.query(&sql, params![now, workspace], row)
 }
 
 /// One message.
@@ -147,9 +193,10 @@ pub fn list(
 /// # Errors
 /// When the database fails.
 pub fn find(tx: &mut Tx, workspace: WorkspaceId, id: i64) -> Result<Option<Delivery>, DbError> {
+    let now = tx.now();
     tx.query_opt(
-        &format!("SELECT {COLUMNS} FROM delivery WHERE workspace = ?1 AND id = ?2"),
-        params![workspace, id],
+        &format!("SELECT {COLUMNS} FROM delivery WHERE workspace = ?2 AND id = ?3"),
+        params![now, workspace, id],
         row,
     )
 }

@@ -9,8 +9,8 @@ use axum::routing::post;
 use bo_db::testing::TestDb;
 use bo_db::{Db, DbError};
 use bo_delivery::{
-    Mail, MailConfig, MailSecurity, Message, MqttConfig, New, Publish, Senders, State, Webhook, list, queue,
-    retry, signature, step,
+    Mail, MailConfig, MailSecurity, Message, MqttConfig, New, Publish, Senders, State, Wanted, Webhook, list,
+    queue, retry, signature, step,
 };
 use bo_model::{ManualClock, Time, WorkspaceId};
 use bo_testkit::process::Process;
@@ -41,7 +41,7 @@ fn mail(to: &str) -> New {
 }
 
 fn all(db: &Db) -> Vec<bo_delivery::Delivery> {
-    db.read(|tx| list(tx, workspace(), None, None, i64::MAX, 100)).unwrap()
+    db.read(|tx| list(tx, workspace(), &Wanted::default(), i64::MAX, 100)).unwrap()
 }
 
 fn smtp(args: &[&str]) -> Option<(Process, u16)> {

@@ -5,7 +5,7 @@ mod common;
 
 use axum::http::Method;
 use bo_db::outbox::{Handler, step};
-use bo_delivery::{Delivery, list};
+use bo_delivery::{Delivery, Wanted, list};
 use bo_estate::alarms::{self, Raise};
 use bo_estate::notify::{HANDLER, escalate};
 use bo_identity::relation::{Validity, grant};
@@ -59,7 +59,7 @@ async fn handle(rig: &Rig) {
 
 /// Messages, oldest first.
 fn told(rig: &Rig) -> Vec<Delivery> {
-    let mut all = rig.db.read(|tx| list(tx, rig.workspace, None, None, i64::MAX, 500)).unwrap();
+    let mut all = rig.db.read(|tx| list(tx, rig.workspace, &Wanted::default(), i64::MAX, 500)).unwrap();
     all.reverse();
     all
 }

@@ -1,9 +1,9 @@
 //! Channels: made, changed, tried, removed. Level `own` on the area of alarms, which the routes ask for.
 
+use super::through::{Notice, through};
 use super::{Channel, ChannelId, ChannelKind, queries};
 use bo_db::{Event, Tx};
-use bo_delivery::{Mail, Message, New, Publish, Webhook, queue};
-use bo_model::{Kind, Object, WorkspaceId, ZoneId};
+use bo_model::{Object, WorkspaceId, ZoneId};
 use bo_web::{Ctx, Result, WebError};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -58,6 +58,10 @@ fn check(tx: &mut Tx, channel: &Channel) -> Result<()> {
     let mut wrong = |field: &str, why: &str| faults.push((field.to_owned(), why.to_owned()));
     if channel.name.is_empty() || channel.name.chars().count() > 80 {
         wrong("name", "must be 1 to 80 characters");
+    }
+    let taken = queries::channels(tx, channel.workspace)?;
+    if taken.iter().any(|held| held.id != channel.id && held.name.eq_ignore_ascii_case(&channel.name)) {
+        wrong("name", "is taken; triggers name channels, so each has its own");
     }
     if !["info", "warning", "critical"].contains(&channel.severity.as_str()) {
         wrong("severity", "must be info, warning or critical");
@@ -195,31 +199,23 @@ pub async fn try_out(ctx: &Ctx, id: ChannelId) -> Result<Vec<i64>> {
         let channel = held(tx, workspace, id)?;
         let text = format!("{who} tries out the channel {}. Nothing is wrong.", channel.name);
         let body = json!({ "event": "channel.tried", "workspace": workspace, "text": text });
-        let messages = match (channel.kind, &channel.recipient) {
-            (ChannelKind::Webhook, _) => {
-                let (url, secret) = (channel.address.clone(), channel.secret.clone());
-                vec![Message::Webhook(Webhook { url, event: "channel.tried".into(), secret, body })]
-            }
-            (ChannelKind::Mqtt, _) => vec![Message::Mqtt(Publish { topic: channel.address.clone(), body })],
-            (ChannelKind::Mail, Some(recipient)) => queries::people(tx, recipient)?
-                .into_iter()
-                .map(|(_, email, _)| Message::Mail(Mail::to(email, "A message to try out", text.clone())))
-                .collect(),
-            (ChannelKind::Mail, None) => Vec::new(),
+        let notice = Notice {
+            workspace,
+            about: channel.object(),
+            seen: None,
+            event: "channel.tried",
+            body,
+            subject: "A message to try out".into(),
+            text,
         };
-        if messages.is_empty() {
+        let queued = through(tx, &channel, &notice)?;
+        if queued.is_empty() {
             return Err(WebError::Conflict(
                 "Nobody active is in that group, so nobody would be told.".into(),
             ));
         }
         tx.audit(Event::new("channel.try", object(workspace)).name(&channel.name));
-        let about = Object::new(Kind("channel"), id);
-        messages
-            .into_iter()
-            .map(|message| {
-                Ok::<_, WebError>(queue(tx, &New::message(workspace, message).about(about.clone()))?)
-            })
-            .collect()
+        Ok(queued)
     })
     .await
 }

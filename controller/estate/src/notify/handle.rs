@@ -1,13 +1,13 @@
 //! From an event to messages: runs in the transaction that also notes that the event was handled.
 
-use super::queries::{self, is_muted, people, place, tell_now, words};
-use super::{Channel, ChannelKind, rank};
+use super::queries::{self, is_muted, place, tell_now, words};
+use super::{Channel, ChannelKind, rank, through};
 use crate::alarms::{self, Alarm};
 use crate::error::EstateError;
 use bo_db::outbox::{Handler, Message as Event};
 use bo_db::{Db, DbError, Tx};
-use bo_delivery::{Mail, Message, New, Publish, Webhook, queue};
-use bo_model::{AlarmId, Kind, Level, Object, TriggerId, WorkspaceId};
+use bo_delivery::{Mail, Message};
+use bo_model::{AlarmId, Kind, Object, TriggerId, WorkspaceId};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
@@ -97,50 +97,25 @@ fn send(
     place: &[Object],
     event: &'static str,
 ) -> Result<(), DbError> {
-    let about = Object::new(Kind::ALARM, alarm.id);
     let whereabouts = words(tx, place)?;
-    let put = |tx: &mut Tx, message| {
-        queue(tx, &New::message(alarm.workspace, message).about(about.clone())).map(drop)
+    let link = link(tx, &format!("/alarms/{}", alarm.id))?;
+    let notice = through::Notice {
+        workspace: alarm.workspace,
+        about: Object::new(Kind::ALARM, alarm.id),
+        seen: Some(alarm.subject()),
+        event,
+        body: json!({
+            "event": event, "workspace": alarm.workspace, "place": whereabouts, "alarm": alarm,
+        }),
+        subject: format!("[{}] {}", alarm.severity, alarm.text),
+        text: format!(
+            "{}\n\nWhere: {whereabouts}\nSince: {}\nSeverity: {}\n{link}",
+            alarm.text,
+            alarm.raised_at.rfc3339(),
+            alarm.severity
+        ),
     };
-    let body = json!({
-        "event": event, "workspace": alarm.workspace, "place": whereabouts, "alarm": alarm,
-    });
-    match (channel.kind, &channel.recipient) {
-        (ChannelKind::Webhook, _) => {
-            let (url, secret) = (channel.address.clone(), channel.secret.clone());
-            put(tx, Message::Webhook(Webhook { url, event: event.into(), secret, body }))
-        }
-        (ChannelKind::Mqtt, _) => put(tx, Message::Mqtt(Publish { topic: channel.address.clone(), body })),
-        (ChannelKind::Mail, Some(recipient)) => {
-            let link = link(tx, &format!("/alarms/{}", alarm.id))?;
-            for (account, email, name) in people(tx, recipient)? {
-                if may_see(tx, &Object::new(Kind::ACCOUNT, account), &alarm.subject())? {
-                    let subject = format!("[{}] {}", alarm.severity, alarm.text);
-                    let text = format!(
-                        "{}\n\nWhere: {whereabouts}\nSince: {}\nSeverity: {}\n{link}",
-                        alarm.text,
-                        alarm.raised_at.rfc3339(),
-                        alarm.severity
-                    );
-                    put(tx, Message::Mail(Mail::to(address(&name, &email), subject, text)))?;
-                }
-            }
-            Ok(())
-        }
-        (ChannelKind::Mail, None) => Ok(()),
-    }
-}
-
-/// Who is told of something may see it: being put into a group's mails gives no rights.
-fn may_see(tx: &mut Tx, account: &Object, subject: &Object) -> Result<bool, DbError> {
-    let now = tx.now();
-    Ok(bo_identity::level::level(tx, account, subject, now)? >= Level::View)
-}
-
-/// An address with a name, where the name can stand in one.
-fn address(name: &str, email: &str) -> String {
-    let plain = name.chars().all(|c| c.is_alphanumeric() || c == ' ' || c == '-');
-    if plain && !name.trim().is_empty() { format!("{name} <{email}>") } else { email.to_owned() }
+    through::through(tx, channel, &notice).map(drop)
 }
 
 fn link(tx: &mut Tx, path: &str) -> Result<String, DbError> {
@@ -189,50 +164,38 @@ fn notified(tx: &mut Tx, event: &Event) -> Result<(), DbError> {
         for name in to.iter().take(20) {
             let key = format!("{}/{subject}", event.reference);
             if tell_now(tx, &format!("name:{workspace}/{}", name.to_lowercase()), &key, NOTICE_QUIET)? {
-                let text = format!("{text}\n\nWhere: {whereabouts}\n{link}");
-                notice_to(tx, workspace, &system, &event.reference, name, &subject, &text)?;
+                let notice = through::Notice {
+                    workspace,
+                    about: event.reference.clone(),
+                    seen: Some(system.clone()),
+                    event: "trigger.notified",
+                    body: json!({ "event": "trigger.notified", "trigger": event.reference, "system": system,
+                        "subject": subject, "text": text }),
+                    subject: subject.clone(),
+                    text: format!("{text}\n\nWhere: {whereabouts}\n{link}"),
+                };
+                notice_to(tx, name, &notice)?;
             }
         }
     }
     Ok(())
 }
 
-fn notice_to(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-    system: &Object,
-    trigger: &Object,
-    name: &str,
-    subject: &str,
-    text: &str,
-) -> Result<(), DbError> {
-    let put =
-        |tx: &mut Tx, message| queue(tx, &New::message(workspace, message).about(trigger.clone())).map(drop);
-    let channels = queries::channels(tx, workspace)?;
-    let channel =
-        channels.into_iter().find(|channel| channel.enabled && channel.name.eq_ignore_ascii_case(name));
-    let body = json!({ "event": "trigger.notified", "trigger": trigger, "system": system, "subject": subject, "text": text });
-    let recipient = match channel {
-        Some(Channel { kind: ChannelKind::Webhook, address, secret, .. }) => {
-            let hook = Webhook { url: address, event: "trigger.notified".into(), secret, body };
-            return put(tx, Message::Webhook(hook));
-        }
-        Some(Channel { kind: ChannelKind::Mqtt, address, .. }) => {
-            return put(tx, Message::Mqtt(Publish { topic: address, body }));
-        }
-        Some(Channel { recipient, .. }) => recipient,
-        None => queries::by_name(tx, workspace, name)?,
-    };
-    let Some(recipient) = recipient else {
-        // It fails, with the name, where undelivered messages are looked for.
-        return put(tx, Message::Mail(Mail::to(name, subject, text)));
-    };
-    for (account, email, person) in people(tx, &recipient)? {
-        if may_see(tx, &Object::new(Kind::ACCOUNT, account), system)? {
-            put(tx, Message::Mail(Mail::to(address(&person, &email), subject, text)))?;
+/// To the channel of that name, else to the group or person of that name.
+fn notice_to(tx: &mut Tx, name: &str, notice: &through::Notice) -> Result<(), DbError> {
+    let channels = queries::channels(tx, notice.workspace)?;
+    let named = channels.iter().find(|channel| channel.enabled && channel.name.eq_ignore_ascii_case(name));
+    if let Some(channel) = named {
+        return through::through(tx, channel, notice).map(drop);
+    }
+    match queries::by_name(tx, notice.workspace, name)? {
+        Some(recipient) => through::mails(tx, &recipient, notice, None).map(drop),
+        None => {
+            // It fails, with the name, where undelivered messages are looked for.
+            let mail = Mail::to(name, notice.subject.clone(), notice.text.clone());
+            through::put(tx, Message::Mail(mail), notice, None).map(drop)
         }
     }
-    Ok(())
 }
 
 /// Tells channels with a delay of alarms that nobody has seen to; how many were looked at.

@@ -9,10 +9,11 @@ mod handle;
 pub mod maintenance;
 pub mod queries;
 pub mod routes;
+mod through;
 
 pub use handle::{HANDLER, PUBLIC_URL, escalate, notices};
 
-use bo_model::{Object, Time, WorkspaceId, ZoneId};
+use bo_model::{Kind, Object, Time, WorkspaceId, ZoneId};
 use serde::Serialize;
 
 bo_model::ids! {
@@ -84,6 +85,13 @@ pub struct Channel {
     pub quiet_minutes: i64,
     /// Used when true.
     pub enabled: bool,
+}
+
+impl Channel {
+    /// As messages and the audit log name it.
+    pub fn object(&self) -> Object {
+        Object::new(Kind("channel"), self.id)
+    }
 }
 
 /// A time in which alarms of an object, and of all in it, are expected: they are kept, and nobody is told.

@@ -202,6 +202,23 @@ pub fn by_name(tx: &mut Tx, workspace: WorkspaceId, name: &str) -> Result<Option
     Ok(account.map(|id| Object::new(Kind::ACCOUNT, id)))
 }
 
+/// Whom mail can go to, as (`group:…` or `account:…`, words): groups first, then members by name.
+pub fn recipients(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<(String, String)>, DbError> {
+    let both = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let mut found: Vec<(String, String)> = tx.query(
+        "SELECT 'group:' || id, name FROM grp WHERE workspace = ?1 ORDER BY lower(name), id LIMIT 500",
+        params![workspace],
+        |row| Ok((row.get(0)?, format!("Everybody in {}", row.str(1)?))),
+    )?;
+    found.extend(tx.query(
+        "SELECT 'account:' || a.id, a.name || ' <' || a.email || '>' FROM account a JOIN member m ON m.account = a.id
+         WHERE m.workspace = ?1 AND a.state = 'active' ORDER BY lower(a.name), a.id LIMIT 500",
+        params![workspace],
+        both,
+    )?);
+    Ok(found)
+}
+
 const MAINTENANCE: &str = "id, workspace, object, starts_at, ends_at, reason, made_by, made_at";
 
 fn maintenance_row(row: &Row<'_>) -> Result<Maintenance, DbError> {

@@ -6,7 +6,7 @@ use super::queries;
 use crate::Estate;
 use crate::http::with;
 use axum::response::Response;
-use bo_delivery::State;
+use bo_delivery::{State, Wanted};
 use bo_model::Object;
 use bo_web::list::{Key, ListSpec};
 use bo_web::{Ctx, Level, Need, Result, Routes, WebError, reply};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// What the list of messages offers.
 pub const SPEC: ListSpec =
-    ListSpec { sorts: &["queued"], sort: "queued", desc: true, filters: &["state", "about"] };
+    ListSpec { sorts: &["queued"], sort: "queued", desc: true, filters: &["state", "about", "via"] };
 
 /// Routes of notification.
 pub fn routes(estate: &Arc<Estate>) -> Routes {
@@ -42,7 +42,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .post("/api/v1/channels/{id}/test", own, with(estate, try_out))
         .about("Send a message through a channel to see whether it works")
         .get("/api/v1/deliveries", view, with(estate, deliveries))
-        .about("Messages on their way out and what became of them, newest first; filter by state or what they are about")
+        .about("Messages on their way out and what became of them, newest first; filter by state, what they are about, or the channel they go through")
         .lists(&SPEC)
         .post("/api/v1/deliveries/{id}/retry", own, with(estate, retry))
         .about("Try a message that was given up once more")
@@ -94,10 +94,10 @@ pub fn page(ctx: &Ctx) -> Result<bo_web::Paged<bo_delivery::Delivery>> {
         Some("failed") => Some(State::Failed),
         Some(_) => return Err(WebError::field("state", "must be waiting, sent or failed")),
     };
-    let about = list.filter("about").and_then(Object::parse);
+    let object = |name| list.filter(name).and_then(Object::parse);
+    let wanted = Wanted { state, about: object("about"), via: object("via"), like: Some(list.like()) };
     let below = list.after_number().unwrap_or(i64::MAX);
-    let rows =
-        ctx.read(|tx| bo_delivery::list(tx, workspace, state, about.as_ref(), below, list.limit + 1))?;
+    let rows = ctx.read(|tx| bo_delivery::list(tx, workspace, &wanted, below, list.limit + 1))?;
     Ok(list.paged(rows, |delivery| (Key::from(delivery.id), delivery.id.to_string())))
 }
 
@@ -106,6 +106,12 @@ async fn deliveries(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
 }
 
 async fn retry(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    retry_message(&ctx).await?;
+    Ok(reply::done())
+}
+
+/// Tries the message of the path once more.
+pub async fn retry_message(ctx: &Ctx) -> Result<()> {
     let (id, workspace): (i64, _) = (ctx.param("id")?, ctx.workspace()?);
     let again = ctx.write(move |tx| {
         let again = bo_delivery::retry(tx, workspace, id)?;
@@ -119,7 +125,7 @@ async fn retry(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {
             "There is nothing to try again: it was sent, still waits, or is too old.".into(),
         ));
     }
-    Ok(reply::done())
+    Ok(())
 }
 
 async fn planned(_: Arc<Estate>, ctx: Ctx) -> Result<Response> {

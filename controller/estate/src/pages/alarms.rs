@@ -1,13 +1,14 @@
 //! Alarms: the list with acknowledging one or many, one alarm with its life, and the strip other pages show.
 
-use super::{forms, parts as own};
+use super::{deliveries, forms, parts as own};
 use crate::Estate;
 use crate::alarms::routes::{self as api, SPEC};
 use crate::alarms::{Alarm, Note, actions, queries};
 use crate::http::with;
 use crate::registry::Registry;
 use axum::response::{IntoResponse, Response};
-use bo_model::{AlarmId, Level, SystemId, Time};
+use bo_delivery::{Delivery, Wanted};
+use bo_model::{AlarmId, Kind, Level, Object, SystemId, Time};
 use bo_web::layout::parts::{self, Tone, badge};
 use bo_web::layout::{form, icon};
 use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError, reply};
@@ -191,7 +192,12 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
             }
         }
     };
-    let actions = html! { a.btn href="/maintenance" { (icon("clock")) "Maintenance" } };
+    let area = Object::area(ctx.workspace()?, "alarms");
+    let told = ctx.read(|tx| ctx.level(tx, &area))? >= Level::View;
+    let actions = html! {
+        @if told { a.btn href="/channels" { (icon("bell")) "Who is told" } }
+        a.btn href="/maintenance" { (icon("clock")) "Maintenance" }
+    };
     Ok(ctx.page(Page::new("Alarms", PATH, body).actions(actions).lead("Conditions that need somebody. Acknowledging says that you see to it; an alarm is over when its condition is.")).into_response())
 }
 
@@ -204,6 +210,7 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
     let (registry, now) = (estate.registry(), ctx.now());
     let (level, notes) =
         ctx.read(|tx| Ok::<_, WebError>((ctx.level(tx, &alarm.subject())?, queries::notes(tx, alarm.id)?)))?;
+    let told = told(ctx, &alarm)?;
     let may = level >= Level::Edit;
     let line = |title: &str, at: Time, more: Markup, class: Option<&str>| html! { li class=[class] { strong { (title) } " " (own::exact(at)) (more) } };
     let life = html! {
@@ -238,6 +245,7 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
                 (own::card("Notes", own::none(), notes_card(ctx, &alarm, &notes, may, now, input)))
             }
             div.stack {
+                @if let Some((messages, retry)) = &told && !messages.is_empty() { (own::flush("Who was told", own::none(), deliveries::list_of(ctx, messages, *retry))) }
                 (own::card("About", own::none(), html! {
                     (parts::facts(&facts))
                     @if may { (assignment(ctx, &alarm)) }
@@ -254,6 +262,21 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
         }
     };
     Ok(ctx.page(Page::new(alarm.text.clone(), PATH, body).crumb("Alarms", PATH).state(state(&alarm))))
+}
+
+/// Messages about an alarm, and whether the viewer may try them again; for those who may know.
+fn told(ctx: &Ctx, alarm: &Alarm) -> Result<Option<(Vec<Delivery>, bool)>> {
+    let area = Object::area(alarm.workspace, "alarms");
+    let about = Some(Object::new(Kind::ALARM, alarm.id));
+    ctx.read(|tx| {
+        let level = ctx.level(tx, &area)?;
+        if level < Level::View {
+            return Ok(None);
+        }
+        let wanted = Wanted { about, ..Wanted::default() };
+        let messages = bo_delivery::list(tx, alarm.workspace, &wanted, i64::MAX, 50)?;
+        Ok(Some((messages, level >= Level::Own)))
+    })
 }
 
 /// Taking an alarm, or giving it back.

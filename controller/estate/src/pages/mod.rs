@@ -3,8 +3,10 @@
 
 mod alarms;
 mod audit;
+mod channels;
 mod commands;
 mod controls;
+mod deliveries;
 mod devices;
 mod drivers;
 mod edges;
@@ -41,6 +43,8 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         commands::routes(estate),
         alarms::routes(estate),
         maintenance::routes(estate),
+        channels::routes(estate),
+        deliveries::routes(estate),
         triggers::routes(estate),
         drivers::routes(estate),
         edges::routes(estate),

@@ -236,6 +236,20 @@ pub fn plural(one: &str, number: usize) -> String {
     if number == 1 { one.to_owned() } else { format!("{one}s") }
 }
 
+/// `90` is `1 h 30 min`: minutes as people read them.
+pub fn minutes(count: i64) -> String {
+    let parts = [(count / 1440, "d"), (count % 1440 / 60, "h"), (count % 60, "min")];
+    let said: Vec<String> =
+        parts.iter().filter(|(many, _)| *many > 0).map(|(many, unit)| format!("{many} {unit}")).collect();
+    if said.is_empty() { "0 min".to_owned() } else { said.join(" ") }
+}
+
+/// A program's words as a sentence: with a capital and a full stop.
+pub fn sentence(words: &str) -> String {
+    let mut letters = words.trim_end_matches('.').chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).chain(['.']).collect())
+}
+
 /// A name made of a machine's word: `operating_state` is `Operating state`.
 pub fn humane(word: &str) -> String {
     let text = word.replace(['_', '-'], " ");
@@ -251,6 +265,11 @@ mod tests {
     fn names_and_sizes_read_as_people_write_them() {
         assert_eq!(humane("operating_state"), "Operating state");
         assert_eq!((bytes(900), bytes(4_140_000)), ("900 B".into(), "4.1 MB".into()));
+        assert_eq!(
+            (minutes(90), minutes(1440), minutes(0)),
+            ("1 h 30 min".into(), "1 d".into(), "0 min".into())
+        );
+        assert_eq!(sentence("the receiver answered 500"), "The receiver answered 500.");
         assert_eq!((count(1, "device"), count(3, "device")), ("1 device".into(), "3 devices".into()));
     }
 }
