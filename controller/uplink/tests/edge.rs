@@ -8,20 +8,18 @@ use backoffice_edge::uplink::{self, FetchError, Report, UplinkEvent, UplinkHandl
 use bo_model::command::{Actor, CommandRequest, Priority, Stage};
 use bo_model::{CommandId, DeviceId, ManualClock, SystemClock, Time, Value};
 use bo_runtime::Shutdown;
-use bo_uplink::{CODE_LIFE, CodeState, Enrolment, Uplink, hash_code, new_code};
+use bo_uplink::{CODE_LIFE, CodeState, Uplink, hash_code, new_code};
 use bo_wire::{
-    Ack, Backfill, Body, Class, CommandMessage, Cursor, Down, EnrollRequest, LogLevel, LogLine, Record,
-    Renewed, SnapshotValue, StatusChange,
+    Ack, Backfill, Body, Class, CommandMessage, Cursor, Down, LogLevel, LogLine, Record, Renewed,
+    SnapshotValue, StatusChange,
 };
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use support::enrol::{enrolled, serve};
 use support::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 fn device() -> DeviceId {
@@ -48,83 +46,72 @@ fn report() -> Report {
     }
 }
 
-/// Enrols an edge the way people do, over HTTPS, at a server that knows one code.
-async fn enrolled(memory: &Arc<Memory>, uplink: &Uplink, data: &Path) -> Identity {
-    let (code, hash) = new_code(&memory.authority);
-    let state = CodeState { edge: edge(1), expires_at: Time(i64::MAX), used_at: None };
-    let url = serve(memory.clone(), uplink.gate_address().unwrap().port(), hash, state).await;
-    enroll::enroll(&url, &code.to_string(), data, "gw-1").await.unwrap()
-}
-
-/// `POST /api/v1/enroll` over TLS with a certificate of the controller's own authority.
-async fn serve(memory: Arc<Memory>, uplink_port: u16, hash: String, state: CodeState) -> String {
-    let (chain, key) = memory.authority.server(&[bo_wire::GATE_NAME.to_owned()]).unwrap();
-    let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = tokio::net::TcpListener::bind(loopback(0)).await.unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let setting = Enrolment {
-        release_key: hex::encode(ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes()),
-        uplink_host: String::new(),
-        uplink_port,
-        uplink_name: bo_wire::GATE_NAME.into(),
-    };
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(socket).await else { continue };
-            let mut text = Vec::new();
-            let request: EnrollRequest = loop {
-                let mut part = [0; 4096];
-                let read = stream.read(&mut part).await.unwrap();
-                text.extend_from_slice(&part[..read]);
-                let head = text.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(text.len());
-                match serde_json::from_slice(text.get(head + 4..).unwrap_or_default()) {
-                    Ok(request) => break request,
-                    Err(_) => assert_ne!(read, 0, "a request that does not read"),
-                }
-            };
-            assert!(text.starts_with(b"POST /api/v1/enroll HTTP/1.1\r\n"));
-            let find = |asked: &str| (asked == hash).then(|| state.clone());
-            let (status, body) = match bo_uplink::enroll(&memory.authority, &setting, &request, Time(0), find)
-            {
-                Ok(done) => ("200 OK", serde_json::to_string(&done.reply).unwrap()),
-                Err(why) => ("403 Forbidden", serde_json::json!({ "error": why.to_string() }).to_string()),
-            };
-            let answer = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                body.len()
-            );
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            let _ = stream.shutdown().await;
-        }
-    });
-    url
-}
-
-fn start(
-    identity: &Identity,
-    journal: &Journal,
-    shutdown: &Shutdown,
-) -> (UplinkHandle, mpsc::Receiver<UplinkEvent>) {
-    uplink::start(identity.clone(), journal.clone(), report(), Arc::new(SystemClock), shutdown)
-}
-
-fn open_journal(path: &Path) -> Journal {
-    Journal::open(path, Limits::default(), Arc::new(SystemClock)).unwrap()
-}
-
 async fn connected(handle: &UplinkHandle) {
     let mut state = handle.state();
     let up = state.wait_for(|state| state.connected);
     tokio::time::timeout(PATIENCE, up).await.expect("the edge connects").unwrap();
+}
+
+/// A controller's gate and an edge that enrolled at it; all in a folder of its own.
+struct Pair {
+    folder: tempfile::TempDir,
+    memory: Arc<Memory>,
+    shutdown: Shutdown,
+    gate: Uplink,
+    /// Ends the gate alone.
+    gate_life: Shutdown,
+    identity: Identity,
+}
+
+impl Pair {
+    async fn new() -> Pair {
+        let folder = tempfile::tempdir().unwrap();
+        let (memory, shutdown) = (Memory::new(folder.path()), Shutdown::new());
+        let gate_life = shutdown.child();
+        let gate = open(&memory, &gate_life).await;
+        let identity = enrolled(&memory, &gate, folder.path()).await;
+        Pair { folder, memory, shutdown, gate, gate_life, identity }
+    }
+
+    /// The controller restarts, on the same port.
+    async fn restart_gate(&mut self) {
+        let port = self.gate.gate_address().unwrap().port();
+        self.gate_life.signal();
+        self.gate_life = self.shutdown.child();
+        let bound = async {
+            loop {
+                let uplink = Uplink::new();
+                let gate = Some(bo_uplink::GateConfig::at(loopback(port)));
+                let config = bo_uplink::UplinkConfig { gate, ..Default::default() };
+                let (authority, handler) = (&self.memory.authority, self.memory.clone());
+                if uplink.start(config, authority, handler, &self.gate_life).await.is_ok() {
+                    return uplink;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        self.gate = tokio::time::timeout(PATIENCE, bound).await.expect("the port is free again");
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("j.db")
+    }
+
+    fn journal(&self) -> Journal {
+        Journal::open(&self.path(), Limits::default(), Arc::new(SystemClock)).unwrap()
+    }
+
+    /// The edge's uplink, until `life` ends.
+    fn start(&self, journal: &Journal, life: &Shutdown) -> (UplinkHandle, mpsc::Receiver<UplinkEvent>) {
+        uplink::start(self.identity.clone(), journal.clone(), report(), Arc::new(SystemClock), life)
+    }
+
+    async fn connected(&self) -> (Journal, UplinkHandle, mpsc::Receiver<UplinkEvent>) {
+        let journal = self.journal();
+        let (handle, events) = self.start(&journal, &self.shutdown);
+        connected(&handle).await;
+        (journal, handle, events)
+    }
 }
 
 /// Numbers 1 to n, each once, in order, none missing.
@@ -135,23 +122,21 @@ fn whole(records: &[Record], n: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edge_enrols_connects_shows_what_it_is_and_delivers_its_backlog() {
-    let folder = tempfile::tempdir().unwrap();
-    let (memory, shutdown) = (Memory::new(folder.path()), Shutdown::new());
-    let gate = open(&memory, &shutdown).await;
-    let identity = enrolled(&memory, &gate, folder.path()).await;
+    let pair = Pair::new().await;
+    let Pair { folder, memory, shutdown, gate, identity, .. } = &pair;
     assert_eq!(identity.edge, edge(1));
-    assert_eq!(Identity::load(folder.path()).unwrap(), identity);
+    assert_eq!(&Identity::load(folder.path()).unwrap(), identity);
     let again = enroll::enroll("https://127.0.0.1:1", "x", folder.path(), "gw").await;
     assert!(matches!(again, Err(EnrollError::Already(_))));
 
-    let journal = open_journal(&folder.path().join("j.db"));
+    let journal = pair.journal();
     for n in 1..=3_000 {
         while !journal.append(Class::History, Time(n), sample(n as u64)) {
             tokio::task::yield_now().await;
         }
     }
     journal.append_durable(Class::Alarm, Time(1), line(1)).await.unwrap();
-    let (handle, _events) = start(&identity, &journal, &shutdown);
+    let (handle, _events) = pair.start(&journal, shutdown);
     connected(&handle).await;
     memory.until("all records", |m| m.records(edge(1), Class::History).len() == 3_000).await;
     whole(&memory.records(edge(1), Class::History), 3_000);
@@ -192,19 +177,13 @@ async fn a_wrong_code_and_a_controller_with_another_authority_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_while_either_side_comes_and_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    let (memory, all) = (Memory::new(folder.path()), Shutdown::new());
-    let mut gate_life = all.child();
-    let mut gate = open(&memory, &gate_life).await;
-    let port = gate.gate_address().unwrap().port();
-    let identity = enrolled(&memory, &gate, folder.path()).await;
-    let path = folder.path().join("j.db");
-    memory.flaky.store(true, Ordering::SeqCst);
+    let mut pair = Pair::new().await;
+    pair.memory.flaky.store(true, Ordering::SeqCst);
     let (mut history, mut status) = (0u64, 0u64);
     for round in 0..6u64 {
-        let life = all.child();
-        let journal = open_journal(&path);
-        let (handle, _events) = start(&identity, &journal, &life);
+        let life = pair.shutdown.child();
+        let journal = pair.journal();
+        let (handle, _events) = pair.start(&journal, &life);
         for _ in 0..400 {
             history += 1;
             while !journal.append(Class::History, Time(history as i64), sample(history)) {
@@ -219,39 +198,18 @@ async fn nothing_is_lost_or_doubled_while_either_side_comes_and_goes() {
             // The connection is cut in the middle of whatever is going on.
             0 => {
                 connected(&handle).await;
-                gate.kick(edge(1));
+                pair.gate.kick(edge(1));
             }
-            // The controller restarts.
-            1 => {
-                gate_life.signal();
-                gate_life = all.child();
-                let bound = async {
-                    loop {
-                        let uplink = Uplink::new();
-                        let config = bo_uplink::UplinkConfig {
-                            gate: Some(bo_uplink::GateConfig::at(loopback(port))),
-                            ..Default::default()
-                        };
-                        let opened =
-                            uplink.start(config, &memory.authority, memory.clone(), &gate_life).await;
-                        if opened.is_ok() {
-                            return uplink;
-                        }
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                    }
-                };
-                gate = tokio::time::timeout(PATIENCE, bound).await.expect("the port is free again");
-            }
+            1 => pair.restart_gate().await,
             // The edge restarts.
             _ => {}
         }
         life.signal();
         journal.close().await;
     }
+    let memory = &pair.memory;
     memory.flaky.store(false, Ordering::SeqCst);
-    let journal = open_journal(&path);
-    let (handle, _events) = start(&identity, &journal, &all);
-    connected(&handle).await;
+    let _connected = pair.connected().await;
     memory
         .until("everything", |m| {
             m.records(edge(1), Class::History).len() as u64 >= history
@@ -260,7 +218,7 @@ async fn nothing_is_lost_or_doubled_while_either_side_comes_and_goes() {
         .await;
     whole(&memory.records(edge(1), Class::History), history);
     whole(&memory.records(edge(1), Class::Status), status);
-    all.drain(PATIENCE).await;
+    pair.shutdown.drain(PATIENCE).await;
 }
 
 fn command(id: u128, deadline: Time) -> Down {
@@ -281,13 +239,9 @@ fn command(id: u128, deadline: Time) -> Down {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_controller_that_talks_nonsense_loses_nothing_of_the_edges_and_does_not_bring_it_down() {
-    let folder = tempfile::tempdir().unwrap();
-    let (memory, shutdown) = (Memory::new(folder.path()), Shutdown::new());
-    let gate = open(&memory, &shutdown).await;
-    let identity = enrolled(&memory, &gate, folder.path()).await;
-    let journal = open_journal(&folder.path().join("j.db"));
-    let (handle, mut events) = start(&identity, &journal, &shutdown);
-    connected(&handle).await;
+    let pair = Pair::new().await;
+    let (journal, handle, mut events) = pair.connected().await;
+    let Pair { memory, shutdown, gate, .. } = &pair;
     for n in 1..=20 {
         journal.append_durable(Class::Log, Time(n), line(n as u64)).await.unwrap();
     }
@@ -323,13 +277,9 @@ async fn a_controller_that_talks_nonsense_loses_nothing_of_the_edges_and_does_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_come_down_in_time_or_not_at_all_and_blobs_are_checked() {
-    let folder = tempfile::tempdir().unwrap();
-    let (memory, shutdown) = (Memory::new(folder.path()), Shutdown::new());
-    let gate = open(&memory, &shutdown).await;
-    let identity = enrolled(&memory, &gate, folder.path()).await;
-    let journal = open_journal(&folder.path().join("j.db"));
-    let (handle, mut events) = start(&identity, &journal, &shutdown);
-    connected(&handle).await;
+    let pair = Pair::new().await;
+    let (_journal, handle, mut events) = pair.connected().await;
+    let Pair { memory, shutdown, gate, .. } = &pair;
 
     gate.send(edge(1), &command(1, Time(1))).unwrap();
     gate.send(edge(1), &command(2, Time(i64::MAX))).unwrap();
@@ -354,15 +304,13 @@ async fn commands_come_down_in_time_or_not_at_all_and_blobs_are_checked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_renewed_before_it_ends_and_the_edge_goes_on_with_the_new_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let (memory, shutdown) = (Memory::new(folder.path()), Shutdown::new());
-    let gate = open(&memory, &shutdown).await;
-    let identity = enrolled(&memory, &gate, folder.path()).await;
+    let pair = Pair::new().await;
+    let Pair { folder, memory, shutdown, identity, .. } = &pair;
     let before = std::fs::read_to_string(folder.path().join("identity/edge.pem")).unwrap();
-    let journal = open_journal(&folder.path().join("j.db"));
+    let journal = pair.journal();
     // To this edge's clock the certificate is in its last third.
     let clock = ManualClock::at(Time(identity.expires_at.0 - 90 * 24 * 3_600 * 1_000_000));
-    let (handle, _events) = uplink::start(identity, journal.clone(), report(), clock, &shutdown);
+    let (handle, _events) = uplink::start(identity.clone(), journal.clone(), report(), clock, shutdown);
     memory.until("a renewal", |m| m.renewed.load(Ordering::SeqCst) >= 1).await;
     let swapped = async {
         while std::fs::read_to_string(folder.path().join("identity/edge.pem")).unwrap() == before {
@@ -380,19 +328,17 @@ async fn a_certificate_is_renewed_before_it_ends_and_the_edge_goes_on_with_the_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_put_back_to_an_earlier_state_begins_a_new_epoch_and_loses_nothing_new() {
-    let folder = tempfile::tempdir().unwrap();
-    let (memory, all) = (Memory::new(folder.path()), Shutdown::new());
-    let gate = open(&memory, &all).await;
-    let identity = enrolled(&memory, &gate, folder.path()).await;
-    let (path, image) = (folder.path().join("j.db"), folder.path().join("image.db"));
-    let journal = open_journal(&path);
+    let pair = Pair::new().await;
+    let Pair { folder, memory, shutdown: all, .. } = &pair;
+    let (path, image) = (pair.path(), folder.path().join("image.db"));
+    let journal = pair.journal();
     journal.append_durable(Class::Alarm, Time(1), line(1)).await.unwrap();
     journal.close().await;
     std::fs::copy(&path, &image).unwrap();
 
     let life = all.child();
-    let journal = open_journal(&path);
-    let (handle, _events) = start(&identity, &journal, &life);
+    let journal = pair.journal();
+    let (handle, _events) = pair.start(&journal, &life);
     for n in 2..=5 {
         journal.append_durable(Class::Alarm, Time(n), line(n as u64)).await.unwrap();
     }
@@ -406,8 +352,8 @@ async fn a_journal_put_back_to_an_earlier_state_begins_a_new_epoch_and_loses_not
         let _ = std::fs::remove_file(folder.path().join(side));
     }
 
-    let journal = open_journal(&path);
-    let (_handle, _events) = start(&identity, &journal, &all);
+    let journal = pair.journal();
+    let (_handle, _events) = pair.start(&journal, all);
     journal.append_durable(Class::Alarm, Time(9), line(99)).await.unwrap();
     memory
         .until("the alarm of the new life", |m| {

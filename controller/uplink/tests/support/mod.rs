@@ -1,6 +1,8 @@
 //! A gate on loopback, a handler that keeps what it is given in memory, and identities for test edges.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod enrol;
+
 use bo_model::{EdgeId, SystemClock};
 use bo_runtime::Shutdown;
 use bo_uplink::watermark::{Verdict, accept};
