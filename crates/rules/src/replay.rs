@@ -39,19 +39,63 @@ const MAX_EVALUATIONS: usize = 10_000_000;
 /// Runs a trigger over `history`, which is in order of time, and over the timers that fall due before `until`.
 /// Samples of sources it does not have are passed over.
 pub fn replay(compiled: &Compiled, history: impl IntoIterator<Item = Sample>, until: Time) -> Vec<Happened> {
-    let mut run = Run::new(compiled);
-    let mut history = history.into_iter().take_while(|sample| sample.at <= until).peekable();
-    while let Some(sample) = history.next() {
-        run.timers(sample.at);
-        let at = sample.at;
-        run.set(sample);
-        // What arrived at the same instant is seen together.
-        if history.peek().is_none_or(|next| next.at != at) {
-            run.evaluate(at);
+    let mut replay = Replay::new(compiled);
+    history.into_iter().take_while(|sample| sample.at <= until).for_each(|sample| replay.feed(sample));
+    replay.finish(until);
+    replay.take()
+}
+
+/// A replay that is fed piece by piece, for whoever reads history in parts and says how far it is.
+pub struct Replay<'a> {
+    run: Run<'a>,
+    /// What arrived at this instant was not evaluated yet: more of the same instant is seen together.
+    pending: Option<Time>,
+}
+
+impl<'a> Replay<'a> {
+    /// Over a recording that holds a value as often as it was read.
+    pub fn new(compiled: &'a Compiled) -> Replay<'a> {
+        Replay { run: Run::new(compiled), pending: None }
+    }
+
+    /// Over a recording that holds changes alone: a good value counts as read until the next one.
+    pub fn of_changes(compiled: &'a Compiled) -> Replay<'a> {
+        let mut replay = Replay::new(compiled);
+        replay.run.fresh = true;
+        replay
+    }
+
+    /// The next value, in order of time.
+    pub fn feed(&mut self, sample: Sample) {
+        if self.pending.is_none_or(|pending| pending != sample.at) {
+            self.settle();
+            self.run.timers(sample.at);
+        }
+        self.pending = Some(sample.at);
+        self.run.set(sample);
+    }
+
+    fn settle(&mut self) {
+        if let Some(at) = self.pending.take() {
+            self.run.evaluate(at);
         }
     }
-    run.timers(until.after(std::time::Duration::from_micros(1)));
-    run.happened
+
+    /// No more values: timers that fall due until then still do.
+    pub fn finish(&mut self, until: Time) {
+        self.settle();
+        self.run.timers(until.after(std::time::Duration::from_micros(1)));
+    }
+
+    /// What happened since this was asked last.
+    pub fn take(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.run.happened)
+    }
+
+    /// Whether it was evaluated as often as a replay may be: what lies behind is not looked at.
+    pub fn is_exhausted(&self) -> bool {
+        self.run.evaluations >= MAX_EVALUATIONS
+    }
 }
 
 /// A trigger with its inputs, driven through time.
