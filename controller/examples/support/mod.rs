@@ -131,7 +131,8 @@ impl World {
 
     /// A token with which `level` of everything the owner may do is done.
     pub fn token(&self, level: bo_model::Level) -> Result<String> {
-        use bo_identity::session::{NewToken, add_token, digest, secret};
+        use bo_identity::session::{digest, secret};
+        use bo_identity::token::{self, NewToken};
         let (account, workspace) = self.db().read(|tx| {
             let account =
                 tx.query_one("SELECT id FROM account WHERE email = 'noor@example.org'", &[], |row| {
@@ -150,11 +151,12 @@ impl World {
             name: "measuring".into(),
             secret_hash,
             cap: level,
+            scopes: Vec::new(),
             expires_at,
         };
         self.db().write_blocking(move |tx| {
             tx.act_as(Actor::Operator);
-            add_token(tx, &new)
+            token::add(tx, &new)
         })?;
         Ok(secret)
     }

@@ -4,6 +4,7 @@
 use crate::error::IdentityError;
 use crate::level::{granted, level};
 use crate::relation::{self, RelationKind, Validity, from_subject};
+use crate::token::level_of;
 use crate::{account, area};
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, GroupId, Kind, Level, Object, WorkspaceId};
@@ -30,11 +31,22 @@ pub enum Rank {
 /// When the database fails.
 pub fn rank(tx: &mut Tx, account: AccountId, workspace: WorkspaceId) -> Result<Rank, DbError> {
     let (subject, now) = (Object::new(Kind::ACCOUNT, account), tx.now());
-    if level(tx, &subject, &Object::new(Kind::WORKSPACE, workspace), now)? == Level::Own {
+    rank_by(workspace, |object| level(tx, &subject, object, now))
+}
+
+/// The rank somebody has with what they came with: that of a program is bounded by its token.
+fn rank_of(tx: &mut Tx, viewer: &Viewer) -> Result<Rank, DbError> {
+    rank_by(viewer.workspace, |object| level_of(tx, viewer, object))
+}
+
+fn rank_by(
+    workspace: WorkspaceId,
+    mut level: impl FnMut(&Object) -> Result<Level, DbError>,
+) -> Result<Rank, DbError> {
+    if level(&Object::new(Kind::WORKSPACE, workspace))? == Level::Own {
         return Ok(Rank::Owner);
     }
-    let users = level(tx, &subject, &Object::area(workspace, "users"), now)?;
-    Ok(match users {
+    Ok(match level(&Object::area(workspace, "users"))? {
         Level::Own => Rank::Admin,
         Level::Edit => Rank::Editor,
         _ => Rank::Member,
@@ -51,11 +63,29 @@ pub fn administer(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(),
         return refuse("You can't change your own access. Ask another administrator.");
     }
     account::find_member(tx, viewer.workspace, target)?.ok_or(IdentityError::NotFound)?;
-    let (mine, theirs) = (rank(tx, viewer.account, viewer.workspace)?, rank(tx, target, viewer.workspace)?);
+    let (mine, theirs) = (rank_of(tx, viewer)?, rank(tx, target, viewer.workspace)?);
     if mine == Rank::Owner || mine > theirs {
         return Ok(());
     }
     refuse("You can only administer people who have less access than you.")
+}
+
+/// Whether one may change another's account itself: how they sign in, whether they can. By the same rules, and only in the
+/// organisation that made the account: anybody can make an organisation and invite somebody, and must not get hold of their
+/// account by that.
+///
+/// # Errors
+/// [`IdentityError::NotAllowed`] with the reason.
+pub fn administer_account(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(), IdentityError> {
+    administer(tx, viewer, target)?;
+    let home: String =
+        tx.query_one("SELECT home FROM account WHERE id = ?1", params![target], |row| row.get(0))?;
+    if home == viewer.workspace.to_string() {
+        return Ok(());
+    }
+    Err(IdentityError::NotAllowed(
+        "Their account was not made by this organisation, so it is not looked after here. You can remove them from the organisation.".into(),
+    ))
 }
 
 /// Whether one has everything another has, area by area and module by module: who could act as them gains nothing.
@@ -63,9 +93,9 @@ pub fn administer(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(),
 /// # Errors
 /// [`IdentityError::NotAllowed`] naming what is missing.
 pub fn covers(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(), IdentityError> {
-    let (me, them, now) = (viewer.subject(), Object::new(Kind::ACCOUNT, target), tx.now());
+    let (them, now) = (Object::new(Kind::ACCOUNT, target), tx.now());
     for (object, area) in area::objects(viewer.workspace) {
-        let (mine, theirs) = (level(tx, &me, &object, now)?.min(viewer.cap), level(tx, &them, &object, now)?);
+        let (mine, theirs) = (level_of(tx, viewer, &object)?, level(tx, &them, &object, now)?);
         if mine < theirs {
             let text = format!(
                 "They have “{}” on {}, and you have “{}”. Somebody with at least their access has to do this.",
@@ -84,7 +114,23 @@ pub fn covers(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(), Ide
 /// # Errors
 /// [`IdentityError::NotAllowed`] naming what is missing.
 pub fn assign(tx: &mut Tx, viewer: &Viewer, group: &Object) -> Result<(), IdentityError> {
-    let (me, now) = (viewer.subject(), tx.now());
+    may_give(tx, group, |tx, object| level_of(tx, viewer, object))
+}
+
+/// The same for somebody who is not here.
+///
+/// # Errors
+/// [`IdentityError::NotAllowed`] naming what is missing.
+pub fn could_assign(tx: &mut Tx, account: AccountId, group: &Object) -> Result<(), IdentityError> {
+    let (subject, now) = (Object::new(Kind::ACCOUNT, account), tx.now());
+    may_give(tx, group, |tx, object| level(tx, &subject, object, now))
+}
+
+fn may_give(
+    tx: &mut Tx,
+    group: &Object,
+    has: impl Fn(&mut Tx, &Object) -> Result<Level, DbError>,
+) -> Result<(), IdentityError> {
     let mut open = vec![group.clone()];
     let mut seen = BTreeSet::new();
     while let Some(node) = open.pop() {
@@ -92,7 +138,7 @@ pub fn assign(tx: &mut Tx, viewer: &Viewer, group: &Object) -> Result<(), Identi
             continue;
         }
         for row in from_subject(tx, &node, RelationKind::Grant)? {
-            let has = level(tx, &me, &row.object, now)?.min(viewer.cap);
+            let has = has(tx, &row.object)?;
             if has < row.cap {
                 let text = format!(
                     "This group gives “{}” on {}, and you have “{}” there.",
@@ -119,7 +165,7 @@ pub fn own(tx: &mut Tx, viewer: &Viewer, object: &Object) -> Result<(), Identity
     if *object != workspace && granted(tx, &workspace, object, now)? == Level::None {
         return Err(IdentityError::NotFound);
     }
-    match level(tx, &viewer.subject(), object, now)?.min(viewer.cap) {
+    match level_of(tx, viewer, object)? {
         Level::Own => Ok(()),
         Level::None => Err(IdentityError::NotFound),
         _ => Err(IdentityError::NotAllowed("You can only give or take access to what you own.".into())),
@@ -318,8 +364,7 @@ fn subject_name(tx: &mut Tx, viewer: &Viewer, subject: &Object) -> Result<String
         "group" => Ok(group(tx, viewer.workspace, subject.id().parse().map_err(missing)?)?.0),
         "role" => {
             let (word, scope) = relation::role_parts(subject).ok_or(IdentityError::NotFound)?;
-            let now = tx.now();
-            match level(tx, &viewer.subject(), &scope, now)? {
+            match level_of(tx, viewer, &scope)? {
                 Level::None => Err(IdentityError::NotFound),
                 _ => Ok(word.to_owned()),
             }

@@ -6,14 +6,17 @@
 use crate::account::Account;
 use crate::error::IdentityError;
 use crate::session::ACTIVATION;
-use bo_db::Tx;
-use bo_model::{Kind, Object};
+use bo_db::{DbError, Tx};
+use bo_model::{Kind, Object, WorkspaceId};
 use serde_json::json;
 
-/// The outbox topic of letters: `{to, subject, text}`.
+/// Name of the installation value with the console's address.
+pub const PUBLIC_URL: &str = "web.public_url";
+/// The outbox topic of letters: `{to, subject, text, workspace}`; without a workspace, the one of the account it is about.
 pub const TOPIC: &str = "mail.wanted";
 
-/// A letter before it is known whom it goes to: (their name, the organisation, the link) to (subject, text).
+/// A letter before it is known whom it goes to: (their name, the organisation, the link) to (subject, text). The first is
+/// who writes in letters to an address that need not be an account's.
 pub type Words = fn(&str, &str, &str) -> (String, String);
 
 /// A letter with a link, ready to be addressed.
@@ -30,10 +33,41 @@ impl Letter {
     /// When the database fails.
     pub fn post(&self, tx: &mut Tx, to: &Account, organisation: &str) -> Result<(), IdentityError> {
         let (subject, text) = (self.words)(&to.profile.first_name, organisation, &self.link);
-        let body = json!({"to": to.email, "subject": subject, "text": text});
-        tx.emit(TOPIC, &Object::new(Kind::ACCOUNT, to.id), body);
+        post(tx, to, &subject, &text);
         Ok(())
     }
+}
+
+impl Letter {
+    /// Posts it to an address in the name of a workspace, in this transaction: its words get who writes, the organisation and
+    /// the link. `about` is what it is about.
+    pub(crate) fn post_to(
+        &self,
+        tx: &mut Tx,
+        (about, to): (&Object, &str),
+        workspace: WorkspaceId,
+        (by, organisation): (&str, &str),
+    ) {
+        let (subject, text) = (self.words)(by, organisation, &self.link);
+        let body = json!({"to": to, "subject": subject, "text": text, "workspace": workspace});
+        tx.emit(TOPIC, about, body);
+    }
+}
+
+/// Posts a letter to an account, in this transaction.
+pub fn post(tx: &mut Tx, to: &Account, subject: &str, text: &str) {
+    let body = json!({"to": to.email, "subject": subject, "text": text});
+    tx.emit(TOPIC, &Object::new(Kind::ACCOUNT, to.id), body);
+}
+
+/// What links in letters begin with, without a slash at the end; nothing when the installation has no address of its own.
+///
+/// # Errors
+/// When the database fails.
+pub fn public_url(tx: &mut Tx) -> Result<Option<String>, DbError> {
+    let url = tx.kv(PUBLIC_URL)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    let url = url.trim_end_matches('/');
+    Ok((!url.is_empty()).then(|| url.to_owned()))
 }
 
 /// Where the link of a secret leads, on this site.

@@ -5,7 +5,8 @@
 //! - When you create an object, hang it into the graph in the same transaction:
 //!   `relation::contain(tx, &Object::area(workspace, "estate"), &zone, Containment::Open)`, a system into its zone, a device
 //!   into its system. [`relation::move_into`] when it moves, [`relation::forget`] when it is removed.
-//! - Lists: [`level::list`] gives every object of a kind a viewer may see, with the level.
+//! - Lists: [`token::list_of`] gives every object of a kind a viewer may see, with the level; [`level::list`] those of a person or
+//!   group, whatever they came with.
 //! - [`area::AREAS`] are the management areas, [`area::MODULES`] the business modules' arrangements; [`workspace::bootstrap`]
 //!   makes the first workspace and owner.
 //! - [`licence`]: what an event takes, and the workspaces it may move to.
@@ -22,11 +23,14 @@ pub mod forgot;
 pub mod gateway_pin;
 mod graph;
 pub mod group;
+pub mod invitation;
 pub mod letter;
 pub mod level;
 pub mod licence;
 pub mod names;
 pub mod oidc;
+pub mod organisation;
+pub mod ownership;
 mod pages;
 pub mod passkey;
 pub mod password;
@@ -38,6 +42,7 @@ pub mod session;
 pub mod sign_in;
 pub mod testing;
 mod throttle;
+pub mod token;
 pub mod user;
 pub mod view_as;
 pub mod workspace;
@@ -45,14 +50,15 @@ pub mod workspace;
 pub use cache::LevelCache;
 pub use error::IdentityError;
 
-use bo_db::{Migration, migration};
-use bo_model::{Level, Object};
+use bo_db::{Migration, Tx, migration};
+use bo_model::{Kind, Object};
+use bo_web::access::Workspace;
 use bo_web::{Access, Routes};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 9] = [
+pub const MIGRATIONS: [Migration; 10] = [
     migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
     migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
     migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
@@ -62,6 +68,7 @@ pub const MIGRATIONS: [Migration; 9] = [
     migration!("identity", 7, "licences, seats and slots", "../migrations/0007_licences.sql"),
     migration!("identity", 8, "personal workspaces, paused seats", "../migrations/0008_personal.sql"),
     migration!("identity", 9, "passkeys, two steps, scopes of tokens", "../migrations/0009_proofs.sql"),
+    migration!("identity", 10, "invitations, ownership", "../migrations/0010_organisations.sql"),
 ];
 
 /// Hashes that may be worked out at the same time: each takes tens of milliseconds and 19 MiB.
@@ -126,12 +133,19 @@ impl Identity {
         Access {
             authenticate: Arc::new(move |tx, credential| session::authenticate(tx, credential, lifetimes)),
             level: Arc::new(move |tx, viewer, object| {
-                let (subject, cap) = match viewer {
-                    Some(viewer) => (viewer.subject(), viewer.cap),
-                    None => (Object::everyone(), Level::Own),
-                };
-                Ok(checks.cache.level(tx, &subject, object)?.min(cap))
+                let Some(viewer) = viewer else { return checks.cache.level(tx, &Object::everyone(), object) };
+                let workspace = Object::new(Kind::WORKSPACE, viewer.workspace);
+                let level = checks.cache.level_in(tx, &workspace, &viewer.subject(), object)?;
+                let reach = |tx: &mut Tx, from: &Object, to: &Object| checks.cache.level(tx, from, to);
+                Ok(level.min(token::most(tx, viewer, object, reach)?))
             }),
+            workspaces: Arc::new(|tx, account| {
+                let spaces = workspace::spaces(tx, account)?.into_iter();
+                Ok(spaces
+                    .map(|workspace::Space { id, name, personal, .. }| Workspace { id, name, personal })
+                    .collect())
+            }),
+            home: Arc::new(workspace::home),
             touch: Arc::new(session::touch),
         }
     }

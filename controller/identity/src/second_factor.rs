@@ -262,11 +262,21 @@ pub fn recovery_left(tx: &mut Tx, account: AccountId) -> Result<i64, DbError> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn remove(tx: &mut Tx, account: AccountId) -> Result<(), DbError> {
+pub fn remove_app(tx: &mut Tx, account: AccountId) -> Result<(), DbError> {
     tx.execute("DELETE FROM totp WHERE account = ?1", params![account])?;
     forget_recovery_if_off(tx, account)?;
     tx.audit(Event::new("second_factor.off", Object::new(Kind::ACCOUNT, account)));
     Ok(())
+}
+
+/// Removes all that is asked for besides the password, of somebody who lost it.
+///
+/// # Errors
+/// When the database fails.
+pub fn remove_all(tx: &mut Tx, account: AccountId) -> Result<(), DbError> {
+    tx.execute("UPDATE account SET two_steps = 0 WHERE id = ?1", params![account])?;
+    crate::passkey::store::remove_all(tx, account)?;
+    remove_app(tx, account)
 }
 
 #[cfg(test)]

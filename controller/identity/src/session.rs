@@ -1,11 +1,11 @@
-//! Sessions, API tokens and activation links: secrets of 256 random bits, stored as their SHA-256.
+//! Sessions and activation links: secrets of 256 random bits, stored as their SHA-256; and who shows one of them, or a token.
 
 use crate::account::State;
 use crate::error::IdentityError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bo_db::{DbError, Event, Tx, params};
-use bo_model::{AccountId, Kind, Level, Object, SessionId, Time, WorkspaceId};
+use bo_model::{AccountId, Kind, Object, SessionId, Time, WorkspaceId};
 use bo_web::{Credential, Via, Viewer};
 use serde::Serialize;
 use serde_json::json;
@@ -31,8 +31,6 @@ impl Default for Lifetimes {
 pub const ACTIVATION: Duration = Duration::from_secs(72 * 3600);
 /// How long a link for a forgotten password works.
 pub const RESET: Duration = Duration::from_secs(3600);
-/// What an API token starts with, so that scanners find a leaked one.
-pub const TOKEN_PREFIX: &str = "bo_";
 
 /// A fresh secret.
 pub fn secret() -> String {
@@ -107,6 +105,17 @@ pub fn close(tx: &mut Tx, id: SessionId, account: AccountId) -> Result<bool, DbE
     Ok(gone > 0)
 }
 
+/// Ends all sessions of an account but one; how many there were.
+///
+/// # Errors
+/// When the database fails.
+pub fn close_others(tx: &mut Tx, account: AccountId, keep: SessionId) -> Result<usize, DbError> {
+    let gone = tx.execute("DELETE FROM session WHERE account = ?1 AND id <> ?2", params![account, keep])?;
+    let event = Event::new("session.close_others", Object::new(Kind::ACCOUNT, account));
+    tx.audit(event.after(json!({"ended": gone})));
+    Ok(gone)
+}
+
 /// Who shows this credential, if it is still good.
 ///
 /// # Errors
@@ -117,12 +126,12 @@ pub fn authenticate(
     lifetimes: Lifetimes,
 ) -> Result<Option<Viewer>, DbError> {
     let now = tx.now();
-    let (table, cap, view_as, hash, via) = match credential {
-        Credential::Cookie(secret) => ("session", "4", "s.view_as", digest(secret), Via::Session),
-        Credential::Bearer(token) => ("api_token", "s.cap", "''", digest(token), Via::Token),
+    let (table, cap, view_as, scopes, hash, via) = match credential {
+        Credential::Cookie(secret) => ("session", "4", "s.view_as", "'[]'", digest(secret), Via::Session),
+        Credential::Bearer(token) => ("api_token", "s.cap", "''", "s.scopes", digest(token), Via::Token),
     };
     let sql = format!(
-        "SELECT s.id, s.account, a.name, a.email, s.workspace, w.name, {cap}, s.seen_at, {view_as} FROM {table} s
+        "SELECT s.id, s.account, a.name, a.email, s.workspace, w.name, {cap}, s.seen_at, {view_as}, {scopes} FROM {table} s
          JOIN account a ON a.id = s.account JOIN workspace w ON w.id = s.workspace
          JOIN member m ON m.workspace = s.workspace AND m.account = s.account
          WHERE s.secret_hash = ?1 AND s.expires_at > ?2 AND a.state = ?3"
@@ -139,6 +148,7 @@ pub fn authenticate(
             seen: row.get(7)?,
             via,
             behind: None,
+            scopes: row.json(9)?,
         };
         Ok((viewer, row.get::<String>(8)?))
     })?;
@@ -199,108 +209,9 @@ pub fn switch(
     if tx.execute(sql, params![session, account, workspace])? == 0 {
         return Err(IdentityError::NotFound);
     }
+    crate::workspace::used(tx, workspace, account)?;
     tx.audit(Event::new("session.switch", Object::new(Kind::WORKSPACE, workspace)));
     Ok(())
-}
-
-/// An API token as its owner sees it; its secret is shown once, when it is made.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Token {
-    /// Its id.
-    pub id: SessionId,
-    /// What it is for.
-    pub name: String,
-    /// At most this level, whatever its owner has.
-    pub cap: Level,
-    /// When it was made.
-    pub created_at: Time,
-    /// When it was last used, within a minute.
-    pub seen_at: Time,
-    /// When it ends.
-    pub expires_at: Time,
-}
-
-/// What a new token is made of.
-#[derive(Clone, Debug)]
-pub struct NewToken {
-    /// Its id.
-    pub id: SessionId,
-    /// Whose.
-    pub account: AccountId,
-    /// In which workspace.
-    pub workspace: WorkspaceId,
-    /// What it is for.
-    pub name: String,
-    /// [`digest`] of its secret.
-    pub secret_hash: String,
-    /// At most this level.
-    pub cap: Level,
-    /// When it ends.
-    pub expires_at: Time,
-}
-
-/// Stores a token.
-///
-/// # Errors
-/// [`IdentityError::BadInput`].
-pub fn add_token(tx: &mut Tx, new: &NewToken) -> Result<(), IdentityError> {
-    let (now, mut errors) = (tx.now(), Vec::new());
-    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
-        errors.push(("name".to_owned(), "is required, at most 100 characters".to_owned()));
-    }
-    if new.cap < Level::View {
-        errors.push(("level".to_owned(), "must be view, edit or own".to_owned()));
-    }
-    if new.expires_at <= now || new.expires_at > now.after(Duration::from_secs(366 * 86_400)) {
-        errors.push(("days".to_owned(), "must be from 1 to 366".to_owned()));
-    }
-    if !errors.is_empty() {
-        return Err(IdentityError::BadInput(errors));
-    }
-    tx.execute(
-        "INSERT INTO api_token (id, account, workspace, name, secret_hash, cap, created_at, seen_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
-        params![new.id, new.account, new.workspace, new.name.trim(), &new.secret_hash, new.cap, now, new.expires_at],
-    )?;
-    tx.audit(
-        Event::new("token.create", Object::new(Kind::TOKEN, new.id))
-            .name(new.name.trim())
-            .after(json!({"level": new.cap, "expires_at": new.expires_at.rfc3339()})),
-    );
-    Ok(())
-}
-
-/// Ends a token of that account.
-///
-/// # Errors
-/// [`IdentityError::NotFound`].
-pub fn remove_token(tx: &mut Tx, id: SessionId, account: AccountId) -> Result<(), IdentityError> {
-    if tx.execute("DELETE FROM api_token WHERE id = ?1 AND account = ?2", params![id, account])? == 0 {
-        return Err(IdentityError::NotFound);
-    }
-    tx.audit(Event::new("token.revoke", Object::new(Kind::TOKEN, id)));
-    Ok(())
-}
-
-/// Somebody's tokens, newest first.
-///
-/// # Errors
-/// When the database fails.
-pub fn tokens(tx: &mut Tx, account: AccountId) -> Result<Vec<Token>, DbError> {
-    tx.query(
-        "SELECT id, name, cap, created_at, seen_at, expires_at FROM api_token WHERE account = ?1 ORDER BY created_at DESC, id LIMIT 100",
-        params![account],
-        |row| {
-            Ok(Token {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                cap: row.get(2)?,
-                created_at: row.get(3)?,
-                seen_at: row.get(4)?,
-                expires_at: row.get(5)?,
-            })
-        },
-    )
 }
 
 /// Makes a link that lets somebody choose their password; earlier ones end.

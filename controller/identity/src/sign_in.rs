@@ -6,7 +6,7 @@ use crate::error::IdentityError;
 use crate::session::{self, NewSession};
 use crate::throttle::{self, Key};
 use crate::workspace::{self, First, NewWorkspace};
-use crate::{domain, password, second_factor};
+use crate::{domain, passkey, password, second_factor};
 use bo_db::audit::Outcome;
 use bo_db::{DbError, Event, Tx};
 use bo_model::command::Actor;
@@ -96,6 +96,22 @@ pub(crate) fn pending(tx: &mut Tx, secret_hash: &str) -> Result<Option<AccountId
     let now = tx.now();
     let sql = "SELECT account FROM pending_sign_in WHERE secret_hash = ?1 AND expires_at > ?2";
     tx.query_opt(sql, bo_db::params![secret_hash, now], |row| row.get(0))
+}
+
+/// What somebody can prove themselves with besides the password.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Proofs {
+    /// A code of their app.
+    pub app: bool,
+    /// A passkey.
+    pub passkey: bool,
+}
+
+/// What is asked for in the second half.
+pub(crate) fn second_proofs(tx: &mut Tx, secret: &str) -> Result<Proofs, DbError> {
+    let Some(id) = pending(tx, &session::digest(secret))? else { return Ok(Proofs::default()) };
+    let passkey = passkey::store::of_account(tx, id)?.iter().any(|passkey| !passkey.stopped);
+    Ok(Proofs { app: second_factor::has_app(tx, id)?, passkey })
 }
 
 /// The second half: a code of the app, for whoever holds the secret of the first.

@@ -204,6 +204,7 @@ impl World {
             cap: Level::Own,
             seen: Time(0),
             behind: None,
+            scopes: Arc::default(),
         }
     }
 

@@ -128,7 +128,7 @@ async fn an_administrator_removes_the_app_of_somebody_who_lost_it() {
         let secret = between(&page, "<pre>", "</pre>").unwrap().to_owned();
         browser.post("/account/second-factor/confirm", &[("code", &code(&world, &secret, 0))]).await;
         let mut noor = world.browser("Noor").await;
-        assert!(noor.get(&format!("/users/{ada}")).await.text.contains("Remove app"));
+        assert!(noor.get(&format!("/users/{ada}")).await.text.contains("Remove second proof"));
         assert_eq!(noor.post(&format!("/users/{ada}/second-factor/remove"), &[]).await.status, 303);
         world.browser("Ada").await;
         let verbs: Vec<String> = world.verbs();

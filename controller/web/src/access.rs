@@ -4,6 +4,7 @@
 use bo_db::{DbError, Tx};
 use bo_model::command::Actor;
 use bo_model::{AccountId, Level, Object, SessionId, Time, WorkspaceId};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What a request shows to prove who it is.
@@ -80,6 +81,17 @@ pub struct Viewer {
     /// Who really sits there, when an administrator looks through somebody's eyes: nothing can be changed then, and what
     /// is done is done by them.
     pub behind: Option<(AccountId, String)>,
+    /// An API token reaches only what lies in these places; none for everywhere.
+    pub scopes: Arc<[Scope]>,
+}
+
+/// A place an API token reaches, and the most it may there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// An area or module.
+    pub on: Object,
+    /// At most this.
+    pub level: Level,
 }
 
 impl Viewer {
@@ -98,19 +110,41 @@ impl Viewer {
 /// Finds out who shows a credential; `None` when it is unknown, expired or revoked.
 pub type Authenticate =
     Arc<dyn Fn(&mut Tx, Credential<'_>) -> std::result::Result<Option<Viewer>, DbError> + Send + Sync>;
-/// The effective level of a viewer (or of the public) on an object, capped by the viewer's `cap`.
+/// The effective level of a viewer (or of the public) on an object, capped by the viewer's `cap`. What lies in another
+/// workspace than the one the viewer is in is to them as to the public.
 pub type LevelOf =
     Arc<dyn Fn(&mut Tx, Option<&Viewer>, &Object) -> std::result::Result<Level, DbError> + Send + Sync>;
+/// A workspace that somebody may switch to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// For people.
+    pub name: String,
+    /// Of one person alone.
+    pub personal: bool,
+}
+
+/// The workspaces of an account, in the order to offer them.
+pub type WorkspacesOf =
+    Arc<dyn Fn(&mut Tx, AccountId) -> std::result::Result<Vec<Workspace>, DbError> + Send + Sync>;
+/// The workspace an object lies in, when it is another than the one a viewer is in, and they may see it there.
+pub type HomeOf =
+    Arc<dyn Fn(&mut Tx, &Viewer, &Object) -> std::result::Result<Option<WorkspaceId>, DbError> + Send + Sync>;
 /// Notes that a session was used.
 pub type Touch = Arc<dyn Fn(&mut Tx, SessionId) -> std::result::Result<(), DbError> + Send + Sync>;
 
-/// The three questions the web asks of identity.
+/// The questions the web asks of identity.
 #[derive(Clone)]
 pub struct Access {
     /// Who is it?
     pub authenticate: Authenticate,
     /// What may they?
     pub level: LevelOf,
+    /// Where can they work?
+    pub workspaces: WorkspacesOf,
+    /// In which of them is this?
+    pub home: HomeOf,
     /// They were here.
     pub touch: Touch,
 }

@@ -26,6 +26,7 @@ fn viewer(now: Time) -> Viewer {
         cap: Level::Own,
         seen: now,
         behind: None,
+        scopes: std::sync::Arc::default(),
     }
 }
 
@@ -36,6 +37,8 @@ fn access() -> Access {
             Ok(matches!(credential, Credential::Cookie("good")).then(|| viewer(tx.now())))
         }),
         level: Arc::new(|_, viewer, _| Ok(if viewer.is_some() { Level::Own } else { Level::None })),
+        workspaces: Arc::new(|_, _| Ok(Vec::new())),
+        home: Arc::new(|_, _, _| Ok(None)),
         touch: Arc::new(|_, _| Ok(())),
     }
 }

@@ -1,5 +1,6 @@
 //! Asking an OpenID provider. Answers are small, soon, and from where they were asked of.
 
+use super::cache::{Cache, Have};
 use super::flow::{Attempt, CALLBACK, Claims, Discovery, check, safe};
 use super::store::Provider;
 use crate::error::IdentityError;
@@ -21,6 +22,7 @@ const LARGEST: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    cache: Arc<Cache>,
 }
 
 fn away(provider: &Provider, why: impl std::fmt::Display) -> IdentityError {
@@ -63,7 +65,7 @@ impl Client {
             .timeout(TIMEOUT)
             .redirect(redirect::Policy::none())
             .build();
-        Ok(Client { http: http.map_err(|error| failed(error.to_string()))? })
+        Ok(Client { http: http.map_err(|error| failed(error.to_string()))?, cache: Arc::default() })
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -88,11 +90,29 @@ impl Client {
         serde_json::from_slice(&body).map_err(|error| away(provider, error))
     }
 
-    /// What a provider says of itself.
+    /// What a provider says of itself, now or within the last hour.
     ///
     /// # Errors
     /// [`IdentityError::ProviderAway`].
-    pub async fn discover(&self, provider: &Provider) -> Result<Discovery, IdentityError> {
+    pub async fn discover(&self, provider: &Provider, now: Time) -> Result<Discovery, IdentityError> {
+        let before = match self.cache.about(&provider.issuer, now) {
+            Have::This(about) => return Ok(about),
+            Have::Failed(why) => return Err(IdentityError::ProviderAway(why)),
+            Have::Ask(before) => before,
+        };
+        match self.ask_about(provider).await {
+            Ok(about) => {
+                self.cache.said_about(&provider.issuer, &about, now);
+                Ok(about)
+            }
+            Err(error) => {
+                self.cache.failed(&provider.issuer, error.to_string(), now);
+                before.ok_or(error)
+            }
+        }
+    }
+
+    async fn ask_about(&self, provider: &Provider) -> Result<Discovery, IdentityError> {
         let address = format!("{}/.well-known/openid-configuration", provider.issuer.trim_end_matches('/'));
         let address = safe(&address).ok_or_else(|| away(provider, "its address is not https"))?;
         let found: Discovery = self.ask(provider, self.http.get(address)).await?;
@@ -100,6 +120,51 @@ impl Client {
             return Err(away(provider, format!("it says it is {}", found.issuer)));
         }
         Ok(found)
+    }
+
+    async fn keys(
+        &self,
+        provider: &Provider,
+        found: &Discovery,
+        now: Time,
+        unfit: bool,
+    ) -> Result<JwkSet, IdentityError> {
+        let before = match self.cache.keys(&provider.issuer, now, unfit) {
+            Have::This(keys) => return Ok(keys),
+            Have::Failed(why) => return Err(IdentityError::ProviderAway(why)),
+            Have::Ask(before) => before,
+        };
+        let address = safe(&found.jwks_uri).ok_or_else(|| away(provider, "an address of it is not https"))?;
+        match self.ask::<JwkSet>(provider, self.http.get(address)).await {
+            Ok(keys) => {
+                self.cache.said_keys(&provider.issuer, &keys, now);
+                Ok(keys)
+            }
+            Err(error) => {
+                self.cache.failed(&provider.issuer, error.to_string(), now);
+                before.ok_or(error)
+            }
+        }
+    }
+
+    /// The token's claims. When no key fits, the provider may have changed its keys: they are asked for once more.
+    async fn checked(
+        &self,
+        provider: &Provider,
+        found: &Discovery,
+        token: &str,
+        nonce: &str,
+        now: Time,
+    ) -> Result<Claims, IdentityError> {
+        let us = (found.issuer.as_str(), provider.client_id.as_str());
+        let keys = self.keys(provider, found, now, false).await?;
+        match check(token, &keys, us, nonce, now) {
+            Ok(claims) => Ok(claims),
+            Err(error) => {
+                let again = self.keys(provider, found, now, true).await?;
+                if again == keys { Err(error) } else { check(token, &again, us, nonce, now) }
+            }
+        }
     }
 
     /// Exchanges a code, checks the token, and asks for what else is known of the person.
@@ -114,7 +179,7 @@ impl Client {
         public_url: &str,
         now: Time,
     ) -> Result<Claims, IdentityError> {
-        let found = self.discover(provider).await?;
+        let found = self.discover(provider, now).await?;
         let at = |address: &str| safe(address).ok_or_else(|| away(provider, "an address of it is not https"));
         let redirect = format!("{}{CALLBACK}", public_url.trim_end_matches('/'));
         let mut form = vec![
@@ -138,9 +203,7 @@ impl Client {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
         let tokens: Tokens = self.ask(provider, request).await?;
-        let keys: JwkSet = self.ask(provider, self.http.get(at(&found.jwks_uri)?)).await?;
-        let mut claims =
-            check(&tokens.id_token, &keys, (&found.issuer, &provider.client_id), &attempt.nonce, now)?;
+        let mut claims = self.checked(provider, &found, &tokens.id_token, &attempt.nonce, now).await?;
         if let Some(address) = found.userinfo_endpoint.filter(|_| !tokens.access_token.is_empty()) {
             let request = self.http.get(at(&address)?).bearer_auth(&tokens.access_token);
             let more: serde_json::Map<String, Json> = self.ask(provider, request).await?;

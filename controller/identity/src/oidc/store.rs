@@ -7,7 +7,7 @@ use crate::profile::Profile;
 use crate::relation::{self, Validity};
 use crate::session::digest;
 use crate::workspace;
-use bo_db::{DbError, Event, Row, Tx, params};
+use bo_db::{DbError, Event, Row, Tx, Vault, params};
 use bo_model::{AccountId, GroupId, Kind, Object, ProviderId, WorkspaceId};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -46,14 +46,20 @@ const KIND: Kind = Kind("provider");
 const COLUMNS: &str =
     "id, workspace, name, issuer, client_id, client_secret, group_claim, group_map, creates_accounts";
 
-fn read(row: &Row<'_>) -> Result<Provider, DbError> {
+/// Where a provider's secret is sealed for.
+fn place(id: ProviderId) -> String {
+    format!("provider:{id}")
+}
+
+fn read(row: &Row<'_>, vault: &Vault) -> Result<Provider, DbError> {
+    let id = row.get(0)?;
     Ok(Provider {
-        id: row.get(0)?,
+        id,
         workspace: row.get(1)?,
         name: row.get(2)?,
         issuer: row.get(3)?,
         client_id: row.get(4)?,
-        client_secret: row.get(5)?,
+        client_secret: vault.open(&place(id), row.str(5)?)?,
         group_claim: row.get(6)?,
         group_map: row.json(7)?,
         creates_accounts: row.get::<i64>(8)? != 0,
@@ -67,7 +73,8 @@ fn read(row: &Row<'_>) -> Result<Provider, DbError> {
 pub fn all(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Provider>, DbError> {
     let sql =
         format!("SELECT {COLUMNS} FROM oidc_provider WHERE workspace = ?1 ORDER BY lower(name), id LIMIT 50");
-    tx.query(&sql, params![workspace], read)
+    let vault = tx.vault()?;
+    tx.query(&sql, params![workspace], |row| read(row, &vault))
 }
 
 /// One provider.
@@ -75,7 +82,9 @@ pub fn all(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Provider>, DbError
 /// # Errors
 /// When the database fails.
 pub fn find(tx: &mut Tx, id: ProviderId) -> Result<Option<Provider>, DbError> {
-    tx.query_opt(&format!("SELECT {COLUMNS} FROM oidc_provider WHERE id = ?1"), params![id], read)
+    let vault = tx.vault()?;
+    let sql = format!("SELECT {COLUMNS} FROM oidc_provider WHERE id = ?1");
+    tx.query_opt(&sql, params![id], |row| read(row, &vault))
 }
 
 /// Stores a provider, new or changed.
@@ -105,6 +114,7 @@ pub fn put(tx: &mut Tx, provider: &Provider) -> Result<(), IdentityError> {
     if !errors.is_empty() {
         return Err(IdentityError::BadInput(errors));
     }
+    let secret = tx.vault()?.seal(&place(provider.id), &provider.client_secret)?;
     let (now, map) = (tx.now(), json!(provider.group_map).to_string());
     tx.execute(
         "INSERT INTO oidc_provider (id, workspace, name, issuer, client_id, client_secret, group_claim, group_map, creates_accounts, created_at)
@@ -118,7 +128,7 @@ pub fn put(tx: &mut Tx, provider: &Provider) -> Result<(), IdentityError> {
             provider.name.trim(),
             provider.issuer.trim(),
             &provider.client_id,
-            &provider.client_secret,
+            secret,
             &provider.group_claim,
             map,
             provider.creates_accounts,
@@ -131,6 +141,23 @@ pub fn put(tx: &mut Tx, provider: &Provider) -> Result<(), IdentityError> {
         "group_map": provider.group_map, "creates_accounts": provider.creates_accounts,
     })));
     Ok(())
+}
+
+/// Seals every secret that is not sealed under the newest key yet. How many there were.
+///
+/// # Errors
+/// When a key is missing, or the database fails.
+pub fn reseal(tx: &mut Tx) -> Result<usize, DbError> {
+    let vault = tx.vault()?;
+    let mut old = tx.query("SELECT id, client_secret FROM oidc_provider", &[], |row| {
+        Ok((row.get::<ProviderId>(0)?, row.get::<String>(1)?))
+    })?;
+    old.retain(|(_, stored)| !vault.is_current(stored));
+    for (id, stored) in &old {
+        let fresh = vault.seal(&place(*id), &vault.open(&place(*id), stored)?)?;
+        tx.execute("UPDATE oidc_provider SET client_secret = ?2 WHERE id = ?1", params![id, fresh])?;
+    }
+    Ok(old.len())
 }
 
 /// Removes a provider; who signed in there keeps their account.

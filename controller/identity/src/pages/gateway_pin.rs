@@ -1,10 +1,11 @@
 //! One's PIN for gateways: made, shown once, taken away.
 
+use super::account::{self, browser_only};
 use super::with;
 use crate::{Identity, gateway_pin};
 use axum::response::{IntoResponse, Response};
 use bo_web::layout::parts;
-use bo_web::{Ctx, Need, Page, Result, Routes, Via, WebError};
+use bo_web::{Ctx, Need, Result, Routes};
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -52,17 +53,7 @@ fn page(ctx: &Ctx, fresh: Option<&str>) -> Result<Markup> {
             }
         }
     };
-    Ok(ctx.page(Page::new("PIN for gateways", "/account", html! { div.stack { (body) } })))
-}
-
-/// A program must not change how a person signs in.
-fn browser_only(ctx: &Ctx) -> Result<()> {
-    match ctx.who()?.via {
-        Via::Session => Ok(()),
-        Via::Token => {
-            Err(WebError::Forbidden("An API token can't do this. Sign in with your password.".into()))
-        }
-    }
+    Ok(ctx.page(account::page(ctx, "/account/gateway-pin", "PIN for gateways", body)))
 }
 
 async fn make(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {

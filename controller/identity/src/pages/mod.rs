@@ -7,7 +7,6 @@ mod modules;
 mod oidc;
 mod relations;
 mod review;
-mod second_factor;
 mod sign_in;
 mod users;
 mod view_as;
@@ -27,7 +26,6 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .and(modules::routes())
         .and(relations::routes(identity))
         .and(review::routes(identity))
-        .and(second_factor::routes(identity))
         .and(oidc::routes(identity))
         .and(view_as::routes())
 }

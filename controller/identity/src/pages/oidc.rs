@@ -63,7 +63,7 @@ async fn begin(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     })?;
     let provider = found.ok_or(WebError::NotFound)?;
     let base = identity.settings.public_url.clone().unwrap_or_default();
-    let about = match client(&identity)?.discover(&provider).await {
+    let about = match client(&identity)?.discover(&provider, ctx.now()).await {
         Ok(about) => about,
         Err(error) => return Ok(failed(&ctx, &error.to_string())),
     };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub fn routes(identity: &Arc<Identity>) -> Routes {
     let before = Need::anyone("one signs in before being anybody");
     Routes::new("identity")
-        .get("/sign-in", before, show)
+        .get("/sign-in", before, with(identity, show))
         .about("The sign-in page")
         .post("/sign-in", before, with(identity, submit))
         .about("Sign in")
@@ -49,7 +49,7 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .about("Sign out")
 }
 
-async fn show(ctx: Ctx) -> Result<Response> {
+async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     if ctx.read(workspace::is_empty)? {
         return Ok(ctx.redirect("/setup").into_response());
     }
@@ -57,10 +57,10 @@ async fn show(ctx: Ctx) -> Result<Response> {
     if ctx.viewer().is_some() {
         return Ok(ctx.redirect(next).into_response());
     }
-    Ok(sign_in_page(&ctx, &Input::default(), &next).into_response())
+    Ok(sign_in_page(&identity, &ctx, &Input::default(), &next).into_response())
 }
 
-fn sign_in_page(ctx: &Ctx, input: &Input, next: &str) -> Markup {
+fn sign_in_page(identity: &Identity, ctx: &Ctx, input: &Input, next: &str) -> Markup {
     let host = ctx.header("host").to_owned();
     // A database that does not answer will say so when the form is sent.
     let (passwords, providers) =
@@ -77,6 +77,7 @@ fn sign_in_page(ctx: &Ctx, input: &Input, next: &str) -> Markup {
             (form::text("password", "Password", "", "password", true, input))
             div.form__actions { button.btn.btn--primary type="submit" { "Sign in" } }
         } }
+        @if passwords { (super::account::passkeys::sign_in_button(identity, ctx, next, "")) }
         @if passwords { p.muted { a href="/forgot" { "Forgot your password?" } } }
     };
     plain_page(ctx, "Sign in", body)
@@ -96,17 +97,19 @@ async fn submit(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         Ok(Step::In(signed)) => {
             Ok(ctx.redirect(next).cookie(ctx.app().session_cookie(&signed.secret)).into_response())
         }
-        Ok(Step::Code(secret)) => Ok(code_page(&ctx, &Input::default(), &secret, &next).into_response()),
+        Ok(Step::Code(secret)) => {
+            Ok(code_page(&identity, &ctx, &Input::default(), &secret, &next)?.into_response())
+        }
         Err(error) => {
             let status = error.status();
             let errors = told(error)?;
-            Ok((status, sign_in_page(&ctx, &input.with_errors(errors), &next)).into_response())
+            Ok((status, sign_in_page(&identity, &ctx, &input.with_errors(errors), &next)).into_response())
         }
     }
 }
 
 /// Beside the fields, waiting included.
-fn told(error: WebError) -> Result<bo_web::FieldErrors> {
+pub(super) fn told(error: WebError) -> Result<bo_web::FieldErrors> {
     match error {
         WebError::TooMany(seconds) => {
             Ok(vec![(String::new(), format!("Too many attempts. Wait {seconds} seconds and try again."))])
@@ -115,20 +118,26 @@ fn told(error: WebError) -> Result<bo_web::FieldErrors> {
     }
 }
 
-fn code_page(ctx: &Ctx, input: &Input, secret: &str, next: &str) -> Markup {
+fn code_page(identity: &Identity, ctx: &Ctx, input: &Input, secret: &str, next: &str) -> Result<Markup> {
+    let proofs = ctx.read(|tx| sign_in::second_proofs(tx, secret))?;
+    let help = match proofs.app {
+        true => "The six digits your authenticator app shows, or one of your recovery codes.",
+        false => "One of your recovery codes.",
+    };
     let body = html! {
-        (heading(ctx, "Enter the code"))
+        (heading(ctx, "One more proof"))
+        @if proofs.passkey { (super::account::passkeys::sign_in_button(identity, ctx, next, secret)) }
         form.form action="/sign-in/code" method="post" {
             (ctx.csrf())
             input type="hidden" name="next" value=(next);
             input type="hidden" name="pending" value=(secret);
             (form::problems(input))
-            (form::text("code", "Code", "The six digits your authenticator app shows, or one of your recovery codes.", "text", true, input))
+            (form::text("code", "Code", help, "text", true, input))
             div.form__actions { button.btn.btn--primary type="submit" { "Sign in" } a.btn.btn--quiet href="/sign-in" { "Start over" } }
         }
-        p.muted { "Lost your phone and your recovery codes? An administrator can remove the app from your account." }
+        p.muted { "Lost all of them? An administrator can take the second proof off your account." }
     };
-    plain_page(ctx, "Enter the code", body)
+    Ok(plain_page(ctx, "One more proof", body))
 }
 
 async fn submit_code(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
@@ -143,7 +152,7 @@ async fn submit_code(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
             let status = error.status();
             // A code is never shown again.
             let input = Input::default().with_errors(told(error)?);
-            Ok((status, code_page(&ctx, &input, &secret, &next)).into_response())
+            Ok((status, code_page(&identity, &ctx, &input, &secret, &next)?).into_response())
         }
     }
 }

@@ -22,49 +22,55 @@ impl Site {
     /// [`IdentityError::NotAllowed`] when passkeys can't be used there, with what to do.
     pub fn of(identity: &Identity, ctx: &Ctx) -> Result<Site, IdentityError> {
         let host = ctx.header("host");
-        let public = identity.settings.public_url.as_deref().and_then(host_of);
+        let public = identity.settings.public_url.as_deref().and_then(|address| Url::parse(address).ok());
         let known = ctx.read(|tx: &mut Tx| domain::find(tx, host))?.is_some();
-        Site::new(host, ctx.app().secure, public.filter(|_| !known).as_deref())
-            .map_err(IdentityError::NotAllowed)
+        Site::new(host, ctx.app().secure, public.as_ref(), known).map_err(IdentityError::NotAllowed)
     }
 
-    /// From a `Host` header; `only` is the one name that is taken, when that is known.
-    fn new(host: &str, secure: bool, only: Option<&str>) -> Result<Site, String> {
+    /// From a `Host` header. Of names that are no domain, only that of the public address is taken, when there is one.
+    fn new(host: &str, secure: bool, public: Option<&Url>, known: bool) -> Result<Site, String> {
         let id = domain::fold(host);
-        let local = id == "localhost" || id.ends_with(".localhost");
         if !matches!(Host::parse(&id), Ok(Host::Domain(_))) {
-            return Err(
-                "Passkeys need a host name: open this console by its name, not by an address of numbers."
-                    .into(),
-            );
+            let text =
+                "Passkeys need a host name: open this console by its name, not by an address of numbers.";
+            return Err(text.into());
         }
-        if let Some(only) = only.filter(|only| *only != id && !local) {
-            return Err(format!("Passkeys work at {only}. Open the console there."));
+        let local = id == "localhost" || id.ends_with(".localhost");
+        let here = public.filter(|url| url.host_str() == Some(id.as_str()));
+        match (here, public.and_then(Url::host_str)) {
+            (None, Some(name)) if !known && !local => {
+                return Err(format!("Passkeys work at {name}. Open the console there."));
+            }
+            _ => {}
         }
-        if !secure && !local {
+        let origin = match here {
+            Some(url) => url.origin().ascii_serialization(),
+            None => {
+                format!("{}://{}", if secure { "https" } else { "http" }, host.trim().to_ascii_lowercase())
+            }
+        };
+        if !local && !origin.starts_with("https://") {
             return Err("Passkeys need https: browsers offer them on no other connection.".into());
         }
-        let scheme = if secure { "https" } else { "http" };
-        Ok(Site { origin: format!("{scheme}://{}", host.trim().to_ascii_lowercase()), id })
+        Ok(Site { id, origin })
     }
-}
-
-fn host_of(address: &str) -> Option<String> {
-    Some(Url::parse(address).ok()?.host_str()?.to_ascii_lowercase())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Site;
+    use super::{Site, Url};
 
     #[test]
     fn a_site_is_a_host_name_over_tls_or_this_machine() {
-        let site = Site::new("BO.example:8443", true, Some("bo.example")).unwrap();
-        assert_eq!((site.id.as_str(), site.origin.as_str()), ("bo.example", "https://bo.example:8443"));
-        assert_eq!(Site::new("localhost:8080", false, None).unwrap().origin, "http://localhost:8080");
-        assert!(Site::new("127.0.0.1:8080", false, None).unwrap_err().contains("host name"));
-        assert!(Site::new("[::1]:8080", true, None).is_err());
-        assert!(Site::new("bo.example", false, None).unwrap_err().contains("https"));
-        assert!(Site::new("evil.example", true, Some("bo.example")).unwrap_err().contains("bo.example"));
+        let public = Url::parse("https://bo.example:8443/").unwrap();
+        let site = |host: &str, secure, known| Site::new(host, secure, Some(&public), known);
+        let here = site("BO.example:8443", false, false).unwrap();
+        assert_eq!((here.id.as_str(), here.origin.as_str()), ("bo.example", "https://bo.example:8443"));
+        assert_eq!(site("other.example", true, true).unwrap().origin, "https://other.example");
+        assert!(site("evil.example", true, false).unwrap_err().contains("bo.example"));
+        assert_eq!(Site::new("localhost:8080", false, None, false).unwrap().origin, "http://localhost:8080");
+        assert!(Site::new("127.0.0.1:8080", false, None, false).unwrap_err().contains("host name"));
+        assert!(Site::new("[::1]:8080", true, None, false).is_err());
+        assert!(Site::new("bo.example", false, None, false).unwrap_err().contains("https"));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::ceremony::Key;
 use crate::error::IdentityError;
+use crate::second_factor;
 use crate::session::digest;
 use bo_db::{DbError, Event, Row, Tx, params};
 use bo_model::{AccountId, Kind, Object, Time};
@@ -161,19 +162,32 @@ pub fn rename(tx: &mut Tx, id: PasskeyId, account: AccountId, name: &str) -> Res
     Ok(())
 }
 
-/// Removes one. Without any left, a passkey is no longer asked for besides the password.
+/// Removes one.
 ///
 /// # Errors
-/// [`IdentityError::NotFound`].
+/// [`IdentityError::NotFound`]; [`IdentityError::NotAllowed`] for the last one while it is asked for after the password.
 pub fn remove(tx: &mut Tx, id: PasskeyId, account: AccountId) -> Result<(), IdentityError> {
     if tx.execute("DELETE FROM passkey WHERE id = ?1 AND account = ?2", params![id, account])? == 0 {
         return Err(IdentityError::NotFound);
     }
-    tx.execute(
-        "UPDATE account SET two_steps = 0 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM passkey WHERE account = ?1)",
-        params![account],
-    )?;
+    let left = of_account(tx, account)?.iter().any(|passkey| !passkey.stopped);
+    if !left && second_factor::asks_for_passkey(tx, account)? {
+        let text =
+            "This is your last passkey, and one is asked for after your password. Stop asking for it first.";
+        return Err(IdentityError::NotAllowed(text.into()));
+    }
     tx.audit(Event::new("passkey.remove", object(id)).after(json!({"account": account})));
+    Ok(())
+}
+
+/// Removes all of somebody who lost what keeps them.
+///
+/// # Errors
+/// When the database fails.
+pub fn remove_all(tx: &mut Tx, account: AccountId) -> Result<(), DbError> {
+    if tx.execute("DELETE FROM passkey WHERE account = ?1", params![account])? > 0 {
+        tx.audit(Event::new("passkey.remove_all", Object::new(Kind::ACCOUNT, account)));
+    }
     Ok(())
 }
 

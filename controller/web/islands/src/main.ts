@@ -10,5 +10,7 @@ import "./commands";
 import "./chart";
 import "./rows";
 import "./trigger";
+import "./replay";
 import "./map";
 import "./text";
+import "./passkey";

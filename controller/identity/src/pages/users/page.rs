@@ -113,7 +113,8 @@ fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
             groups: delegate::groups_of(tx, workspace, id)?,
             areas: user::areas_of(tx, workspace, id)?,
             has_roles: user::has_roles(tx, workspace, id)?,
-            has_app: crate::second_factor::is_on(tx, id)?,
+            has_app: crate::second_factor::is_on(tx, id)?
+                || !crate::passkey::store::of_account(tx, id)?.is_empty(),
             may_save: edits && refused.is_none(),
             refused,
             user,
@@ -209,8 +210,8 @@ fn actions(ctx: &Ctx, user: &Account, has_app: bool) -> Markup {
         @if user.state == State::Disabled {
             (parts::post_button("Enable", "", &path("enable"), ctx.csrf()))
         } @else {
-            @if has_app { (parts::confirm("Remove app", "Remove their authenticator app?",
-                html! { p { "For somebody who lost it. Their password alone signs in then, until they set up another." } }, &path("second-factor/remove"), ctx.csrf())) }
+            @if has_app { (parts::confirm("Remove second proof", "Remove their authenticator app and passkeys?",
+                html! { p { "For somebody who lost them. Their password alone signs in then, until they set up others." } }, &path("second-factor/remove"), ctx.csrf())) }
             @if user.state == State::Active { (parts::post_button("View as", "", &path("view-as"), ctx.csrf())) }
             (parts::post_button(if user.state == State::Invited { "Send activation again" } else { "Send password link" }, "", &path("invite"), ctx.csrf()))
             (parts::confirm("Disable", &format!("Disable {}?", user.name),

@@ -6,7 +6,7 @@ use crate::{actions, queries, transfer, views};
 use axum::response::Response;
 use bo_db::Tx;
 use bo_identity::relation::{self, RelationKind, Validity};
-use bo_identity::{IdentityError, delegate, group, level};
+use bo_identity::{IdentityError, delegate, group, token};
 use bo_model::{Kind, Level, Object};
 use bo_web::reply::{Redirect, download};
 use bo_web::{Ctx, Input, Result, WebError};
@@ -58,7 +58,7 @@ fn front(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Front> {
         }
     }
     // Somebody can be given a single page of a space that is closed to them.
-    for (object, _) in level::list(tx, &viewer.subject(), PAGE, Level::View, now)?.into_iter().take(5000) {
+    for (object, _) in token::list_of(tx, viewer, PAGE, Level::View)?.into_iter().take(5000) {
         let page = actions::page_of(&object).map(|id| queries::page(tx, id)).transpose()?.flatten();
         let guest = |page: &WikiPage| page.bin.is_none() && !own.contains(&page.space);
         if let Some(page) = page.filter(guest)

@@ -1,0 +1,170 @@
+// Passkeys: asks the browser for what only it can do, a new key or a signature, between two requests to the server. Forms with
+// `data-passkey-new` make one, forms with `data-passkey-enter` sign in. Without script, or in a browser that knows no passkeys,
+// the rest of the page works as before.
+
+type Json = Record<string, unknown>;
+
+/** What the server said is wrong: of the whole, and of single fields. */
+class Refused extends Error {
+  constructor(
+    message: string,
+    readonly fields: Record<string, string>,
+  ) {
+    super(message);
+  }
+}
+
+function decode(text: string): ArrayBuffer {
+  const plain = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(plain, (sign) => sign.charCodeAt(0)).buffer;
+}
+
+function encode(bytes: ArrayBuffer): string {
+  const plain = String.fromCharCode(...new Uint8Array(bytes));
+  return btoa(plain).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+async function post(path: string, body: Json): Promise<Json> {
+  const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content;
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (token) headers["x-csrf-token"] = token;
+  const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+  const said = (await answer.json().catch(() => ({}))) as Json;
+  if (answer.ok) return said;
+  const error = (said["error"] ?? {}) as { message?: string; fields?: Record<string, string> };
+  throw new Refused(error.fields?.[""] ?? error.message ?? "The server did not answer as it should. Try again.", error.fields ?? {});
+}
+
+/** `excludeCredentials` and the like: ids in base64url become bytes. */
+function descriptors(list: unknown): PublicKeyCredentialDescriptor[] {
+  return ((list ?? []) as { id: string; type: "public-key"; transports?: AuthenticatorTransport[] }[]).map((each) => ({ ...each, id: decode(each.id) }));
+}
+
+/** A new passkey, as the server takes it. */
+async function make(options: Json): Promise<Json> {
+  const user = options["user"] as { id: string; name: string; displayName: string };
+  const publicKey = {
+    ...options,
+    challenge: decode(options["challenge"] as string),
+    user: { ...user, id: decode(user.id) },
+    excludeCredentials: descriptors(options["excludeCredentials"]),
+  } as unknown as PublicKeyCredentialCreationOptions;
+  const made = (await navigator.credentials.create({ publicKey })) as PublicKeyCredential;
+  const response = made.response as AuthenticatorAttestationResponse;
+  return {
+    id: made.id,
+    rawId: encode(made.rawId),
+    type: made.type,
+    authenticatorAttachment: made.authenticatorAttachment,
+    clientExtensionResults: made.getClientExtensionResults(),
+    response: {
+      clientDataJSON: encode(response.clientDataJSON),
+      attestationObject: encode(response.attestationObject),
+      transports: response.getTransports(),
+    },
+  };
+}
+
+/** A signature by one of the passkeys of this site, as the server takes it. */
+async function sign(options: Json): Promise<Json> {
+  const publicKey = {
+    ...options,
+    challenge: decode(options["challenge"] as string),
+    allowCredentials: descriptors(options["allowCredentials"]),
+  } as unknown as PublicKeyCredentialRequestOptions;
+  const made = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential;
+  const response = made.response as AuthenticatorAssertionResponse;
+  return {
+    id: made.id,
+    rawId: encode(made.rawId),
+    type: made.type,
+    authenticatorAttachment: made.authenticatorAttachment,
+    clientExtensionResults: made.getClientExtensionResults(),
+    response: {
+      clientDataJSON: encode(response.clientDataJSON),
+      authenticatorData: encode(response.authenticatorData),
+      signature: encode(response.signature),
+      userHandle: response.userHandle ? encode(response.userHandle) : null,
+    },
+  };
+}
+
+/** What happened, as a person says it. */
+function sentence(error: unknown): string {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError" || name === "AbortError") return "It was cancelled, or took too long. Try again.";
+  if (name === "InvalidStateError") return "This device or password manager holds a passkey of this account already.";
+  if (name === "NotSupportedError") return "This device can't make a passkey that we take.";
+  return error instanceof Error ? error.message : "Something went wrong. Try again.";
+}
+
+function tell(form: HTMLFormElement, error: unknown): void {
+  const fields = error instanceof Refused ? error.fields : {};
+  let beside = false;
+  for (const [name, text] of Object.entries(fields)) {
+    const place = form.querySelector(`#f-${CSS.escape(name)}-about`) ?? form.querySelector(`[name="${CSS.escape(name)}"]`)?.parentElement;
+    if (!name || !place) continue;
+    const line = document.createElement("div");
+    line.className = "field__error";
+    const label = form.querySelector(`label[for="f-${CSS.escape(name)}"]`)?.firstChild?.textContent?.trim() ?? "";
+    line.textContent = `${label} ${text}.`;
+    place.prepend(line);
+    form.querySelector<HTMLElement>(`[name="${CSS.escape(name)}"]`)?.focus();
+    beside = true;
+  }
+  const problem = form.querySelector<HTMLElement>("[data-problem]");
+  if (problem && !beside) {
+    problem.textContent = sentence(error);
+    problem.hidden = false;
+  }
+}
+
+async function busy(form: HTMLFormElement, work: () => Promise<void>): Promise<void> {
+  const button = form.querySelector<HTMLButtonElement>('button[type="submit"]');
+  for (const old of form.querySelectorAll(".field__error")) old.remove();
+  const problem = form.querySelector<HTMLElement>("[data-problem]");
+  if (problem) problem.hidden = true;
+  if (button) button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    tell(form, error);
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
+function value(form: HTMLFormElement, name: string): string {
+  return form.querySelector<HTMLInputElement>(`[name="${name}"]`)?.value ?? "";
+}
+
+for (const form of document.querySelectorAll<HTMLFormElement>("[data-passkey-new]")) {
+  if (!window.PublicKeyCredential) {
+    tell(form, new Error("This browser knows no passkeys."));
+    continue;
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void busy(form, async () => {
+      const name = value(form, "name");
+      const options = await post("/api/v1/passkeys/begin", { name, password: value(form, "password") });
+      await post("/api/v1/passkeys", { name, credential: await make(options) });
+      location.assign("/account/security");
+    });
+  });
+}
+
+for (const form of document.querySelectorAll<HTMLFormElement>("[data-passkey-enter]")) {
+  if (!window.PublicKeyCredential) continue;
+  form.hidden = false;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void busy(form, async () => {
+      const credential = await sign(await post("/api/v1/session/passkey/begin", {}));
+      const done = await post("/api/v1/session/passkey", { credential, next: value(form, "next"), pending: value(form, "pending") });
+      location.assign(String(done["next"] ?? "/"));
+    });
+  });
+}
+
+export {};
