@@ -302,11 +302,10 @@ fn stays(desired: &Desired, key: &str, device: Option<DeviceId>) -> bool {
 /// Records go to the journal's queue. When it is full, protected ones are waited for by a task of their own.
 fn recorder(journal: Journal) -> Recorder {
     Arc::new(move |class: Class, at, body| {
-        let again = class.is_protected().then(|| body.clone());
-        if journal.append(class, at, body) {
+        if journal.append(class, at, &body) || !class.is_protected() {
             return;
         }
-        if let (Some(body), Ok(runtime)) = (again, tokio::runtime::Handle::try_current()) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let journal = journal.clone();
             runtime.spawn(async move {
                 if let Err(error) = journal.append_durable(class, at, body).await {

@@ -11,6 +11,7 @@ mod raw;
 mod record;
 mod release;
 mod topic;
+mod write;
 
 pub use blob::{BLOB_CHUNK, BlobChunk, BlobError};
 pub use enroll::{CodeError, EnrollCode, EnrollReply, EnrollRequest, GATE_NAME, Renew, Renewed, fingerprint};

@@ -21,10 +21,9 @@ pub(super) struct Block {
 impl Block {
     /// Adds the next record.
     pub(super) fn push(&mut self, seq: u64, at: Time, body: &Body) -> serde_json::Result<()> {
-        use std::io::Write;
         let length = self.body.len();
-        let _ = write!(self.body, "{seq} {} ", at.0); // a Vec takes everything
-        if let Err(error) = serde_json::to_writer(&mut self.body, body) {
+        self.begin(seq, at);
+        if let Err(error) = body.write(&mut self.body) {
             self.body.truncate(length);
             return Err(error);
         }
@@ -35,11 +34,15 @@ impl Block {
 
     /// Adds a line as it is.
     pub(super) fn push_line(&mut self, line: &Line<'_>) {
-        use std::io::Write;
-        let _ = write!(self.body, "{} {} ", line.seq, line.at.0);
+        self.begin(line.seq, line.at);
         self.body.extend_from_slice(line.text);
         self.body.push(b'\n');
         self.took(line.seq, line.seq);
+    }
+
+    fn begin(&mut self, seq: u64, at: Time) {
+        use std::io::Write;
+        let _ = write!(self.body, "{seq} {} ", at.0); // a Vec takes everything
     }
 
     fn took(&mut self, seq: u64, first: u64) {

@@ -10,6 +10,7 @@ mod disk;
 #[cfg(test)]
 mod disk_tests;
 mod error;
+mod inbox;
 mod read;
 mod store;
 #[cfg(test)]
@@ -22,11 +23,13 @@ pub use error::JournalError;
 use bo_model::Time;
 use bo_model::clock::SharedClock;
 use bo_wire::{Body, Class, Cursor, Record, SnapshotValue};
+use inbox::{Inbox, Refused};
 use read::Reader;
+use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 /// Its file in the data directory.
 pub const FILE: &str = "journal.sqlite";
@@ -62,7 +65,7 @@ impl Default for Limits {
             keep_free: 0,
             free: FreeSpace::default(),
             retain_bytes: 64 << 20,
-            queue: 16_384,
+            queue: 65_536,
             held: 50_000,
         }
     }
@@ -104,15 +107,20 @@ impl JournalState {
 pub struct Journal(Arc<Inner>);
 
 struct Inner {
-    asks: mpsc::Sender<Ask>,
+    inbox: Arc<Inbox>,
     state: watch::Receiver<JournalState>,
     lost: Arc<[AtomicU64; 6]>,
     reader: Reader,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}
+
 /// What the writer's thread is asked to do.
-#[allow(clippy::large_enum_variant, reason = "nearly every ask is an append; a box for each would cost more")]
-pub(crate) enum Ask {
+enum Ask {
     Append(Entry),
     Acknowledge(Vec<Cursor>),
     Renew { why: String, done: oneshot::Sender<()> },
@@ -120,27 +128,35 @@ pub(crate) enum Ask {
 }
 
 /// A record without its number.
-pub(crate) struct Entry {
-    pub(crate) class: Class,
-    pub(crate) at: Time,
-    pub(crate) body: Body,
-    pub(crate) done: Option<oneshot::Sender<Result<u64, JournalError>>>,
+struct Entry {
+    class: Class,
+    at: Time,
+    body: Kept,
+    done: Option<oneshot::Sender<Result<u64, JournalError>>>,
+}
+
+/// What a record says, on its way to the disk.
+enum Kept {
+    /// JSON, in the text that goes with the entries.
+    Text { from: usize, to: usize },
+    /// What is yet to be written down.
+    Body(Box<Body>),
 }
 
 impl Journal {
     /// Opens the journal at `path`, or begins one. A damaged file is moved aside (its name gets `.damaged-<time>`)
     /// and the new journal's first audit record says so.
     pub fn open(path: &Path, limits: Limits, clock: SharedClock) -> Result<Journal, JournalError> {
-        let (asks, inbox) = mpsc::channel(limits.queue.max(1));
+        let inbox = Arc::new(Inbox::new(limits.queue));
         let lost: Arc<[AtomicU64; 6]> = Arc::default();
-        let (state, reader) = writer::start(path.to_owned(), limits, clock, inbox, lost.clone())?;
-        Ok(Journal(Arc::new(Inner { asks, state, lost, reader })))
+        let (state, reader) = writer::start(path.to_owned(), limits, clock, inbox.clone(), lost.clone())?;
+        Ok(Journal(Arc::new(Inner { inbox, state, lost, reader })))
     }
 
     /// Takes a record without waiting; it is on disk a moment later. False when the queue is full: the loss of an
     /// unprotected record is counted and will show as a gap, a protected one the caller must not go on without.
-    pub fn append(&self, class: Class, at: Time, body: Body) -> bool {
-        let taken = self.0.asks.try_send(Ask::Append(Entry { class, at, body, done: None })).is_ok();
+    pub fn append(&self, class: Class, at: Time, body: impl Borrow<Body>) -> bool {
+        let taken = self.0.inbox.append(class, at, body.borrow(), None).is_ok();
         if !taken && !class.is_protected() {
             self.0.lost[class as usize].fetch_add(1, Ordering::Relaxed);
         }
@@ -150,8 +166,18 @@ impl Journal {
     /// Takes a record and returns its number once it is on disk. `NotDurable` means it was taken and is held in memory only.
     pub async fn append_durable(&self, class: Class, at: Time, body: Body) -> Result<u64, JournalError> {
         let (done, answer) = oneshot::channel();
-        let entry = Entry { class, at, body, done: Some(done) };
-        self.0.asks.send(Ask::Append(entry)).await.map_err(|_| JournalError::Closed)?;
+        let mut done = Some(done);
+        loop {
+            let room = self.0.inbox.room();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            match self.0.inbox.append(class, at, &body, done.take()) {
+                Ok(()) => break,
+                Err((Refused::Closed, _)) => return Err(JournalError::Closed),
+                Err((Refused::Full, back)) => done = back,
+            }
+            room.await;
+        }
         answer.await.unwrap_or(Err(JournalError::Closed))
     }
 
@@ -181,16 +207,15 @@ impl Journal {
 
     /// The controller has these. Cursors of another epoch, or beyond what was written, are ignored.
     pub async fn acknowledge(&self, cursors: Vec<Cursor>) {
-        let _ = self.0.asks.send(Ask::Acknowledge(cursors)).await;
+        self.0.inbox.ask(Ask::Acknowledge(cursors)).await;
     }
 
     /// Begins a new epoch that keeps every unacknowledged record under new numbers. For when the controller has numbers this journal
     /// never gave: the disk was put back to an earlier state, and going on would repeat numbers.
     pub async fn renew(&self, why: String) {
         let (done, answer) = oneshot::channel();
-        if self.0.asks.send(Ask::Renew { why, done }).await.is_ok() {
-            let _ = answer.await;
-        }
+        self.0.inbox.ask(Ask::Renew { why, done }).await;
+        let _ = answer.await;
     }
 
     /// How it is now.
@@ -207,9 +232,8 @@ impl Journal {
     pub async fn close(&self) {
         self.0.reader.close();
         let (done, answer) = oneshot::channel();
-        if self.0.asks.send(Ask::Close(done)).await.is_ok() {
-            let _ = answer.await;
-        }
+        self.0.inbox.ask(Ask::Close(done)).await;
+        let _ = answer.await;
     }
 }
 

@@ -1,11 +1,11 @@
 //! The journal's file: tables, appending a group, acknowledging, beginning a new epoch. Synchronous; owned by the writer's thread.
 
-use super::block::{Block, lines};
-use super::{Entry, JournalState, Limits};
-use bo_model::{DeviceId, Time, Value};
+use super::block::{Block, Line, lines};
+use super::inbox::Latest;
+use super::{Entry, JournalState, Kept, Limits};
+use bo_model::Time;
 use bo_wire::{AuditEntry, Body, Class, Cursor, Gap};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub(super) const PAGE: u64 = 4096;
@@ -31,7 +31,7 @@ pub(super) struct Store {
     /// Hash of the last audit entry.
     audit: String,
     /// Changed since they were last stored.
-    latest: HashMap<DeviceId, HashMap<String, Value>>,
+    latest: Latest,
     /// Blocks in the making, kept for their memory.
     blocks: [Block; 6],
 }
@@ -66,7 +66,7 @@ impl Store {
             path: path.to_owned(),
             written: [0; 6],
             acknowledged: [0; 6],
-            latest: HashMap::new(),
+            latest: Latest::new(),
             blocks: Default::default(),
         };
         for class in Class::ALL {
@@ -92,10 +92,12 @@ impl Store {
         Ok(store)
     }
 
-    /// Writes a group in one transaction: first the losses owed per class, then the entries. Returns each entry's number.
+    /// Writes a group in one transaction: first the losses owed per class, then the entries, whose bodies are in `text`. Returns
+    /// each entry's number.
     pub(super) fn append(
         &mut self,
         entries: &[Entry],
+        text: &[u8],
         owed: &[u64; 6],
         now: Time,
         why: &str,
@@ -119,12 +121,17 @@ impl Store {
             numbers.push(*seq);
             let block = &mut self.blocks[entry.class as usize];
             match &entry.body {
-                Body::Audit(body) => {
-                    let chained = AuditEntry { previous: audit, ..body.clone() };
-                    audit = chained.hash();
-                    push(block, *seq, entry.at, &Body::Audit(chained));
+                Kept::Text { from, to } => {
+                    block.push_line(&Line { seq: *seq, at: entry.at, text: &text[*from..*to] });
                 }
-                body => push(block, *seq, entry.at, body),
+                Kept::Body(body) => match &**body {
+                    Body::Audit(body) => {
+                        let chained = AuditEntry { previous: audit, ..body.clone() };
+                        audit = chained.hash();
+                        push(block, *seq, entry.at, &Body::Audit(chained));
+                    }
+                    body => push(block, *seq, entry.at, body),
+                },
             }
             if block.is_full() {
                 insert(&tx, entry.class, block)?;
@@ -140,20 +147,14 @@ impl Store {
         }
         tx.commit()?;
         (self.written, self.audit) = (written, audit);
-        for entry in entries {
-            if let Body::Status(change) = &entry.body {
-                let device = self.latest.entry(change.device).or_default();
-                match device.get_mut(&change.name) {
-                    Some(value) => value.clone_from(&change.value),
-                    None => drop(device.insert(change.name.clone(), change.value.clone())),
-                }
-            }
-        }
         Ok(numbers)
     }
 
-    /// Stores the last values that changed.
-    pub(super) fn store_latest(&mut self) -> rusqlite::Result<()> {
+    /// Stores the last values that changed, these and those that could not be stored before.
+    pub(super) fn store_latest(&mut self, changed: Latest) -> rusqlite::Result<()> {
+        for (device, values) in changed {
+            self.latest.entry(device).or_default().extend(values);
+        }
         if self.latest.is_empty() {
             return Ok(());
         }

@@ -2,9 +2,10 @@
 //! it, records wait in memory, within a limit, and everybody can see why.
 
 use super::error::JournalError;
+use super::inbox::{Group, Inbox};
 use super::read::Reader;
 use super::store::Store;
-use super::{Ask, Entry, JournalState, Limits, aside};
+use super::{Ask, Entry, JournalState, Kept, Limits, aside};
 use bo_model::clock::SharedClock;
 use bo_model::command::Actor;
 use bo_wire::{AuditEntry, Body, Class};
@@ -12,22 +13,17 @@ use rusqlite::ErrorCode;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::{oneshot, watch};
 
-/// Asks taken into one group.
-const GROUP: usize = 8_192;
-/// How long unhurried records gather before they are committed: spares the flash, costs nobody.
-const LINGER: Duration = Duration::from_millis(50);
-/// How long a command's evidence does: a power cut costs at most its last steps.
-const LINGER_SHORTLY: Duration = Duration::from_millis(5);
 /// How often a stuck disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the bound is looked at, and the last values stored.
 const TIDY: Duration = Duration::from_secs(2);
 /// Groups between two looks at the bound under load.
 const TIDY_GROUPS: u32 = 16;
+/// Text of held records from which on what nobody needs is taken out of it.
+const COMPACT: usize = 4 << 20;
 
 struct Writer {
     path: PathBuf,
@@ -37,6 +33,9 @@ struct Writer {
     lost: Arc<[AtomicU64; 6]>,
     owed: [u64; 6],
     held: Vec<Entry>,
+    /// Their text.
+    text: Vec<u8>,
+    inbox: Arc<Inbox>,
     publish: watch::Sender<JournalState>,
     generation: Arc<AtomicU64>,
     stuck: Option<Arc<str>>,
@@ -51,7 +50,7 @@ pub(super) fn start(
     path: PathBuf,
     limits: Limits,
     clock: SharedClock,
-    inbox: mpsc::Receiver<Ask>,
+    inbox: Arc<Inbox>,
     lost: Arc<[AtomicU64; 6]>,
 ) -> Result<(watch::Receiver<JournalState>, Reader), JournalError> {
     let open = |source| JournalError::Open { path: path.clone(), source: Arc::new(source) };
@@ -75,6 +74,8 @@ pub(super) fn start(
         lost,
         owed: [0; 6],
         held: notice.into_iter().collect(),
+        text: Vec::new(),
+        inbox,
         publish,
         generation,
         stuck: None,
@@ -83,23 +84,27 @@ pub(super) fn start(
         groups: 0,
         tidied: Instant::now(),
     };
-    let thread = std::thread::Builder::new().name("journal".into());
-    thread
+    std::thread::Builder::new()
+        .name("journal".into())
         .spawn(move || {
-            // Only a timer is needed, and it must not depend on how busy the agent's own runtime is.
-            match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-                Ok(runtime) => {
-                    let closing = runtime.block_on(writer.run(inbox));
-                    drop(writer); // the file is closed before anybody is told so
-                    if let Some(done) = closing {
-                        let _ = done.send(());
-                    }
-                }
-                Err(error) => tracing::error!(%error, "the journal has no timer and cannot run"),
+            let _end = Abandon(writer.inbox.clone());
+            let closing = writer.run();
+            drop(writer); // the file is closed before anybody is told so
+            if let Some(done) = closing {
+                let _ = done.send(());
             }
         })
         .map_err(|error| open(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
     Ok((state, reader))
+}
+
+/// Whatever ends the thread, nobody waits for it any more.
+struct Abandon(Arc<Inbox>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 /// Milliseconds in 43 bits (until 2248) and 20 random bits: fits SQLite's integers, differs even when the clock was set back.
@@ -131,7 +136,7 @@ fn move_aside(path: &std::path::Path, clock: &SharedClock, why: &str) -> Entry {
     Entry {
         class: Class::Audit,
         at: now,
-        body: Body::Audit(AuditEntry {
+        body: Kept::Body(Box::new(Body::Audit(AuditEntry {
             actor: Actor::System,
             origin: "journal".into(),
             verb: "journal.restart".into(),
@@ -140,52 +145,46 @@ fn move_aside(path: &std::path::Path, clock: &SharedClock, why: &str) -> Entry {
                 "lost": "what was in it and not yet acknowledged by the controller" }),
             outcome: moved.map_or_else(|error| format!("failed: {error}"), |()| "done".into()),
             previous: String::new(),
-        }),
+        }))),
         done: None,
     }
 }
 
 impl Writer {
     /// Until it is told to close; returns whom to tell that it is.
-    async fn run(&mut self, mut inbox: mpsc::Receiver<Ask>) -> Option<oneshot::Sender<()>> {
-        let mut asks = Vec::with_capacity(GROUP);
-        let mut closing = None;
+    fn run(&mut self) -> Option<oneshot::Sender<()>> {
+        let (inbox, mut group, mut closing) = (self.inbox.clone(), Group::default(), None);
         while closing.is_none() {
             let idle = if self.stuck.is_some() { RETRY } else { TIDY };
-            let taken = tokio::time::timeout(idle, inbox.recv_many(&mut asks, GROUP)).await;
-            if matches!(taken, Ok(0)) {
+            if !inbox.take(idle, &mut group) {
                 break; // every handle is gone
             }
-            // Slept through and not waited for, so that nobody who appends has to wake this thread.
-            let mut lingered = Duration::ZERO;
-            while lingered < asks.iter().map(patience).min().unwrap_or_default() && asks.len() < GROUP {
-                tokio::time::sleep(LINGER_SHORTLY).await;
-                lingered += LINGER_SHORTLY;
-                while let (true, Ok(ask)) = (asks.len() < GROUP, inbox.try_recv()) {
-                    asks.push(ask);
-                }
-            }
-            while asks.len() < GROUP {
-                match inbox.try_recv() {
-                    Ok(ask) => asks.push(ask),
-                    Err(_) => break,
-                }
-            }
-            self.work(&mut asks, &mut closing);
+            self.work(&mut group, &mut closing);
         }
         self.commit();
         if let Ok((bytes, _)) = self.store.keep_bound(&self.limits, self.clock.now()) {
             self.bytes = bytes;
         }
-        let _ = self.store.store_latest();
+        let _ = self.store.store_latest(inbox.take_latest());
         self.show();
         closing
     }
 
-    fn work(&mut self, asks: &mut Vec<Ask>, closing: &mut Option<oneshot::Sender<()>>) {
-        for ask in asks.drain(..) {
+    fn work(&mut self, group: &mut Group, closing: &mut Option<oneshot::Sender<()>>) {
+        let base = self.text.len();
+        if base == 0 {
+            std::mem::swap(&mut self.text, &mut group.text);
+        } else {
+            self.text.append(&mut group.text);
+        }
+        for ask in group.asks.drain(..) {
             match ask {
-                Ask::Append(entry) => self.hold(entry),
+                Ask::Append(mut entry) => {
+                    if let Kept::Text { from, to } = &mut entry.body {
+                        (*from, *to) = (*from + base, *to + base);
+                    }
+                    self.hold(entry);
+                }
                 Ask::Acknowledge(cursors) => {
                     self.commit();
                     if let Err(error) = self.store.acknowledge(&cursors) {
@@ -202,8 +201,27 @@ impl Writer {
             }
         }
         self.commit();
+        if self.held.is_empty() {
+            self.text.clear();
+            std::mem::swap(&mut self.text, &mut group.text);
+        } else if self.text.len() > COMPACT {
+            self.compact();
+        }
         self.tidy();
         self.show();
+    }
+
+    /// Takes the text of records that were given up out of that of those which are held.
+    fn compact(&mut self) {
+        let mut text = Vec::new();
+        for entry in &mut self.held {
+            if let Kept::Text { from, to } = &mut entry.body {
+                let start = text.len();
+                text.extend_from_slice(&self.text[*from..*to]);
+                (*from, *to) = (start, text.len());
+            }
+        }
+        self.text = text;
     }
 
     /// Into the group, or refused when memory is full too.
@@ -247,12 +265,12 @@ impl Writer {
         } else {
             "more records than the disk takes"
         };
-        let mut result = self.store.append(&self.held, &self.owed, now, why);
+        let mut result = self.store.append(&self.held, &self.text, &self.owed, now, why);
         if let Err(error) = &result
             && error.sqlite_error_code() == Some(ErrorCode::DiskFull)
             && self.store.keep_bound(&self.limits, now).is_ok()
         {
-            result = self.store.append(&self.held, &self.owed, now, why);
+            result = self.store.append(&self.held, &self.text, &self.owed, now, why);
         }
         match result {
             Ok(numbers) => {
@@ -312,6 +330,7 @@ impl Writer {
             outcome: "done".into(),
             previous: String::new(),
         });
+        let body = Kept::Body(Box::new(body));
         self.hold(Entry { class: Class::Audit, at: self.clock.now(), body, done: None });
         self.commit();
     }
@@ -324,8 +343,9 @@ impl Writer {
         let due = self.tidied.elapsed() >= TIDY;
         self.groups = 0;
         let kept = self.store.keep_bound(&self.limits, self.clock.now());
-        let kept =
-            kept.and_then(|kept| if due { self.store.store_latest().map(|()| kept) } else { Ok(kept) });
+        let kept = kept.and_then(|kept| {
+            if due { self.store.store_latest(self.inbox.take_latest()).map(|()| kept) } else { Ok(kept) }
+        });
         if due {
             self.tidied = Instant::now();
         }
@@ -347,15 +367,5 @@ impl Writer {
             *shown = state;
             changed
         });
-    }
-}
-
-/// How long it may gather with others: not at all when somebody waits for it or it must not be lost to a power cut.
-fn patience(ask: &Ask) -> Duration {
-    match ask {
-        Ask::Append(entry) if entry.done.is_some() || entry.class.is_protected() => Duration::ZERO,
-        Ask::Append(entry) if entry.class == Class::Command => LINGER_SHORTLY,
-        Ask::Append(_) => LINGER,
-        _ => Duration::ZERO,
     }
 }

@@ -11,7 +11,7 @@ mod report;
 
 pub use health::{Health, LinkState};
 pub use ops::{BytesOp, BytesReply, HttpReply, HttpRequest, ModbusOp, ModbusReply, MqttMessage, MqttOp};
-pub use queue::{Handle, Inbox, Job, Urgency, queue};
+pub use queue::{Asker, Handle, Inbox, Job, Urgency, queue};
 pub use report::Reporter;
 
 use std::sync::Arc;

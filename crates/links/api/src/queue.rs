@@ -26,18 +26,76 @@ pub struct Job<Op, Reply> {
     pub urgency: Urgency,
     /// When its asker stops waiting; the task drops it unsent after that.
     pub deadline: Instant,
-    reply: oneshot::Sender<Result<Reply, LinkError>>,
+    asker: Asker<Reply>,
 }
 
 impl<Op, Reply> Job<Op, Reply> {
     /// Gives the answer; the asker may be gone.
     pub fn answer(self, result: Result<Reply, LinkError>) {
-        let _ = self.reply.send(result);
+        self.asker.answer(result);
     }
 
     /// True when nobody waits any more.
     pub fn is_abandoned(&self) -> bool {
-        self.reply.is_closed() || Instant::now() >= self.deadline
+        self.asker.is_abandoned()
+    }
+
+    /// What to do, and who asks.
+    pub fn split(self) -> (Op, Asker<Reply>) {
+        (self.op, self.asker)
+    }
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+pub struct Asker<Reply> {
+    /// When they stop waiting.
+    pub deadline: Instant,
+    reply: Back<Reply>,
+}
+
+/// The way back.
+enum Back<Reply> {
+    Once(oneshot::Sender<Result<Reply, LinkError>>),
+    Call(Box<dyn FnOnce(Result<Reply, LinkError>) + Send>),
+}
+
+impl<Reply> std::fmt::Debug for Back<Reply> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Back::Once(_) => "Once",
+            Back::Call(_) => "Call",
+        })
+    }
+}
+
+impl<Reply> Asker<Reply> {
+    /// One that is called with the answer, by the link's task or by whoever asks: it must not block, nor ask the link again. When
+    /// the link goes away it may never be called.
+    pub fn call(
+        deadline: Instant,
+        back: impl FnOnce(Result<Reply, LinkError>) + Send + 'static,
+    ) -> Asker<Reply> {
+        Asker { deadline, reply: Back::Call(Box::new(back)) }
+    }
+
+    /// One that waits for a channel.
+    pub fn wait(deadline: Instant) -> (Asker<Reply>, oneshot::Receiver<Result<Reply, LinkError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Asker { deadline, reply: Back::Once(reply) }, answer)
+    }
+
+    /// Gives the answer; the asker may be gone.
+    pub fn answer(self, result: Result<Reply, LinkError>) {
+        match self.reply {
+            Back::Once(reply) => drop(reply.send(result)),
+            Back::Call(back) => back(result),
+        }
+    }
+
+    /// True when nobody waits any more.
+    pub fn is_abandoned(&self) -> bool {
+        matches!(&self.reply, Back::Once(reply) if reply.is_closed()) || Instant::now() >= self.deadline
     }
 }
 
@@ -59,12 +117,12 @@ impl<Op, Reply> Handle<Op, Reply> {
     /// Sends `op` and waits for its reply, `within` at most, waiting in the queue included.
     pub async fn call(&self, op: Op, urgency: Urgency, within: Duration) -> Result<Reply, LinkError> {
         let deadline = Instant::now() + within;
-        let (reply, answer) = oneshot::channel();
+        let (asker, answer) = Asker::wait(deadline);
         let lane = match urgency {
             Urgency::Poll => &self.polls,
             Urgency::Command => &self.commands,
         };
-        lane.try_send(Job { op, urgency, deadline, reply }).map_err(|error| match error {
+        lane.try_send(Job { op, urgency, deadline, asker }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LinkError::Busy,
             mpsc::error::TrySendError::Closed(_) => LinkError::Closed,
         })?;
