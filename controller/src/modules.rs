@@ -9,7 +9,7 @@ use bo_web::{Level, Module, NavItem, Need, Routes};
 use std::sync::Arc;
 
 /// The business modules. `docs/adding-a-module.md` says how another comes to be.
-const MODULES: [Module; 1] = [bo_wiki::MODULE];
+const MODULES: [Module; 2] = [bo_wiki::MODULE, bo_events::MODULE];
 
 /// All tables, in the order they are made.
 pub fn migrations() -> Vec<Migration> {

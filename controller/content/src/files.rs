@@ -80,9 +80,11 @@ pub struct Section<'a> {
 /// The files, and the form that takes more. Nothing when there are none and none may be added.
 pub fn section(ctx: &Ctx, how: Section<'_>, files: &[Attachment]) -> Markup {
     let Section { at, title, edit, in_texts } = how;
+    // Several sections can be on a page: their parts are told apart by the address.
+    let field = format!("f-file-{}", at.rsplit('/').next().unwrap_or(""));
     html! {
         @if edit || !files.is_empty() {
-            section.card.stack #files {
+            section.card.stack.files {
                 h2 { (title) }
                 @if files.is_empty() { p.muted { "No files yet." } }
                 @else {
@@ -100,8 +102,8 @@ pub fn section(ctx: &Ctx, how: Section<'_>, files: &[Attachment]) -> Markup {
                 @if edit {
                     form.form.form--inline action={ (at) "/files" } method="post" enctype="multipart/form-data" {
                         (ctx.csrf())
-                        label.sr-only for="f-file" { "Files to attach" }
-                        input id="f-file" type="file" name="file" multiple required;
+                        label.sr-only for=(field) { "Files to attach to " (title) }
+                        input id=(field) type="file" name="file" multiple required;
                         button.btn type="submit" { (icon("upload")) "Attach" }
                     }
                 }

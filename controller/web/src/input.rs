@@ -179,9 +179,11 @@ impl Input {
             }
             let values = match value {
                 Json::Array(values) => values,
-                Json::Null => Vec::new(),
+                Json::Null => vec![Json::from("")],
                 value => vec![value],
             };
+            // An empty list is there, and empty.
+            input.fields.entry(name.clone()).or_default();
             for value in values {
                 let text = match value {
                     Json::String(text) => text,
@@ -267,6 +269,8 @@ mod tests {
         let input = input.unwrap();
         assert_eq!((input.text("name"), input.text("seats"), input.text("note")), ("Gala", "3", ""));
         assert_eq!(input.all("people"), ["a", "b"]);
+        let none = Input::from_json(json!({"people": []}), &["people"]).unwrap();
+        assert!(none.has("people") && none.all("people").is_empty() && !none.has("name"));
         assert!(
             Input::from_json(json!({"nmae": "Gala"}), &["name"]).is_err(),
             "a typing error is not ignored"
