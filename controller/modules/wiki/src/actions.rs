@@ -3,11 +3,13 @@
 
 mod places;
 mod spaces;
+mod watching;
 mod writing;
 
 pub use places::{empty_bin, move_page, recover_page, remove_page};
 pub use spaces::{change_space, create_space, is_restricted, remove_space, restrict};
-pub use writing::{Edit, NewPage, Saved, create_page, restore, save, set_template, watch};
+pub use watching::{HANDLER, note_writer, watch, writers};
+pub use writing::{Edit, NewPage, Saved, create_page, restore, save, set_template};
 
 use crate::error::WikiError;
 use crate::model::{Comments, PAGE, Page, PageId, Space};
@@ -51,12 +53,10 @@ fn index(tx: &mut Tx, space: &Space, page: PageId, title: &str, body: &str) -> R
         markdown::links(body).iter().map(|typed| crate::model::label(typed)).collect();
     labels.sort();
     labels.dedup();
+    let titles = if labels.is_empty() { Default::default() } else { queries::by_label(tx, space.id)? };
     for label in labels {
         // What led somewhere goes on leading there, whatever that page is called now.
-        let target = match before.get(&label).copied().flatten() {
-            Some(target) => Some(target),
-            None => queries::by_label(tx, space.id, &label)?,
-        };
+        let target = before.get(&label).copied().flatten().or_else(|| titles.get(&label).copied());
         tx.execute(
             "INSERT INTO wiki_link (page, label, target) VALUES (?1, ?2, ?3)",
             params![page, label, target],

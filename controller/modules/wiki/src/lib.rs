@@ -13,7 +13,10 @@ pub use model::{PAGE, PageId, SPACE, SpaceId};
 use bo_db::{Migration, migration};
 use bo_web::{Level, Module, NavItem, Need};
 
-const MIGRATIONS: [Migration; 1] = [migration!("wiki", 1, "spaces and pages", "../migrations/0001_wiki.sql")];
+const MIGRATIONS: [Migration; 2] = [
+    migration!("wiki", 1, "spaces and pages", "../migrations/0001_wiki.sql"),
+    migration!("wiki", 2, "who was told, who is writing", "../migrations/0002_watching.sql"),
+];
 
 const NAVIGATION: [NavItem; 1] = [NavItem {
     section: "Work",
@@ -29,5 +32,5 @@ pub const MODULE: Module = Module {
     migrations: &MIGRATIONS,
     routes: routes::routes,
     navigation: &NAVIGATION,
-    handlers: &[],
+    handlers: &[actions::HANDLER],
 };

@@ -104,14 +104,14 @@ pub fn seen(tx: &mut Tx, account: AccountId, page: PageId) -> Result<Option<i64>
     )
 }
 
-/// The page a title means in a space; of several the oldest.
-pub fn by_label(tx: &mut Tx, space: SpaceId, label: &str) -> Result<Option<PageId>, DbError> {
-    let found = tx.query(
-        "SELECT id, title FROM wiki_page WHERE space = ?1 AND bin IS NULL ORDER BY id",
+/// The pages of a space by what their titles are linked as; of several with one title the oldest.
+pub fn by_label(tx: &mut Tx, space: SpaceId) -> Result<HashMap<String, PageId>, DbError> {
+    let newest_first = tx.query(
+        "SELECT id, title FROM wiki_page WHERE space = ?1 AND bin IS NULL ORDER BY id DESC",
         params![space],
         |row| Ok((row.get::<PageId>(0)?, row.get::<String>(1)?)),
     )?;
-    Ok(found.into_iter().find(|(_, title)| crate::model::label(title) == label).map(|(id, _)| id))
+    Ok(newest_first.into_iter().map(|(id, title)| (crate::model::label(&title), id)).collect())
 }
 
 /// Where the links of a page lead: by label.

@@ -60,6 +60,8 @@ pub fn routes() -> Routes {
         .about("The form of a page")
         .post("/wiki/pages/{id}/save", page(Level::Edit), pages::save)
         .about("Save a change; what others saved meanwhile is kept")
+        .post("/wiki/pages/{id}/writing", page(Level::Edit), pages::writing)
+        .about("Say that one has the form open; answers with who else has")
         .post("/wiki/pages/{id}/preview", page(Level::View), pages::preview)
         .about("A text as it would look; nothing is saved")
         .get("/wiki/pages/{id}/history", page(Level::View), pages::history)

@@ -31,8 +31,14 @@ function wikiLinks(md: MarkdownIt): void {
   md.renderer.rules["wikilink"] = (tokens, at) => `<wiki>${md.utils.escapeHtml(tokens[at]!.content)}</wiki>`;
 }
 
+/** Lists begin as lists of lines, not of paragraphs with room between them. */
+const tight = (name: "bullet_list" | "ordered_list") => {
+  const spec = base.spec.nodes.get(name)!;
+  return { ...spec, attrs: { ...spec.attrs, tight: { default: true } } };
+};
+
 const schema = new Schema({
-  nodes: base.spec.nodes.addToEnd("wikilink", {
+  nodes: base.spec.nodes.update("bullet_list", tight("bullet_list")).update("ordered_list", tight("ordered_list")).addToEnd("wikilink", {
     inline: true,
     group: "inline",
     atom: true,

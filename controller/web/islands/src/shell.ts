@@ -60,6 +60,11 @@ document.addEventListener("change", (event) => {
   if (field.matches("[data-submit]")) (field as HTMLSelectElement).form?.requestSubmit();
 });
 
+// What is printed is the page without its frame (`@media print`); the browser makes a PDF of it as well.
+document.addEventListener("click", (event) => {
+  if ((event.target as Element).closest("[data-print]")) window.print();
+});
+
 /** Says something briefly, to eyes and to screen readers. */
 export function toast(text: string, bad = false): void {
   const box = document.getElementById("toasts") ?? document.body.appendChild(document.createElement("div"));

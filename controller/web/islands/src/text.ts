@@ -61,12 +61,9 @@ class TextEditor extends HTMLElement {
 
   private async preview(): Promise<void> {
     const form = new URLSearchParams({ body: this.area.value });
-    const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
     try {
-      const answer = await fetch(this.dataset["preview"]!, { method: "POST", body: form, headers: { "x-csrf-token": token } });
-      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       // The server cleans what was typed against a list of what may stay.
-      this.pane.innerHTML = await answer.text();
+      this.pane.innerHTML = await post(this.dataset["preview"]!, form);
     } catch (error) {
       this.note.textContent = `There is no preview now: ${String(error)}. Your text is untouched.`;
     }
@@ -83,4 +80,42 @@ class TextEditor extends HTMLElement {
   }
 }
 
+/** How often <bo-writers> says that its form is open, in milliseconds; the server forgets after 40 seconds. */
+const SAYS_SO = 15_000;
+
+/** <bo-writers data-at> in a form: says that somebody is writing here, and shows who else is. */
+class Writers extends HTMLElement {
+  private timer = 0;
+
+  connectedCallback(): void {
+    const say = () => {
+      if (document.visibilityState !== "hidden") void this.say();
+    };
+    say();
+    this.timer = window.setInterval(say, SAYS_SO);
+  }
+
+  disconnectedCallback(): void {
+    window.clearInterval(this.timer);
+  }
+
+  private async say(): Promise<void> {
+    try {
+      const others = await post(this.dataset["at"]!, new URLSearchParams());
+      if (others !== this.innerHTML) this.innerHTML = others;
+    } catch {
+      // It is a courtesy: when the server can't be reached, saving will say so.
+    }
+  }
+}
+
+/** What the server answers to a form, as text of the page. */
+async function post(address: string, form: URLSearchParams): Promise<string> {
+  const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
+  const answer = await fetch(address, { method: "POST", body: form, headers: { "x-csrf-token": token } });
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return answer.text();
+}
+
 customElements.define("bo-editor", TextEditor);
+customElements.define("bo-writers", Writers);

@@ -118,6 +118,7 @@ pub fn empty_bin(tx: &mut Tx, space: SpaceId) -> Result<usize> {
         tx.execute("DELETE FROM wiki_link WHERE page = ?1", params![page])?;
         tx.execute("UPDATE wiki_link SET target = NULL WHERE target = ?1", params![page])?;
         tx.execute("DELETE FROM wiki_watch WHERE page = ?1", params![page])?;
+        tx.execute("DELETE FROM wiki_writer WHERE page = ?1", params![page])?;
         tx.execute("DELETE FROM wiki_page WHERE id = ?1", params![page])?;
         relation::forget(tx, &object)?;
     }

@@ -1,4 +1,4 @@
-//! Pages: written, changed, watched.
+//! Pages: written and changed.
 
 use super::{Result, actor, index, parent_object, present};
 use crate::error::WikiError;
@@ -8,7 +8,6 @@ use bo_content::merge::{Merged, merge};
 use bo_content::{diff, revision};
 use bo_db::{Event, Tx, params};
 use bo_identity::relation::{self, Containment};
-use bo_model::AccountId;
 use serde_json::json;
 
 /// A page to be written.
@@ -148,7 +147,11 @@ fn put_revision(
     // One's own change is no news.
     tx.execute(
         "UPDATE wiki_watch SET seen = ?3 WHERE page = ?1 AND 'account:' || account = ?2",
-        params![page.id, author, number],
+        params![page.id, &author, number],
+    )?;
+    tx.execute(
+        "DELETE FROM wiki_writer WHERE page = ?1 AND 'account:' || account = ?2",
+        params![page.id, author],
     )?;
     index(tx, &space, page.id, title, body)?;
     let (added, removed) = diff::count(before, body);
@@ -168,20 +171,5 @@ pub fn set_template(tx: &mut Tx, id: PageId, template: bool) -> Result<()> {
     tx.execute("UPDATE wiki_page SET template = ?2 WHERE id = ?1", params![id, template])?;
     let event = Event::new("wiki-page.template", page.object()).name(&page.title);
     tx.audit(event.change(json!({"template": page.template}), json!({"template": template})));
-    Ok(())
-}
-
-/// Begins or ends to watch a page.
-pub fn watch(tx: &mut Tx, id: PageId, account: AccountId, on: bool) -> Result<()> {
-    tx.unaudited("what somebody watches is their own list");
-    let page = present(tx, id)?;
-    if on {
-        tx.execute(
-            "INSERT INTO wiki_watch (account, page, seen) VALUES (?1, ?2, ?3) ON CONFLICT (account, page) DO UPDATE SET seen = excluded.seen",
-            params![account, id, page.revision],
-        )?;
-    } else {
-        tx.execute("DELETE FROM wiki_watch WHERE account = ?1 AND page = ?2", params![account, id])?;
-    }
     Ok(())
 }

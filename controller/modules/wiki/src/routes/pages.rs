@@ -12,7 +12,6 @@ use bo_model::Level;
 use bo_web::reply::{Redirect, download};
 use bo_web::{Ctx, Input, Result, WebError};
 use maud::Markup;
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 /// A page with its space and the viewer's level.
@@ -64,6 +63,7 @@ pub async fn show(ctx: Ctx) -> Result<Markup> {
             comments: comment::list(tx, &object, viewer, here.level >= Level::Own)?,
             files: attachment::list(tx, &object)?,
             watching: viewer.map(|viewer| queries::seen(tx, viewer, here.page.id)).transpose()?.flatten(),
+            writers: actions::writers(tx, here.page.id, viewer)?,
             backlinks,
             here,
         })
@@ -180,12 +180,11 @@ pub async fn preview(ctx: Ctx) -> Result<Markup> {
     ctx.read(|tx| {
         let here = here(&ctx, tx)?;
         let mut links = queries::links(tx, here.page.id)?;
+        let titles = queries::by_label(tx, here.space.id)?;
         for title in markdown::links(&body) {
             let label = model::label(&title);
-            if let Entry::Vacant(fresh) = links.entry(label) {
-                let target = queries::by_label(tx, here.space.id, fresh.key())?;
-                fresh.insert(target);
-            }
+            let target = titles.get(&label).copied();
+            links.entry(label).or_insert(target);
         }
         Ok(markdown::render(&body, |title| resolve(&links, here.space.id, title)).html)
     })
@@ -288,10 +287,17 @@ pub async fn watch(ctx: Ctx) -> Result<Redirect> {
         (ctx.param("id")?, ctx.form()?.checked("on"), ctx.who()?.account);
     ctx.write(move |tx| actions::watch(tx, id, account, on)).await?;
     Ok(to(&ctx, id).flash(if on {
-        "The wiki's front page tells you when it changes"
+        "The wiki's front page and a mail tell you when it changes"
     } else {
         "Not watched any more"
     }))
+}
+
+pub async fn writing(ctx: Ctx) -> Result<Markup> {
+    let (id, account): (PageId, _) = (ctx.param("id")?, ctx.who()?.account);
+    ctx.write(move |tx| actions::note_writer(tx, id, account)).await?;
+    let others = ctx.read(|tx| actions::writers(tx, id, Some(account)))?;
+    Ok(views::edit::others(&others))
 }
 
 pub async fn remove(ctx: Ctx) -> Result<Redirect> {

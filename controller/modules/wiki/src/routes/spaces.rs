@@ -58,7 +58,7 @@ fn front(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Front> {
         }
     }
     // Somebody can be given a single page of a space that is closed to them.
-    for (object, _) in token::list_of(tx, viewer, PAGE, Level::View)?.into_iter().take(5000) {
+    for (object, _) in token::list_of(tx, &viewer, PAGE, Level::View)?.into_iter().take(5000) {
         let page = actions::page_of(&object).map(|id| queries::page(tx, id)).transpose()?.flatten();
         let guest = |page: &WikiPage| page.bin.is_none() && !own.contains(&page.space);
         if let Some(page) = page.filter(guest)

@@ -58,6 +58,7 @@ pub fn edit(ctx: &Ctx, here: &Here, input: &Input, conflict: Option<(&Revision, 
             }
         }
         form.card.form.stack action={ (at) "/save" } method="post" {
+            bo-writers data-at={ (at) "/writing" } role="status" {}
             (ctx.csrf()) (form::problems(input))
             input type="hidden" name="base" value=(input.text("base"));
             (fields(input, Some(&format!("{at}/preview"))))
@@ -66,4 +67,16 @@ pub fn edit(ctx: &Ctx, here: &Here, input: &Input, conflict: Option<(&Revision, 
         }
     };
     ctx.page(at_page(here, format!("Edit {}", here.page.title), body))
+}
+
+/// Who else is writing a page; nothing when nobody is.
+pub fn others(names: &[String]) -> Markup {
+    html! {
+        @if let Some((last, rest)) = names.split_last() {
+            p.notice.notice--info {
+                @if !rest.is_empty() { strong { (rest.join(", ")) } " and " }
+                strong { (last) } @if rest.is_empty() { " is" } @else { " are" } " writing this page at the moment. What each saves is kept."
+            }
+        }
+    }
 }

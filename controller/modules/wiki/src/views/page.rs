@@ -21,6 +21,8 @@ pub struct Shown {
     pub backlinks: Vec<Page>,
     /// The revision the viewer had seen, when they watch it.
     pub watching: Option<i64>,
+    /// The names of others who are writing it at this moment.
+    pub writers: Vec<String>,
 }
 
 pub fn show(ctx: &Ctx, shown: &Shown) -> Markup {
@@ -29,6 +31,7 @@ pub fn show(ctx: &Ctx, shown: &Shown) -> Markup {
         div.wiki {
             nav.wiki__tree.card aria-label="Pages of this space" { (tree(&here.tree, &here.readable, Some(page.id))) }
             div.wiki__main.stack {
+                (super::edit::others(&shown.writers))
                 article.card.prose { (shown.rendered.html) @if shown.rendered.html.0.trim().is_empty() { p.muted { "This page has no text yet." } } }
                 (files(ctx, shown))
                 (comments(ctx, shown))
@@ -61,6 +64,7 @@ fn actions(ctx: &Ctx, shown: &Shown) -> Markup {
             summary.btn.btn--quiet aria-label="More" { (icon("more")) }
             div.menu__items.stack {
                 a href={ (at) "/markdown" } { "Download as Markdown" }
+                button type="button" data-print="" { "Print or save as PDF" }
                 @if level >= Level::Edit {
                     a href={ "/wiki/spaces/" (page.space) "/write?parent=" (page.id) } { "New page below this one" }
                     a href={ (at) "/place" } { "Move" }
