@@ -49,9 +49,9 @@ pub fn navigation() -> Vec<NavItem> {
         item("Operation", "Gateways", "/edges", "edge", Need::signed_in()),
         item("Operation", "Releases", "/releases", "release", Need::signed_in()),
         item("Operation", "Drivers", "/drivers", "driver", area("drivers", Level::View)),
-        item("People", "Users", "/users", "users", area("users", Level::View)),
-        item("People", "Groups", "/groups", "group", area("users", Level::View)),
-        item("People", "Audit", "/audit", "audit", area("audit", Level::View)),
+        item("Admin", "Backoffice users", "/users", "users", area("users", Level::View)),
+        item("Admin", "Groups", "/groups", "group", area("users", Level::View)),
+        item("Admin", "Audit", "/audit", "audit", area("audit", Level::View)),
     ];
     // Behind the buildings, before what few people need.
     let place = all.iter().position(|item| item.section == "Operation").unwrap_or(all.len());

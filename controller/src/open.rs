@@ -35,6 +35,7 @@ pub fn open(config: &Config) -> Result<Opened> {
     let db = Db::open(&config.database_url()?, clock.clone())?;
     db.keep_secrets(Vault::load_or_create(&keys.join("secrets.key"))?);
     db.migrate(&modules::migrations())?;
+    reseal(&db)?;
     Ok(Opened {
         ids: Arc::new(IdGen::new(clock.clone(), rand::random())),
         release_key: release_key(&keys.join("release.key"))?,
@@ -43,6 +44,18 @@ pub fn open(config: &Config) -> Result<Opened> {
         db,
         clock,
     })
+}
+
+/// Brings stored secrets under the newest key of the key file.
+fn reseal(db: &Db) -> Result<()> {
+    let sealed = db.write_blocking(|tx: &mut Tx| -> Result<usize, DbError> {
+        tx.unaudited("the same secrets under another key");
+        bo_identity::reseal(tx)
+    })?;
+    if sealed > 0 {
+        tracing::info!(sealed, "stored secrets are sealed under the newest key");
+    }
+    Ok(())
 }
 
 /// The key releases are signed with: 32 bytes in hex, in a file for its owner only.
@@ -101,7 +114,7 @@ pub fn publish_address(db: &Db, public_url: Option<&str>) -> Result<()> {
     let url = public_url.unwrap_or_default().as_bytes().to_vec();
     db.write_blocking(move |tx: &mut Tx| -> Result<(), DbError> {
         tx.unaudited("what the configuration says");
-        tx.set_kv(bo_estate::notify::PUBLIC_URL, &url)
+        tx.set_kv(bo_identity::letter::PUBLIC_URL, &url)
     })?;
     Ok(())
 }

@@ -57,6 +57,22 @@ impl Controller {
         Ok(fs::write(path, text + sections)?)
     }
 
+    /// Where people reach its console, by a name: browsers make passkeys for no address of numbers.
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.http)
+    }
+
+    /// Sends mail through a server on this machine, with links to [`Controller::url`].
+    pub fn send_mail(&self, port: u16) -> Result<()> {
+        let path = self.home.join("controller.toml");
+        let text = fs::read_to_string(&path)?;
+        let public = format!("[http]\npublic_url = {:?}\n", self.url());
+        fs::write(&path, text.replace("[http]\n", &public))?;
+        self.configure(&format!(
+            "[mail]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\nfrom = \"BackOffice <backoffice@rig.example>\"\n"
+        ))
+    }
+
     /// Imports an estate with the shipped drivers; `triggers` are `(name, trigger.toml)`.
     pub fn import(&self, estate: &str, triggers: &[(&str, &str)]) -> Result<()> {
         self.import_with(estate, triggers, &root().join("drivers"))

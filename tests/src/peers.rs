@@ -62,6 +62,35 @@ impl Mosquitto {
     }
 }
 
+/// A mail server (aiosmtpd) that keeps what it takes in a file, a message per line as JSON.
+pub struct Mailbox {
+    /// Where it listens.
+    pub port: u16,
+    /// What it took.
+    pub file: PathBuf,
+    _process: Process,
+}
+
+impl Mailbox {
+    /// True when Python has what it needs.
+    pub fn is_there() -> bool {
+        let mut command = Command::new("python3");
+        command.args(["-c", "import aiosmtpd"]).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    /// Starts it.
+    pub fn start(folder: &Path) -> Result<Mailbox> {
+        let file = folder.join("mailbox");
+        std::fs::write(&file, "")?;
+        let mut command = Command::new("python3");
+        command.arg(root().join("controller/delivery/tests/smtp.py")).env("MAILBOX", &file);
+        let process = Process::start("the mail server", &mut command)?;
+        let port = wait_for("the mail server", PATIENCE, || Ok(process.output().trim().parse().ok()))?;
+        Ok(Mailbox { port, file, _process: process })
+    }
+}
+
 /// A serial cable: what goes in at one end comes out at the other. Dropping it cuts it.
 pub struct Cable {
     /// The edge's end.

@@ -1,9 +1,10 @@
-"""A mail server that prints each message it takes as one line of JSON. `refuse@…` is refused for good, `later@…` for now.
+"""A mail server that prints each message it takes as one line of JSON, and appends it to the file named in MAILBOX. `refuse@…` is refused for good, `later@…` for now.
 
 With two arguments, certificate and key, it demands TLS by STARTTLS; a third argument names the password it wants.
 """
 import asyncio
 import json
+import os
 import ssl
 import sys
 from email import message_from_bytes, policy
@@ -23,10 +24,14 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         message = message_from_bytes(envelope.content, policy=policy.default)
         parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
-        print(json.dumps({
+        line = json.dumps({
             "to": envelope.rcpt_tos, "from": envelope.mail_from, "subject": message["subject"],
             "id": message["message-id"], "parts": parts, "tls": session.ssl is not None,
-        }), flush=True)
+        })
+        if "MAILBOX" in os.environ:
+            with open(os.environ["MAILBOX"], "a") as mailbox:
+                mailbox.write(line + "\n")
+        print(line, flush=True)
         return "250 OK"
 
 

@@ -50,7 +50,7 @@ pub mod workspace;
 pub use cache::LevelCache;
 pub use error::IdentityError;
 
-use bo_db::{Migration, Tx, migration};
+use bo_db::{DbError, Migration, Tx, migration};
 use bo_model::{Kind, Object};
 use bo_web::access::Workspace;
 use bo_web::{Access, Routes};
@@ -70,6 +70,15 @@ pub const MIGRATIONS: [Migration; 10] = [
     migration!("identity", 9, "passkeys, two steps, scopes of tokens", "../migrations/0009_proofs.sql"),
     migration!("identity", 10, "invitations, ownership", "../migrations/0010_organisations.sql"),
 ];
+
+/// Seals every secret of this crate that is not sealed under the newest key yet: after the key was changed, and what was stored
+/// before secrets were sealed.
+///
+/// # Errors
+/// When a key is missing from the key file, or the database fails.
+pub fn reseal(tx: &mut Tx) -> Result<usize, DbError> {
+    Ok(second_factor::reseal(tx)? + oidc::store::reseal(tx)?)
+}
 
 /// Hashes that may be worked out at the same time: each takes tens of milliseconds and 19 MiB.
 const HASHES: usize = 4;

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
 use bo_identity::testing::{NOOR, PASSWORD, Setup, World, worlds_with};
+use bo_identity::workspace::Builtin;
 use bo_identity::{Settings, oidc};
 use bo_web::testing::Client;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 const PUBLIC: &str = "http://127.0.0.1:1";
 
@@ -54,19 +56,30 @@ fn settings() -> Settings {
     Settings { public_url: Some(PUBLIC.into()), provider_client: Some(client), ..Setup::default().settings }
 }
 
-/// Walks through the provider as a browser does, as one of its people, to where it sends them back.
-async fn through(start: &str, who: &str) -> String {
+/// A client without roots of trust: everything is on this machine.
+fn http() -> reqwest::Client {
     let provider = rustls::crypto::ring::default_provider();
     let tls = rustls::ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let http = reqwest::Client::builder()
+    reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .unwrap();
+        .unwrap()
+}
+
+/// Asks the provider for what only a test asks.
+async fn test(peer: &Peer, path: &str) -> serde_json::Value {
+    let answer = http().get(format!("{}/test/{path}", peer.issuer)).send().await.unwrap();
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+/// Walks through the provider as a browser does, as one of its people, to where it sends them back.
+async fn through(start: &str, who: &str) -> String {
+    let http = http();
     let mut jar: BTreeMap<String, String> = BTreeMap::new();
     let mut address = url::Url::parse(&format!("{start}&login_hint={who}")).unwrap();
     for _ in 0..10 {
@@ -197,7 +210,6 @@ async fn an_answer_of_another_browser_or_an_answer_twice_is_worth_nothing() {
 async fn only_an_owner_names_a_provider_and_a_domain_decides_how_one_signs_in() {
     let peer = Peer::start();
     for world in worlds_with(settings()).await {
-        use bo_identity::workspace::Builtin;
         world.person("Ada", &[Builtin::Admin]).await;
         let mut ada = world.browser("Ada").await;
         let fields =
@@ -216,5 +228,77 @@ async fn only_an_owner_names_a_provider_and_a_domain_decides_how_one_signs_in() 
         let password =
             Client::new(&world.app).post("/sign-in", &[("email", NOOR), ("password", PASSWORD)]).await;
         assert_eq!(password.status, 403, "{}", world.engine());
+    }
+}
+
+#[tokio::test]
+async fn a_provider_is_asked_once_and_again_when_it_has_new_keys() {
+    for world in worlds_with(settings()).await {
+        let peer = Peer::start();
+        let path = add(&world, &peer, false).await;
+        world.person("Ada", &[]).await;
+        for _ in 0..3 {
+            assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
+        }
+        let counts = test(&peer, "counts").await;
+        assert_eq!(counts["/.well-known/openid-configuration"], 1, "{counts}");
+        assert_eq!(counts["/jwks"], 1, "{counts}");
+
+        test(&peer, "rotate").await;
+        let (_, soon) = sign_in(&world, &path, "ada").await;
+        assert_eq!(soon.status, 403, "its keys were asked for a moment ago: not again at once");
+        world.clock.advance(Duration::from_secs(31));
+        assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303, "new keys, {}", world.engine());
+        assert_eq!(test(&peer, "counts").await["/jwks"], 2);
+        world.clock.advance(Duration::from_secs(10));
+        assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
+        assert_eq!(test(&peer, "counts").await["/jwks"], 2);
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_a_group_at_the_provider_leaves_it_here_and_other_groups_stay() {
+    for world in worlds_with(settings()).await {
+        let peer = Peer::start();
+        let path = add(&world, &peer, false).await;
+        let ada = world.person("Ada", &[Builtin::Team]).await;
+        let groups = async |world: &World| -> Vec<String> {
+            let shown = world.browser("Noor").await.get(&format!("/api/v1/users/{ada}")).await.json();
+            let all = shown["groups"].as_array().unwrap().iter();
+            all.map(|group| group["name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
+        assert_eq!(groups(&world).await, ["Night shift", "Team"]);
+        test(&peer, "groups?who=ada&groups=day").await;
+        assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
+        assert_eq!(groups(&world).await, ["Team"], "{}", world.engine());
+    }
+}
+
+#[tokio::test]
+async fn a_providers_secret_lies_sealed_in_the_database_and_still_works_under_a_new_key() {
+    for world in worlds_with(settings()).await {
+        let peer = Peer::start();
+        let path = add(&world, &peer, false).await;
+        world.person("Ada", &[]).await;
+        let stored = |world: &World| -> String {
+            let sql = "SELECT client_secret FROM oidc_provider";
+            world.db().read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap()
+        };
+        let sealed = stored(&world);
+        assert!(sealed.starts_with("sealed:") && !sealed.contains("odd signs"), "{sealed}");
+        assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
+        // As it lay there before secrets were sealed: it works, and a start seals it.
+        world
+            .change(|tx| {
+                tx.execute("UPDATE oidc_provider SET client_secret = 'a secret of + 30 % odd signs'", &[])?;
+                Ok(())
+            })
+            .await;
+        assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
+        world.change(|tx| Ok(assert_eq!(oidc::store::reseal(tx)?, 1))).await;
+        assert!(stored(&world).starts_with("sealed:"));
+        world.change(|tx| Ok(assert_eq!(oidc::store::reseal(tx)?, 0, "once"))).await;
+        assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303, "{}", world.engine());
     }
 }

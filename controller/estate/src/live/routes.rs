@@ -25,7 +25,7 @@ async fn open(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         check: Arc::new(ctx.checker()),
         author: ctx.author(),
         workspace: viewer.workspace,
-        session: viewer.session.to_string(),
+        signed_in: Arc::new(ctx.still_signed_in()),
     };
     ctx.websocket(move |socket| session::run(estate, client, socket)).await
 }

@@ -7,7 +7,7 @@ use crate::commands::actions;
 use crate::{Estate, EstateError};
 use axum::extract::ws::{Message, WebSocket};
 use bo_db::audit::Author;
-use bo_db::{DbError, Tx, params};
+use bo_db::{DbError, params};
 use bo_model::{Kind, Level, Object, WorkspaceId};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -31,8 +31,8 @@ pub struct Client {
     pub check: Check,
     pub author: Author,
     pub workspace: WorkspaceId,
-    /// The session or token that signed in.
-    pub session: String,
+    /// Whether the session or token still is one.
+    pub signed_in: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Why the connection ends.
@@ -64,7 +64,10 @@ pub async fn run(estate: Arc<Estate>, client: Client, mut socket: WebSocket) {
                     heard = Instant::now();
                     // Whatever was asked for is told in the round that follows the answer.
                     due = Some(heard);
-                    session.answer(&mut socket, &text).await
+                    match session.recheck(&mut socket).await {
+                        Ok(()) => session.answer(&mut socket, &text).await,
+                        gone => gone,
+                    }
                 }
                 Some(Ok(Message::Close(_))) | None | Some(Err(_)) => Err(Gone),
                 Some(Ok(_)) => { heard = Instant::now(); Ok(()) }
@@ -76,7 +79,10 @@ pub async fn run(estate: Arc<Estate>, client: Client, mut socket: WebSocket) {
             () = sleep_until(due.unwrap_or(heard + SILENCE)), if due.is_some() => {
                 due = None;
                 last_round = Instant::now();
-                session.round(&mut socket).await
+                match session.recheck(&mut socket).await {
+                    Ok(()) => session.round(&mut socket).await,
+                    gone => gone,
+                }
             }
             _ = recheck.tick() => {
                 if heard.elapsed() > SILENCE { Err(Gone) } else { session.recheck(&mut socket).await }
@@ -201,21 +207,22 @@ impl Session {
         Ok(())
     }
 
-    /// Signed out, or fewer rights than before? Called every two seconds.
+    /// Signed out, or fewer rights than before? Asked before anything is told or done, and every two seconds: whoever lost
+    /// their access gets nothing more from that moment on, and a quiet connection ends soon after.
     async fn recheck(&mut self, socket: &mut WebSocket) -> Result<(), Gone> {
         let (estate, client) = (&self.estate, &self.client);
+        if !(client.signed_in)() {
+            return Err(Gone);
+        }
         let (subscriptions, checked) = (&mut self.subscriptions, &mut self.checked);
-        let outcome: Result<Option<Vec<u64>>, DbError> = estate.db.read(|tx| {
-            if !is_signed_in(tx, &client.session)? {
-                return Ok(None);
-            }
+        let outcome: Result<Vec<u64>, DbError> = estate.db.read(|tx| {
             let graph =
                 tx.query_one("SELECT version FROM relation_version WHERE id = 1", params![], |row| {
                     row.get(0)
                 })?;
             let versions = (graph, estate.registry().version);
             if versions == *checked {
-                return Ok(Some(Vec::new()));
+                return Ok(Vec::new());
             }
             let mut ended = Vec::new();
             for (number, subscription) in subscriptions.iter_mut() {
@@ -224,9 +231,9 @@ impl Session {
                 }
             }
             *checked = versions;
-            Ok(Some(ended))
+            Ok(ended)
         });
-        let ended = outcome.ok().flatten().ok_or(Gone)?;
+        let ended = outcome.map_err(|_| Gone)?;
         for number in ended {
             self.subscriptions.remove(&number);
             let ended = Some("You may no longer see this.");
@@ -234,15 +241,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-fn is_signed_in(tx: &mut Tx, session: &str) -> Result<bool, DbError> {
-    let found = tx.query(
-        "SELECT 1 FROM session WHERE id = ?1 UNION ALL SELECT 1 FROM api_token WHERE id = ?1",
-        params![session],
-        |_| Ok(()),
-    )?;
-    Ok(!found.is_empty())
 }
 
 fn refused(error: EstateError) -> (&'static str, String) {

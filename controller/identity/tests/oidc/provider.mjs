@@ -1,5 +1,8 @@
 // A real OpenID provider on a free port of this machine, whose people sign in by being named in `login_hint`.
 // First argument: the address people come back to. Prints one line of JSON when it listens; ends with its input.
+// Beside what a provider answers: `/test/rotate` gives it other keys, `/test/groups?who=&groups=` puts somebody into others, and
+// `/test/counts` says how often each of its addresses was asked.
+import { generateKeyPairSync } from 'node:crypto'
 import http from 'node:http'
 import { Provider } from 'oidc-provider'
 
@@ -9,10 +12,16 @@ const people = {
   eve: { email: 'noor@example.org', email_verified: false, given_name: 'Eve', family_name: 'Mallory', groups: [] },
   bob: { email: 'bob@example.org', email_verified: true, given_name: 'Bob', family_name: 'Berg', groups: ['night'] },
 }
-const server = http.createServer()
-server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`
+let turn = 0
+const keys = () => {
+  turn += 1
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: `key-${turn}`, use: 'sig', alg: 'RS256' }] }
+}
+
+function provide(issuer) {
   const provider = new Provider(issuer, {
+    jwks: keys(),
     clients: [{ client_id: 'backoffice', client_secret: 'a secret of + 30 % odd signs', redirect_uris: [redirectUri] }],
     claims: { openid: ['sub', 'groups'], email: ['email', 'email_verified'], profile: ['given_name', 'family_name'] },
     findAccount: (_, id) => ({ accountId: id, claims: async () => ({ sub: id, ...people[id] }) }),
@@ -33,7 +42,28 @@ server.listen(0, '127.0.0.1', () => {
     }
     ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true }))
   })
-  server.on('request', provider.callback())
+  return provider.callback()
+}
+
+const counts = {}
+const server = http.createServer()
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`
+  let answer = provide(issuer)
+  server.on('request', (request, reply) => {
+    const url = new URL(request.url, issuer)
+    if (url.pathname === '/test/counts') return reply.end(JSON.stringify(counts))
+    if (url.pathname === '/test/rotate') {
+      answer = provide(issuer)
+      return reply.end('{}')
+    }
+    if (url.pathname === '/test/groups') {
+      people[url.searchParams.get('who')].groups = url.searchParams.get('groups').split(' ')
+      return reply.end('{}')
+    }
+    counts[url.pathname] = (counts[url.pathname] ?? 0) + 1
+    answer(request, reply)
+  })
   console.log(JSON.stringify({ issuer }))
 })
 process.stdin.resume().on('end', () => process.exit(0))
