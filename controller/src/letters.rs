@@ -15,12 +15,15 @@ const WITHIN: Duration = Duration::from_secs(86_400);
 pub const HANDLER: Handler = Handler { name: "letters", topics: &[letter::TOPIC], run: post };
 
 fn post(tx: &mut Tx, event: &Message) -> Result<(), DbError> {
-    let account = event.reference.id();
-    let workspace = tx.query_opt(
-        "SELECT workspace FROM member WHERE account = ?1 ORDER BY joined_at LIMIT 1",
-        params![account],
-        |row| row.get::<WorkspaceId>(0),
-    )?;
+    let workspace = match event.payload["workspace"].as_str().and_then(|id| id.parse().ok()) {
+        Some(workspace) => Some(workspace),
+        None => tx.query_opt(
+            "SELECT m.workspace FROM member m JOIN workspace w ON w.id = m.workspace
+             WHERE m.account = ?1 ORDER BY w.kind, m.joined_at, m.workspace LIMIT 1",
+            params![event.reference.id()],
+            |row| row.get::<WorkspaceId>(0),
+        )?,
+    };
     let text = |name: &str| event.payload[name].as_str().unwrap_or_default().to_owned();
     if let Some(workspace) = workspace {
         let mail = Mail::to(text("to"), text("subject"), text("text"));

@@ -111,7 +111,7 @@ pub fn create(tx: &mut Tx, workspace: WorkspaceId, new: &NewAccount) -> Result<(
     create_with(tx, workspace, new, &Profile::of_name(&new.name))
 }
 
-/// Makes an account with its personal workspace, and its membership.
+/// Makes an account with its personal workspace, and its membership of the workspace that looks after it.
 ///
 /// # Errors
 /// [`IdentityError::BadInput`], among others on `email` when the address is taken.
@@ -136,8 +136,8 @@ pub fn create_with(
     let (now, name) = (tx.now(), profile.full_name());
     tx.execute(
         "INSERT INTO account (id, email, name, gender, first_name, middle_name, last_name, language, job, phone, state,
-           password_hash, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
+           password_hash, created_at, updated_at, home)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14)",
         params![
             new.id,
             &email,
@@ -151,7 +151,8 @@ pub fn create_with(
             new.phone.trim(),
             state.word(),
             &new.password_hash,
-            now
+            now,
+            workspace.to_string()
         ],
     )?;
     workspace::create_personal(tx, new.id)?;
@@ -343,6 +344,30 @@ pub fn find_member(tx: &mut Tx, workspace: WorkspaceId, id: AccountId) -> Result
         &format!("SELECT {COLUMNS} FROM member m JOIN account a ON a.id = m.account WHERE m.workspace = ?1 AND a.id = ?2"),
         params![workspace, id],
         read,
+    )
+}
+
+/// How many members a workspace has.
+///
+/// # Errors
+/// When the database fails.
+pub fn count(tx: &mut Tx, workspace: WorkspaceId) -> Result<i64, DbError> {
+    tx.query_one("SELECT COUNT(*) FROM member WHERE workspace = ?1", params![workspace], |row| row.get(0))
+}
+
+/// Members of a workspace who can sign in, by name: (id, name, mail address).
+///
+/// # Errors
+/// When the database fails.
+pub fn active_members(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+) -> Result<Vec<(AccountId, String, String)>, DbError> {
+    tx.query(
+        "SELECT a.id, a.name, a.email FROM member m JOIN account a ON a.id = m.account
+         WHERE m.workspace = ?1 AND a.state = 'active' ORDER BY lower(a.name), a.id LIMIT 1000",
+        params![workspace],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )
 }
 

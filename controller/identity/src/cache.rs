@@ -46,6 +46,35 @@ impl LevelCache {
         }
     }
 
+    /// The same for somebody who is in that workspace: what lies in another is to them as to the public.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn level_in(
+        &self,
+        tx: &mut Tx,
+        workspace: &Object,
+        subject: &Object,
+        object: &Object,
+    ) -> Result<Level, DbError> {
+        match self.outside(tx, workspace, object)? {
+            true => self.level(tx, &Object::everyone(), object),
+            false => self.level(tx, subject, object),
+        }
+    }
+
+    fn outside(&self, tx: &mut Tx, workspace: &Object, object: &Object) -> Result<bool, DbError> {
+        let now = tx.now();
+        if tx.is_read_only() {
+            let version = tx.once("SELECT version FROM relation_version WHERE id = 1")?;
+            if let Some(graph) = self.graph(tx, version, now)? {
+                return Ok(graph.outside(workspace, object));
+            }
+        }
+        let homes = level::workspaces_of(tx, object)?;
+        Ok(homes.len() == 1 && homes.first() != Some(workspace))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

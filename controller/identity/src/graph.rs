@@ -12,6 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes of remembered levels (one per subject and node); beyond, they start over.
 const REACH_BYTES: usize = 64 * 1024 * 1024;
 
+/// Lies in no workspace.
+const NOWHERE: u32 = u32::MAX;
+/// Lies in more than one.
+const SHARED: u32 = u32::MAX - 1;
+
 /// All rows that count in a window of time.
 pub(crate) struct Graph {
     version: i64,
@@ -23,6 +28,8 @@ pub(crate) struct Graph {
     rows: Vec<Row>,
     ceilings: Vec<Bound>,
     everyone: Option<u32>,
+    /// The workspace each node lies in: its number, [`NOWHERE`] or [`SHARED`].
+    homes: Vec<u32>,
     reached: Mutex<HashMap<u32, Arc<[u8]>>>,
 }
 
@@ -87,17 +94,11 @@ impl Graph {
         let rows = found.into_iter().map(|(_, row)| row).collect();
         let to = next_change(tx, now)?;
         let everyone = nodes.get(Object::everyone().as_str()).copied();
-        Ok(Graph {
-            version,
-            from: now,
-            to,
-            nodes,
-            starts,
-            rows,
-            ceilings,
-            everyone,
-            reached: Mutex::default(),
-        })
+        let (homes, reached) = (Vec::new(), Mutex::default());
+        let mut graph =
+            Graph { version, from: now, to, nodes, starts, rows, ceilings, everyone, homes, reached };
+        graph.homes = graph.settle();
+        Ok(graph)
     }
 
     /// Whether it is right for that version at that time.
@@ -125,6 +126,31 @@ impl Graph {
         let Some(from) = from else { return Level::None };
         let reached = self.reach(from);
         Level::from_number(reached.get(*to as usize).copied().map_or(0, i64::from))
+    }
+
+    /// Whether an object lies in a workspace, and in another than this one.
+    pub(crate) fn outside(&self, workspace: &Object, object: &Object) -> bool {
+        let number = |name: &Object| self.nodes.get(name.as_str()).copied();
+        let home = number(object).map_or(NOWHERE, |node| self.homes[node as usize]);
+        home < SHARED && number(workspace) != Some(home)
+    }
+
+    /// Walks down from every workspace along what it contains, however it does.
+    fn settle(&self) -> Vec<u32> {
+        let mut homes = vec![NOWHERE; self.nodes.len()];
+        let workspaces = self.nodes.iter().filter(|(name, _)| name.starts_with("workspace:"));
+        for (_, home) in workspaces {
+            let mut open = vec![*home];
+            while let Some(node) = open.pop() {
+                let known = &mut homes[node as usize];
+                if *known == *home || *known == SHARED {
+                    continue;
+                }
+                *known = if *known == NOWHERE { *home } else { SHARED };
+                open.extend(self.rows_of(node).iter().filter(|row| row.contain).map(|row| row.to));
+            }
+        }
+        homes
     }
 
     fn reach(&self, subject: u32) -> Arc<[u8]> {

@@ -53,6 +53,20 @@ pub fn granted(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Res
     Ok(level.flatten().unwrap_or(Level::None))
 }
 
+/// The workspaces an object lies in: one, or none for what is not part of any.
+///
+/// # Errors
+/// When the database fails.
+pub fn workspaces_of(tx: &mut Tx, object: &Object) -> Result<Vec<Object>, DbError> {
+    let now = tx.now();
+    let sql = "WITH RECURSIVE chain (node) AS (
+        SELECT CAST(?1 AS TEXT) UNION
+        SELECT r.subject FROM chain c CROSS JOIN relation r
+        WHERE r.object = c.node AND r.leaf = 0 AND r.kind = 'contain' AND r.valid_from <= ?2 AND r.valid_to > ?2)
+        SELECT node FROM chain WHERE node LIKE 'workspace:%' ORDER BY node LIMIT 2";
+    tx.query(sql, params![object, now], |row| row.get(0))
+}
+
 const DOWN: &str = "
 WITH RECURSIVE down (node, level) AS (
   SELECT object, cap FROM relation

@@ -3,9 +3,12 @@
 use crate::account;
 use crate::area::{AREAS, GENERAL, MODULES};
 use crate::error::IdentityError;
+use crate::level;
+use crate::organisation;
 use crate::relation::{Containment, Validity, contain, grant, join};
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, GroupId, IdGen, Kind, Level, Object, Time, WorkspaceId};
+use bo_web::Viewer;
 use serde::Serialize;
 use serde_json::json;
 
@@ -245,17 +248,7 @@ pub fn bootstrap(tx: &mut Tx, first: &First) -> Result<(), IdentityError> {
         password_hash: first.password_hash.clone(),
     };
     account::create(tx, first.workspace.id, &owner)?;
-    let subject = Object::new(Kind::ACCOUNT, first.owner);
-    let workspace = Object::new(Kind::WORKSPACE, first.workspace.id);
-    grant(tx, &subject, &workspace, Level::Own, Validity::ALWAYS, "first owner")?;
-    tx.audit(
-        Event::new("relation.grant", workspace)
-            .name(&first.name)
-            .workspace(first.workspace.id)
-            .after(json!({"subject": subject.as_str(), "level": "own"}))
-            .reason("first owner"),
-    );
-    Ok(())
+    organisation::found(tx, first.workspace.id, &first.name, first.owner, "first owner")
 }
 
 /// Whether nobody can sign in yet.
@@ -303,6 +296,54 @@ pub fn spaces(tx: &mut Tx, account: AccountId) -> Result<Vec<Space>, DbError> {
             Ok(Space { id, name, personal, created_at: row.get(3)?, joined_at: row.get(4)? })
         },
     )
+}
+
+/// Notes that somebody began to work there: it is where they begin the next time.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn used(tx: &mut Tx, workspace: WorkspaceId, account: AccountId) -> Result<(), DbError> {
+    let now = tx.now();
+    let sql = "UPDATE member SET used_at = ?3 WHERE workspace = ?1 AND account = ?2";
+    tx.execute(sql, params![workspace, account, now])?;
+    Ok(())
+}
+
+/// Where an object lies, when it is another workspace of the viewer's than the one they are in, and they may see it there.
+///
+/// # Errors
+/// When the database fails.
+pub fn home(tx: &mut Tx, viewer: &Viewer, object: &Object) -> Result<Option<WorkspaceId>, DbError> {
+    let now = tx.now();
+    if level::level(tx, &viewer.subject(), object, now)? < Level::See {
+        return Ok(None);
+    }
+    let homes = level::workspaces_of(tx, object)?;
+    let spaces = spaces(tx, viewer.account)?;
+    let mine = spaces.into_iter().find(|space| homes.contains(&Object::new(Kind::WORKSPACE, space.id)));
+    Ok(mine.map(|space| space.id).filter(|id| *id != viewer.workspace))
+}
+
+/// Accounts that were made owners of a workspace themselves, the first one first.
+///
+/// # Errors
+/// When the database fails.
+pub fn direct_owners(tx: &mut Tx, id: WorkspaceId) -> Result<Vec<(AccountId, String)>, DbError> {
+    tx.query(
+        "SELECT a.id, a.name FROM relation r JOIN account a ON r.subject = 'account:' || a.id
+         WHERE r.object = ?1 AND r.kind = 'grant' AND r.cap = 4 ORDER BY r.id LIMIT 50",
+        params![Object::new(Kind::WORKSPACE, id)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// The organisation that set the installation up: what concerns all of them is its owners' to say.
+///
+/// # Errors
+/// When the database fails.
+pub fn operator(tx: &mut Tx) -> Result<Option<WorkspaceId>, DbError> {
+    let sql = "SELECT id FROM workspace WHERE kind = 'organisation' ORDER BY created_at, id LIMIT 1";
+    tx.query_opt(sql, &[], |row| row.get(0))
 }
 
 /// The organisations somebody belongs to.

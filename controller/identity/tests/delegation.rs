@@ -109,7 +109,7 @@ async fn disabling_somebody_ends_their_sessions_and_tokens_at_their_next_request
         assert_eq!(browser.get("/account").await.status, 303);
         assert_eq!(program.get("/api/v1/me").await.status, 401);
         let again = bo_web::testing::Client::new(&world.app)
-            .post("/sign-in", &[("email", "tea@example.org"), ("password", common::PASSWORD)])
+            .post("/sign-in", &[("email", "tea@example.org"), ("password", PASSWORD)])
             .await;
         assert_eq!(again.status, 422, "{}", world.engine());
     }
@@ -170,7 +170,7 @@ async fn people_of_another_workspace_do_not_exist_here() {
     use bo_identity::workspace::{NewWorkspace, create as create_workspace};
     for world in worlds(&[], &[]).await {
         let (other, stranger) = (NewWorkspace::ids(&world.ids), world.ids.make::<bo_model::AccountId>());
-        let hash = world.hash.clone();
+        let hash = bo_identity::password::hash(PASSWORD, bo_identity::password::Cost::TESTS).unwrap();
         world
             .change(move |tx| {
                 create_workspace(tx, other, "Other Ltd")?;

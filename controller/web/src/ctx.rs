@@ -1,6 +1,6 @@
 //! What a handler is given: the request, who asks, and the ways to answer.
 
-use crate::access::{Theme, Viewer};
+use crate::access::{Theme, Viewer, Workspace};
 use crate::app::App;
 use crate::error::{Result, WebError};
 use crate::input::Input;
@@ -36,6 +36,10 @@ pub struct Head {
     pub(crate) theme: Theme,
     /// Places in the navigation that the viewer may open, worked out with the permission check.
     pub(crate) nav: Vec<usize>,
+    /// The workspaces the viewer may switch to; of pages only.
+    pub(crate) spaces: Vec<Workspace>,
+    /// Another of the viewer's workspaces, when what they asked for lies there.
+    pub(crate) lies_in: Option<WorkspaceId>,
 }
 
 /// One request. Owned by its handler.
@@ -291,7 +295,9 @@ impl Ctx {
     pub fn csrf_token_of(&self, cookie: &str) -> Result<String> {
         let app = &self.head.app;
         let found = app.db.read(|tx| (app.access.authenticate)(tx, crate::Credential::Cookie(cookie)))?;
-        found.map(|viewer| crate::csrf::token(&app.secret, viewer.session)).ok_or(WebError::SignIn)
+        found
+            .map(|viewer| crate::csrf::token(&app.secret, viewer.session, viewer.workspace))
+            .ok_or(WebError::SignIn)
     }
 
     /// Light, dark or automatic.

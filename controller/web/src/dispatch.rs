@@ -4,12 +4,12 @@ use crate::access::{Credential, Theme, Viewer};
 use crate::app::App;
 use crate::csrf;
 use crate::ctx::{Ctx, Head};
+use crate::elsewhere;
 use crate::error::WebError;
 use crate::layout;
 use crate::need::Need;
 use crate::reply::cookie;
 use crate::routes::{Route, Routes};
-use crate::upload;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -57,18 +57,14 @@ pub(crate) async fn serve(app: Arc<App>, route: Route, request: Request<Body>) -
         flash: flash(&parts),
         theme: Theme::from_word(cookie(&parts.headers, "bo_theme").unwrap_or("")),
         nav: Vec::new(),
+        spaces: Vec::new(),
+        lies_in: None,
         request_id: request_id.clone(),
         app: app.clone(),
     };
     let admitted = admit(&mut head, &route, &parts, &params);
     let head = Arc::new(head);
-    let outcome = match admitted {
-        Ok(()) => handle(head.clone(), &route, parts, params, body).await,
-        Err(error) => {
-            note_denial(&head, &route, &params, &error);
-            Err(error)
-        }
-    };
+    let outcome = handle(head.clone(), &route, parts, params, body, admitted).await;
     let mut reply = outcome.unwrap_or_else(|error| render(&head, &error));
     touch(&head);
     finish(&head, &mut reply);
@@ -124,18 +120,27 @@ fn admit(
     }
     let app = head.app.clone();
     let wants_page = !route.is_api();
-    let (viewer, verdict, nav) = app.db.read(|tx| -> Result<_, DbError> {
+    let (viewer, verdict, nav, spaces, lies_in) = app.db.read(|tx| -> Result<_, DbError> {
         let viewer = authenticate(&app, tx, &parts.headers)?;
         let verdict = allowed(&app, tx, viewer.as_ref(), &route.need, params)?;
-        let nav = match (&viewer, wants_page) {
-            (Some(viewer), true) => navigation(&app, tx, viewer)?,
-            _ => Vec::new(),
+        let (nav, spaces) = match (&viewer, wants_page) {
+            (Some(viewer), true) => {
+                (navigation(&app, tx, viewer)?, (app.access.workspaces)(tx, viewer.account)?)
+            }
+            _ => (Vec::new(), Vec::new()),
         };
-        Ok((viewer, verdict, nav))
+        let lies_in = match (&viewer, route.need, &verdict) {
+            (Some(viewer), Need::Object { kind, param, .. }, Err(WebError::NotFound)) if wants_page => {
+                let id = params.get(param).map_or("", String::as_str);
+                (app.access.home)(tx, viewer, &Object::new(kind, id))?
+            }
+            _ => None,
+        };
+        Ok((viewer, verdict, nav, spaces, lies_in))
     })?;
-    head.csrf = viewer.as_ref().map(|viewer| csrf::token(&app.secret, viewer.session)).unwrap_or_default();
-    head.viewer = viewer;
-    head.nav = nav;
+    let token = |viewer: &Viewer| csrf::token(&app.secret, viewer.session, viewer.workspace);
+    head.csrf = viewer.as_ref().map(token).unwrap_or_default();
+    (head.viewer, head.nav, head.spaces, head.lies_in) = (viewer, nav, spaces, lies_in);
     verdict
 }
 
@@ -218,7 +223,16 @@ async fn handle(
     parts: Parts,
     params: BTreeMap<String, String>,
     body: Body,
+    admitted: Result<(), WebError>,
 ) -> Result<Response, WebError> {
+    let refuse = |error: WebError| {
+        note_denial(&head, route, &params, &error);
+        Err(error)
+    };
+    let admitted = match admitted {
+        Err(error) if !head.by_cookie() => return refuse(error),
+        other => other,
+    };
     let body: Bytes = match axum::body::to_bytes(body, route.body_limit).await {
         Ok(bytes) => bytes,
         Err(_) => return Err(WebError::TooLarge(route.body_limit)),
@@ -226,9 +240,21 @@ async fn handle(
     if holds_nul(&parts, &body) {
         return Err(WebError::field("", "must not hold the character with the code 0"));
     }
+    // Before it is said that something is not there: it may be there in the workspace the page was opened in.
+    let origin = elsewhere::check(&head, route, &parts, &body).await;
+    if let elsewhere::Origin::Elsewhere(workspace) = origin {
+        return elsewhere::answer(&head, &parts, &body, workspace);
+    }
+    match (admitted, head.lies_in) {
+        (Ok(()), _) => {}
+        (Err(WebError::NotFound), Some(workspace)) => {
+            return Ok(elsewhere::lies_in(&head, &parts, workspace));
+        }
+        (Err(error), _) => return refuse(error),
+    }
     if route.is_mutation() {
         only_looking(&head, route)?;
-        csrf::check(&parts.headers, head.viewer.as_ref(), &head.csrf, &given_token(&parts, &body).await)?;
+        csrf::check(&parts.headers, head.viewer.as_ref(), origin == elsewhere::Origin::Here)?;
     }
     let ctx = Ctx { head, parts, body, params };
     let answer = AssertUnwindSafe((route.handler)(ctx)).catch_unwind();
@@ -262,19 +288,6 @@ fn holds_nul(parts: &Parts, body: &[u8]) -> bool {
         _ => b"",
     };
     address.contains("%00") || (!mark.is_empty() && body.windows(mark.len()).any(|part| part == mark))
-}
-
-async fn given_token(parts: &Parts, body: &Bytes) -> String {
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let (header, content_type) = (text("x-csrf-token"), text("content-type"));
-    let pairs: Vec<(String, String)> = if !header.is_empty() {
-        return header.to_owned();
-    } else if content_type.starts_with("application/x-www-form-urlencoded") {
-        serde_urlencoded::from_bytes(body).unwrap_or_default()
-    } else {
-        upload::parse(content_type, body).await.map(|(pairs, _)| pairs).unwrap_or_default()
-    };
-    pairs.into_iter().find(|(name, _)| name == "_csrf").map(|(_, value)| value).unwrap_or_default()
 }
 
 /// A refused attempt of somebody signed in is audited, not more than a few per minute each.

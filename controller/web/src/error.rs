@@ -31,6 +31,9 @@ pub enum WebError {
     /// It contradicts what is there: exists already, changed meanwhile.
     #[error("{0}")]
     Conflict(String),
+    /// The page that sent it was opened in another workspace: says in which.
+    #[error("{0}")]
+    Elsewhere(String),
     /// Too often. Holds the seconds to wait.
     #[error("too many attempts; try again in {0} s")]
     TooMany(u64),
@@ -69,7 +72,7 @@ impl WebError {
             WebError::Forbidden(_) => StatusCode::FORBIDDEN,
             WebError::BadInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
             WebError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            WebError::Conflict(_) => StatusCode::CONFLICT,
+            WebError::Conflict(_) | WebError::Elsewhere(_) => StatusCode::CONFLICT,
             WebError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             WebError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             WebError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -85,6 +88,7 @@ impl WebError {
             WebError::BadInput(_) => "bad-input",
             WebError::TooLarge(_) => "too-large",
             WebError::Conflict(_) => "conflict",
+            WebError::Elsewhere(_) => "other-workspace",
             WebError::TooMany(_) => "too-many",
             WebError::Unavailable(_) => "unavailable",
             WebError::Internal(_) => "internal",

@@ -44,6 +44,7 @@ pub mod assets;
 pub mod csrf;
 mod ctx;
 mod dispatch;
+mod elsewhere;
 mod error;
 pub mod health;
 mod input;

@@ -10,6 +10,7 @@ mod review;
 mod sign_in;
 mod users;
 mod view_as;
+mod workspace;
 
 use crate::Identity;
 use bo_model::Level;
@@ -28,6 +29,7 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .and(review::routes(identity))
         .and(oidc::routes(identity))
         .and(view_as::routes())
+        .and(workspace::routes(identity))
 }
 
 /// A handler that also needs identity's own state.

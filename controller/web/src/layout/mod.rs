@@ -98,7 +98,10 @@ fn document(head: &Head, title: &str, body: Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                @if !head.csrf.is_empty() { meta name="csrf-token" content=(head.csrf); }
+                @if let Some(viewer) = head.viewer.as_ref().filter(|_| !head.csrf.is_empty()) {
+                    meta name="csrf-token" content=(head.csrf);
+                    meta name="workspace" content=(viewer.workspace) data-name=(viewer.workspace_name);
+                }
                 title { (title) " · " (head.app.name) }
                 link rel="icon" href=(assets::href("icon.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::href("style.css"));
@@ -194,7 +197,7 @@ fn topbar(head: &Head) -> Markup {
                 noscript { a.btn.btn--quiet href="#nav" { "Menu" } }
             }
             a.brand href="/" { (icon("brand")) span.brand__name { (head.app.name) } }
-            span.topbar__workspace title=(viewer.workspace_name) { (viewer.workspace_name) }
+            (switcher(head))
             div.topbar__search {
                 button.search-button type="button" data-palette { (icon("search")) span { "Search" } kbd { "Ctrl K" } }
             }
@@ -210,6 +213,40 @@ fn topbar(head: &Head) -> Markup {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Where the forms of the switcher post to.
+pub const SWITCH_WORKSPACE: &str = "/account/workspace";
+
+/// The workspace one is in, and the others.
+fn switcher(head: &Head) -> Markup {
+    let Some(viewer) = &head.viewer else { return html! {} };
+    if viewer.behind.is_some() || head.spaces.is_empty() {
+        return html! { span.topbar__workspace title=(viewer.workspace_name) { (viewer.workspace_name) } };
+    }
+    let kind = |personal: bool| if personal { "user" } else { "group" };
+    let personal = head.spaces.iter().any(|space| space.personal && space.id == viewer.workspace);
+    html! {
+        details.menu.topbar__workspace {
+            summary.btn.btn--quiet aria-label={ "Workspace: " (viewer.workspace_name) } title=(viewer.workspace_name) {
+                (icon(kind(personal))) span.brand__name { (viewer.workspace_name) } (icon("down"))
+            }
+            div.menu__items {
+                form action=(SWITCH_WORKSPACE) method="post" {
+                    input type="hidden" name="_csrf" value=(head.csrf);
+                    @for space in &head.spaces {
+                        @let current = space.id == viewer.workspace;
+                        button type="submit" name="workspace" value=(space.id) aria-current=[current.then_some("true")] {
+                            (icon(kind(space.personal))) (space.name)
+                        }
+                    }
+                }
+                hr;
+                a href="/workspace" { (icon("settings")) "About this workspace" }
+                a href="/workspaces/new" { (icon("plus")) "New organisation" }
             }
         }
     }
@@ -268,6 +305,7 @@ pub fn error_page(head: &Head, error: &WebError) -> Markup {
             "That does not fit with what is there",
             "Nothing was changed. Go back, reload the page and look at the present state.",
         ),
+        WebError::Elsewhere(_) => ("A page of another workspace", "Reload it, or switch back."),
         WebError::TooMany(_) => ("Too many attempts", "Wait a little."),
         WebError::Unavailable(_) => ("Not available now", "Try again in a moment."),
         WebError::Internal(_) => (

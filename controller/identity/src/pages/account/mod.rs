@@ -6,12 +6,12 @@ mod security;
 mod sessions;
 mod tokens;
 
+use crate::Identity;
 use crate::error::IdentityError;
-use crate::{Identity, session, workspace};
-use axum::response::{IntoResponse, Response};
-use bo_model::{Object, WorkspaceId};
-use bo_web::layout::{form, parts};
-use bo_web::{Ctx, Input, Need, Page, Result, Routes, Via, WebError, reply};
+use axum::response::Response;
+use bo_model::Object;
+use bo_web::layout::parts;
+use bo_web::{Ctx, Need, Page, Result, Routes, Via, WebError, reply};
 use maud::{Markup, html};
 use serde_json::json;
 use std::sync::Arc;
@@ -21,8 +21,6 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
     Routes::new("identity")
         .get("/account", own, show)
         .about("My account")
-        .post("/account/workspace", own, switch)
-        .about("Look at another of my workspaces")
         .get("/api/v1/me", own, api_me)
         .about("Who I am, in which workspace, with which level on its areas")
         .and(security::routes(identity))
@@ -66,7 +64,6 @@ pub(super) fn browser_only(ctx: &Ctx) -> Result<()> {
 
 async fn show(ctx: Ctx) -> Result<Markup> {
     let viewer = ctx.who()?;
-    let spaces = ctx.read(|tx| workspace::of_account(tx, viewer.account))?;
     let body = html! {
         div.grid.grid--wide {
             section.card {
@@ -74,39 +71,13 @@ async fn show(ctx: Ctx) -> Result<Markup> {
                 (parts::facts(&[
                     ("Name", html! { (viewer.name) }),
                     ("Mail address", html! { (viewer.email) }),
-                    ("Workspace", html! { (viewer.workspace_name) }),
+                    ("Workspace", html! { (viewer.workspace_name) " " a href="/workspaces" { "All my workspaces" } }),
                 ]))
                 p.muted { "Your name and position are kept by whoever administers users." }
-            }
-            @if spaces.len() > 1 {
-                section.card.stack {
-                    div.card__head { h2 { "Where I work" } }
-                    (switcher(&ctx, &spaces, viewer.workspace))
-                }
             }
         }
     };
     Ok(ctx.page(page(&ctx, "/account", "My account", body)))
-}
-
-fn switcher(ctx: &Ctx, spaces: &[(WorkspaceId, String)], current: WorkspaceId) -> Markup {
-    let options: Vec<(String, String)> =
-        spaces.iter().map(|(id, name)| (id.to_string(), name.clone())).collect();
-    let input = Input::filled([("workspace", current.to_string())]);
-    html! {
-        form.form.form--inline action="/account/workspace" method="post" {
-            (ctx.csrf()) (form::select("workspace", "Work in", "", &options, &input))
-            button.btn type="submit" { "Switch" }
-        }
-    }
-}
-
-async fn switch(ctx: Ctx) -> Result<Response> {
-    let input = ctx.form()?;
-    let (session, account) = ctx.who().map(|viewer| (viewer.session, viewer.account))?;
-    let wanted: WorkspaceId = input.text("workspace").parse().map_err(|_| WebError::NotFound)?;
-    ctx.write(move |tx| session::switch(tx, session, account, wanted)).await?;
-    Ok(ctx.redirect("/").into_response())
 }
 
 async fn api_me(ctx: Ctx) -> Result<Response> {

@@ -7,7 +7,6 @@ use crate::group::Group;
 use crate::invitation::{self, Invitation, InvitationId, Wanted};
 use crate::licence::{self, Holder};
 use crate::{Identity, delegate, group, letter, organisation, session, workspace};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::{AccountId, GroupId, Level, Object};
 use bo_web::layout::parts::{self, Tone};
@@ -18,8 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-const SPEC: ListSpec =
-    ListSpec { sorts: &["name", "email"], sort: "name", desc: false, filters: &["state"] };
+const SPEC: ListSpec = ListSpec { sorts: &["name", "email"], sort: "name", desc: false, filters: &["state"] };
 const PATH: &str = "/workspace/members";
 
 pub fn routes(identity: &Arc<Identity>) -> Routes {
@@ -155,7 +153,12 @@ fn names(ids: &[GroupId], groups: &[Group]) -> String {
 fn invited(ctx: &Ctx, invitations: &[Invitation], groups: &[Group]) -> Markup {
     let now = ctx.now();
     if invitations.is_empty() {
-        return parts::empty("users", "Nobody is waiting", "Whom you invite stands here until they accept or decline.", None);
+        return parts::empty(
+            "users",
+            "Nobody is waiting",
+            "Whom you invite stands here until they accept or decline.",
+            None,
+        );
     }
     html! {
         div.table-wrap { table.table.table--cards {
@@ -177,7 +180,11 @@ fn invited(ctx: &Ctx, invitations: &[Invitation], groups: &[Group]) -> Markup {
 
 fn invite_card(identity: &Identity, ctx: &Ctx, groups: &[Group], input: &Input) -> Markup {
     let chosen = |group: &Group| {
-        if input.has("email") { input.all("group").contains(&group.id.to_string()) } else { group.builtin == "team" }
+        if input.has("email") {
+            input.all("group").contains(&group.id.to_string())
+        } else {
+            group.builtin == "team"
+        }
     };
     html! {
         section.card.stack #invite {
@@ -210,18 +217,30 @@ async fn try_invite(identity: &Identity, ctx: &Ctx, wanted: Wanted) -> Result<In
 
 fn letter_with(identity: &Identity, secret: &str) -> Result<letter::Letter> {
     identity.post(&format!("/invitation?code={secret}"), invitation::words).ok_or_else(|| {
-        WebError::Unavailable("This installation sends no mail: it has no public address. Make an account under Users instead.".into())
+        WebError::Unavailable(
+            "This installation sends no mail: it has no public address. Make an account under Users instead."
+                .into(),
+        )
     })
 }
 
 /// Back to the list: with the message, or with what is wrong beside its field.
-fn answer(identity: &Identity, ctx: &Ctx, outcome: Result<()>, typed: Input, message: &str) -> Result<Response> {
+fn answer(
+    identity: &Identity,
+    ctx: &Ctx,
+    outcome: Result<()>,
+    typed: Input,
+    message: &str,
+) -> Result<Response> {
     match outcome {
         Ok(()) => Ok(ctx.redirect(PATH).flash(message).into_response()),
         Err(error) => {
             let status = error.status();
             let errors = match error {
-                WebError::TooMany(_) => vec![(String::new(), "So many letters were sent today that no more can be. Try again tomorrow.".to_owned())],
+                WebError::TooMany(_) => vec![(
+                    String::new(),
+                    "So many letters were sent today that no more can be. Try again tomorrow.".to_owned(),
+                )],
                 other => fields(other)?,
             };
             let list = ListQuery::parse(&SPEC, Vec::new())?;
@@ -238,7 +257,8 @@ async fn invite(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
 }
 
 async fn try_resend(identity: &Identity, ctx: &Ctx) -> Result<()> {
-    let (id, secret, viewer): (InvitationId, _, _) = (ctx.param("id")?, session::secret(), ctx.who()?.clone());
+    let (id, secret, viewer): (InvitationId, _, _) =
+        (ctx.param("id")?, session::secret(), ctx.who()?.clone());
     let (letter, hash) = (letter_with(identity, &secret)?, session::digest(&secret));
     Ok(ctx.write(move |tx| invitation::resend(tx, &viewer, id, &hash, &letter)).await?)
 }

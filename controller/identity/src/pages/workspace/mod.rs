@@ -68,7 +68,9 @@ async fn list(ctx: Ctx) -> Result<Markup> {
     Ok(ctx.page(
         Page::new("My workspaces", "/workspace", html! { div.stack { (body) } })
             .lead("Your personal workspace is for you alone; in organisations you work with others.")
-            .actions(html! { a.btn.btn--primary href="/workspaces/new" { (icon("plus")) "New organisation" } }),
+            .actions(
+                html! { a.btn.btn--primary href="/workspaces/new" { (icon("plus")) "New organisation" } },
+            ),
     ))
 }
 

@@ -1,6 +1,6 @@
 //! The workspace one is in: what it is, who owns it, its name, leaving it.
 
-use super::{fields, owns, ownership, page};
+use super::{fields, ownership, owns, page};
 use crate::delegate::Rank;
 use crate::workspace::{self, Space};
 use crate::{account, delegate, organisation};
@@ -65,7 +65,13 @@ pub fn overview(ctx: &Ctx, name: &Input, offer: &Input) -> Result<Markup> {
         html! { (personal(&shown, now)) }
     } else {
         let names: Vec<&str> = shown.owners.iter().map(|(_, name)| name.as_str()).collect();
-        let role = if owner { "Owner".to_owned() } else if shown.groups.is_empty() { "Member, in no group yet".into() } else { shown.groups.join(", ") };
+        let role = if owner {
+            "Owner".to_owned()
+        } else if shown.groups.is_empty() {
+            "Member, in no group yet".into()
+        } else {
+            shown.groups.join(", ")
+        };
         html! {
             (ownership::waiting(ctx)?)
             (form::problems(offer))
@@ -166,8 +172,7 @@ async fn leave(ctx: Ctx) -> Result<Response> {
 async fn api_show(ctx: Ctx) -> Result<Response> {
     let shown = read(&ctx)?;
     let offer = ctx.read(|tx| crate::ownership::pending(tx, shown.space.id))?;
-    let owners: Vec<_> =
-        shown.owners.iter().map(|(id, name)| json!({"account": id, "name": name})).collect();
+    let owners: Vec<_> = shown.owners.iter().map(|(id, name)| json!({"account": id, "name": name})).collect();
     Ok(reply::json(&json!({
         "id": shown.space.id, "name": shown.space.name, "personal": shown.space.personal, "owners": owners,
         "members": shown.members, "groups": shown.groups, "offer": offer,

@@ -6,8 +6,8 @@ use crate::{Identity, account, ownership};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::AccountId;
-use bo_web::layout::parts::{self, Tone};
 use bo_web::layout::form;
+use bo_web::layout::parts::{self, Tone};
 use bo_web::{Ctx, Input, Need, Result, Routes, WebError, reply};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -110,7 +110,10 @@ async fn try_end(identity: &Identity, ctx: &Ctx) -> Result<()> {
 async fn offer(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     match try_offer(&identity, &ctx, input.text("to")).await {
-        Ok(()) => Ok(ctx.redirect("/workspace").flash("Offered. Nothing changes until it is accepted.").into_response()),
+        Ok(()) => Ok(ctx
+            .redirect("/workspace")
+            .flash("Offered. Nothing changes until it is accepted.")
+            .into_response()),
         Err(error) => {
             let shown = overview::overview(&ctx, &Input::default(), &input.with_errors(fields(error)?))?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())

@@ -1,0 +1,5 @@
+//! Placeholder replaced below.
+use bo_web::Routes;
+pub fn routes() -> Routes {
+    Routes::new("identity")
+}
