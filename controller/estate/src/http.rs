@@ -161,7 +161,7 @@ pub fn zone(registry: &Registry, id: ZoneId) -> Mention<ZoneId> {
 /// Whether a device is well, why not, and since when that is known.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Health {
-    /// `ok`, `offline`, `gateway-offline`, `disabled`, `unknown`.
+    /// `ok`, `offline`, `gateway-offline`, `not-set-up`, `disabled`, `unknown`.
     pub state: &'static str,
     /// Why, in words; empty when all is well.
     pub why: String,
@@ -178,6 +178,10 @@ pub fn health(estate: &Estate, entry: &DeviceEntry) -> Health {
     }
     let known = estate.presence.glance(entry.edge, device.id);
     if !known.online {
+        let fresh = |edge: &crate::edges::Edge| edge.state == crate::edges::EdgeState::New;
+        if !known.proved && estate.registry().edges.get(&entry.edge).is_some_and(|edge| fresh(edge)) {
+            return say("not-set-up", "its gateway is not set up yet".into(), None);
+        }
         let why = match known.proved {
             true => "its gateway does not answer",
             false => "its gateway has not reported yet",

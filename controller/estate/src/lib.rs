@@ -17,6 +17,7 @@ pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod maps;
+pub mod metadata;
 pub mod notify;
 pub mod pages;
 pub mod registry;
@@ -36,13 +37,16 @@ use bo_web::Routes;
 use std::sync::Arc;
 
 /// The estate's tables.
-pub const MIGRATIONS: [Migration; 6] = [
+pub const MIGRATIONS: [Migration; 9] = [
     migration!("estate", 1, "places", "../migrations/0001_places.sql"),
     migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
     migration!("estate", 3, "secret settings", "../migrations/0003_secrets.sql"),
     migration!("estate", 4, "last values in pages", "../migrations/0004_last_pages.sql"),
     migration!("estate", 5, "notification", "../migrations/0005_notification.sql"),
     migration!("estate", 6, "rollouts", "../migrations/0006_rollouts.sql"),
+    migration!("estate", 7, "metadata", "../migrations/0007_metadata.sql"),
+    migration!("estate", 8, "when a condition held", "../migrations/0008_alarm_key.sql"),
+    migration!("estate", 9, "revisions of floor maps", "../migrations/0009_map_revisions.sql"),
 ];
 
 /// Pages and API of the estate.
@@ -62,6 +66,8 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         edges::routes::routes(estate),
         releases::routes::routes(estate),
         rollouts::routes::routes(estate),
+        metadata::routes::routes(estate),
+        maps::routes::routes(estate),
         fleet::routes::routes(estate),
         live::routes(estate),
         audit::routes(estate),

@@ -9,6 +9,7 @@ use crate::live::Pulse;
 use crate::live::board::{Board, Rings};
 use crate::live::table::Table;
 use crate::registry::Registry;
+use crate::triggers::replay;
 use crate::{alarms, edges, releases};
 use arc_swap::ArcSwap;
 use bo_db::{Db, DbError, Tx};
@@ -20,6 +21,7 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
 
 /// Open alarms and commands kept in memory; older ones are in the database.
 const BOARD: usize = 2000;
@@ -105,6 +107,8 @@ pub struct Estate {
     pub logs: Rings<LogOf, LogEntry>,
     /// Trigger runs.
     pub runs: Rings<TriggerId, RunEntry>,
+    /// Turns of those who replay triggers over history.
+    pub replays: Arc<Semaphore>,
     /// Values taken in since the start.
     pub values_in: AtomicU64,
     checkpointed: AtomicU64,
@@ -132,6 +136,7 @@ impl Estate {
             presence_changes: Board::new(BOARD),
             logs: Rings::new(RING),
             runs: Rings::new(RING),
+            replays: Arc::new(Semaphore::new(replay::AT_ONCE)),
             values_in: AtomicU64::new(0),
             checkpointed: AtomicU64::new(0),
             registry: ArcSwap::from_pointee(registry),

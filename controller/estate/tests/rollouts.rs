@@ -113,3 +113,67 @@ async fn a_change_goes_ring_by_ring_while_all_is_well_and_back_when_somebody_say
         assert_eq!(step(&rig.estate).await.unwrap(), 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_console_a_rollout_is_proposed_looked_at_halted_and_taken_back() {
+    for rig in rigs() {
+        let app = app(&rig);
+        let mut noor = browser(&rig, &app, "noor", Some(Level::Own)).await;
+        let edge = rig.edge();
+        let zone = rig.estate.registry().edges[&edge].zone;
+        noor.post("/releases", &[("edge", &edge.to_string())]).await;
+        let before = newest(&rig, edge).unwrap();
+        assert!(noor.get("/rollouts/new").await.text.contains("Nothing waits"));
+        noor.call(Method::PATCH, &format!("/api/v1/zones/{zone}"), &json!({"name": "Harbour House II"}))
+            .await;
+        let (ring, watch) = (format!("ring.{edge}"), ("watch", "1min"));
+        let offer = noor.get("/rollouts/new").await;
+        assert!(offer.text.contains(&ring) && offer.text.contains("Harbour House II"), "{}", offer.text);
+        let nowhere = noor.post("/rollouts/new", &[("title", "New name"), watch, (&ring, "")]).await;
+        assert!(
+            nowhere.status == 422 && nowhere.text.contains("choose a ring for at least one"),
+            "{}",
+            nowhere.text
+        );
+        assert!(nowhere.text.contains("value=\"New name\""), "what was typed is kept");
+        let made = noor.post("/rollouts/new", &[("title", "New name"), watch, (&ring, "1")]).await;
+        assert_eq!(made.status, 303, "{}", made.text);
+        let path = made.location().to_owned();
+        let shown = noor.get(&path).await;
+        for words in
+            ["Waits for approval", "Nothing was sent yet.", "Ring 1", "Its turn comes", "Approve and begin"]
+        {
+            assert!(shown.text.contains(words), "{words}: {}", shown.text);
+        }
+        let mut mika = browser(&rig, &app, "mika", Some(Level::View)).await;
+        assert_ne!(mika.post(&format!("{path}/approve"), &[]).await.status, 303);
+
+        assert_eq!(noor.post(&format!("{path}/approve"), &[]).await.location(), path);
+        step(&rig.estate).await.unwrap();
+        let released = newest(&rig, edge).unwrap();
+        assert_eq!(released.0, before.0 + 1, "{}", rig.test.engine);
+        assert!(noor.get(&path).await.text.contains("Released, not running it yet"));
+        assert_eq!(noor.post(&format!("{path}/pause"), &[]).await.status, 303);
+        // Halted, it neither goes on nor back, however long the gateway does not answer.
+        rig.clock.advance(Duration::from_secs(3600));
+        assert_eq!(step(&rig.estate).await.unwrap(), 0);
+        assert!(noor.get(&path).await.text.contains("Halted"));
+        assert_eq!(noor.post(&format!("{path}/pause"), &[]).await.status, 422, "it is halted already");
+        assert_eq!(noor.post(&format!("{path}/resume"), &[]).await.status, 303);
+        runs(&rig, edge, &released.1).await;
+        step(&rig.estate).await.unwrap();
+        assert!(noor.get(&path).await.text.contains("Runs it, as well as before"));
+        assert!(noor.get("/rollouts").await.text.contains("ring 1 of 1, 1 gateway"));
+        rig.clock.advance(Duration::from_secs(61));
+        runs(&rig, edge, &released.1).await;
+        step(&rig.estate).await.unwrap();
+        let done = noor.get(&path).await;
+        assert!(done.text.contains("Everywhere."), "{}", done.text);
+        assert_eq!(noor.post(&format!("{path}/revert"), &[]).await.status, 303);
+        assert_eq!(newest(&rig, edge).unwrap().2, before.2, "it has what it had before");
+        assert!(
+            noor.get("/releases").await.text.contains("1 gateway"),
+            "the change waits to be deployed again"
+        );
+    }
+}

@@ -201,6 +201,9 @@ pub struct EstateDevice {
     /// Settings of this device alone.
     #[serde(default, skip_serializing_if = "Values::is_empty")]
     pub settings: Values,
+    /// What people keep about it.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    pub metadata: Values,
     /// Present and true: kept, but not run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,

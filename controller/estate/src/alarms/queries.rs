@@ -2,7 +2,7 @@
 
 use super::{Alarm, Note};
 use bo_db::{DbError, Row, Tx, params};
-use bo_model::{AlarmId, Object, WorkspaceId};
+use bo_model::{AccountId, AlarmId, Object, WorkspaceId};
 use bo_web::ListQuery;
 
 const COLUMNS: &str =
@@ -73,11 +73,15 @@ pub fn list(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<Vec
         "severity" => "CASE severity WHEN 'critical' THEN 3 WHEN 'warning' THEN 2 ELSE 1 END",
         _ => "raised_at",
     };
-    let keyset = list.keyset(by, "id", 6);
+    let keyset = list.keyset(by, "id", 7);
     let text = |name: &str| list.filter(name).unwrap_or("").to_owned();
     let sql = format!(
-        "SELECT {COLUMNS} FROM alarm WHERE workspace = ?1 AND {state} AND lower(text) LIKE ?2 ESCAPE '!'
+        "WITH RECURSIVE below (id) AS (
+           SELECT id FROM zone WHERE id = ?6 UNION ALL SELECT z.id FROM zone z JOIN below b ON z.parent = b.id)
+         SELECT {COLUMNS} FROM alarm WHERE workspace = ?1 AND {state} AND lower(text) LIKE ?2 ESCAPE '!'
          AND (?3 = '' OR severity = ?3) AND (?4 = '' OR system = ?4) AND (?5 = '' OR device = ?5)
+         AND (?6 = '' OR system IN (SELECT s.id FROM system s JOIN below b ON s.zone = b.id)
+           OR (system IS NULL AND edge IN (SELECT e.id FROM edge e JOIN below b ON e.zone = b.id)))
          AND {} {}",
         keyset.condition, keyset.order
     );
@@ -87,6 +91,7 @@ pub fn list(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<Vec
         text("severity").into(),
         text("system").into(),
         text("device").into(),
+        text("zone").into(),
     ];
     values.extend(keyset.params);
     tx.query(&sql, &values, row)
@@ -135,6 +140,16 @@ pub fn save(tx: &mut Tx, alarm: &Alarm) -> Result<(), DbError> {
         ],
     )?;
     Ok(())
+}
+
+/// Active members of a workspace by name.
+pub fn members(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<(AccountId, String)>, DbError> {
+    tx.query(
+        "SELECT a.id, a.name FROM account a JOIN member m ON m.account = a.id
+         WHERE m.workspace = ?1 AND a.state = 'active' ORDER BY lower(a.name), a.id LIMIT 200",
+        params![workspace],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// What was written beside an alarm, oldest first.

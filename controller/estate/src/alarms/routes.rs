@@ -18,14 +18,14 @@ pub const SPEC: ListSpec = ListSpec {
     sorts: &["raised", "severity"],
     sort: "raised",
     desc: true,
-    filters: &["state", "severity", "system", "device"],
+    filters: &["state", "severity", "zone", "system", "device"],
 };
 
 /// Routes of alarms.
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/alarms", Need::signed_in(), with(estate, list))
-        .about("Alarms; state is open (needs somebody), active, closed or all")
+        .about("Alarms; state is open (needs somebody), active, closed or all; `zone` means all that lies in it")
         .lists(&SPEC)
         .get("/api/v1/alarms/{id}", Need::signed_in(), with(estate, show))
         .about("An alarm with its notes")
@@ -89,6 +89,20 @@ struct AlarmView {
 #[serde(deny_unknown_fields)]
 struct Assign {
     account: Option<AccountId>,
+}
+
+/// Members who could see to an alarm: active ones who may see it, by name; the first two hundred.
+pub fn candidates(ctx: &Ctx, alarm: &Alarm) -> Result<Vec<(AccountId, String)>> {
+    ctx.read(|tx| {
+        let (subject, now) = (alarm.subject(), tx.now());
+        let mut found = Vec::new();
+        for (id, name) in queries::members(tx, alarm.workspace)? {
+            if bo_identity::level::level(tx, &Object::new(Kind::ACCOUNT, id), &subject, now)? >= Level::View {
+                found.push((id, name));
+            }
+        }
+        Ok(found)
+    })
 }
 
 /// Gives the alarm of the path to somebody who may see it, or to nobody.

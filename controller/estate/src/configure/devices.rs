@@ -2,7 +2,7 @@
 
 use super::places::system_of;
 use super::thing::{change, create};
-use super::{Thing, given, named, ours, require, write};
+use super::{Thing, described, given, named, ours, require, write};
 use crate::Estate;
 use crate::devices::Device;
 use crate::drivers::Driver;
@@ -55,6 +55,8 @@ pub struct DevicePatch {
     pub link: Option<Option<String>>,
     /// All settings of this device: what is not named is no longer set here. A secret as it was shown stays.
     pub settings: Option<Values>,
+    /// All metadata.
+    pub metadata: Option<Values>,
 }
 
 /// Where a device goes; what is absent stays.
@@ -192,6 +194,7 @@ pub async fn create_device(estate: &Estate, ctx: &Ctx, new: NewDevice) -> Result
             secrets: driver.secrets().filter(|key| new.settings.contains_key(key)).collect(),
             settings: new.settings.clone(),
             enabled: !new.disabled,
+            metadata: Values::new(),
         };
         create(tx, registry, &Thing::Device(device.clone()))?;
         Ok(device)
@@ -212,6 +215,10 @@ pub async fn device(estate: &Estate, ctx: &Ctx, id: DeviceId, patch: DevicePatch
             after.link = link.filter(|link| !link.is_empty());
             let system = system_of(registry, workspace, after.system)?;
             check_link(registry, system, entry.driver.as_deref(), after.link.as_deref())?;
+        }
+        if let Some(metadata) = patch.metadata.clone() {
+            after.metadata = described(metadata)?;
+            crate::metadata::actions::fits(tx, &Thing::Device(after.clone()), false)?;
         }
         if let Some(settings) = patch.settings {
             let secrets = secrets_of_device(registry, &entry.device);

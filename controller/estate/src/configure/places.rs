@@ -4,6 +4,7 @@ use super::thing::{change, create};
 use super::{Thing, described, given, key, named, ours, require, tagged, write};
 use crate::Estate;
 use crate::maps;
+use crate::metadata::actions::fits;
 use crate::registry::Registry;
 use crate::settings::{replaced, secrets_of};
 use crate::systems::System;
@@ -209,7 +210,10 @@ pub async fn zone(estate: &Estate, ctx: &Ctx, id: ZoneId, patch: ZonePatch) -> R
         let patch = patch.clone();
         after.name = patch.name.as_deref().map_or(Ok(after.name), named)?;
         after.tags = patch.tags.map_or(Ok(after.tags), tagged)?;
-        after.metadata = patch.metadata.map_or(Ok(after.metadata), described)?;
+        if let Some(metadata) = patch.metadata {
+            after.metadata = described(metadata)?;
+            fits(tx, &Thing::Zone(after.clone()), false)?;
+        }
         after.rank = patch.rank.unwrap_or(after.rank);
         if let Some(kind) = patch.kind.filter(|kind| *kind != before.kind) {
             check_kind(registry, before, kind)?;
@@ -327,7 +331,10 @@ pub async fn system(estate: &Estate, ctx: &Ctx, id: SystemId, patch: SystemPatch
         let patch = patch.clone();
         after.name = patch.name.as_deref().map_or(Ok(after.name), named)?;
         after.tags = patch.tags.map_or(Ok(after.tags), tagged)?;
-        after.metadata = patch.metadata.map_or(Ok(after.metadata), described)?;
+        if let Some(metadata) = patch.metadata {
+            after.metadata = described(metadata)?;
+            fits(tx, &Thing::System(after.clone()), false)?;
+        }
         if let Some(settings) = patch.settings {
             let secrets = secrets_of(registry, workspace, &before.secrets);
             after.settings = replaced(&before.settings, settings, &secrets);

@@ -75,7 +75,7 @@ where
 {
     let workspace = ctx.workspace()?;
     write(estate, ctx, move |tx, registry| {
-        let before = held(registry, workspace, on)?;
+        let before = holder(registry, workspace, on)?;
         let mut after = before.clone();
         let mut secrets;
         let (values, own) = match &mut after {
@@ -107,7 +107,8 @@ where
     .await
 }
 
-fn held(registry: &Registry, workspace: WorkspaceId, on: Holder) -> Result<Thing> {
+/// What a holder is, as a thing.
+pub(crate) fn holder(registry: &Registry, workspace: WorkspaceId, on: Holder) -> Result<Thing> {
     Ok(match on {
         Holder::Zone(id) => Thing::Zone(zone_of(registry, workspace, id)?.clone()),
         Holder::System(id) => Thing::System(system_of(registry, workspace, id)?.clone()),

@@ -34,4 +34,6 @@ pub struct Device {
     pub secrets: BTreeSet<String>,
     /// Runs when true.
     pub enabled: bool,
+    /// What people keep about it.
+    pub metadata: Values,
 }

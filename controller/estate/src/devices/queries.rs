@@ -4,7 +4,8 @@ use super::Device;
 use bo_db::{DbError, Row, Tx, params};
 use bo_model::DeviceId;
 
-const COLUMNS: &str = "id, workspace, system, address, name, driver, link, settings, enabled, secrets";
+const COLUMNS: &str =
+    "id, workspace, system, address, name, driver, link, settings, enabled, secrets, metadata";
 
 fn row(row: &Row<'_>) -> Result<Device, DbError> {
     Ok(Device {
@@ -18,6 +19,7 @@ fn row(row: &Row<'_>) -> Result<Device, DbError> {
         settings: row.json(7)?,
         enabled: row.get(8)?,
         secrets: row.json(9)?,
+        metadata: row.json(10)?,
     })
 }
 
@@ -30,11 +32,11 @@ pub fn all(tx: &mut Tx) -> Result<Vec<Device>, DbError> {
 pub fn save(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
     let now = tx.now();
     tx.execute(
-        "INSERT INTO device (id, workspace, system, address, name, driver, link, settings, enabled, changed_at, secrets)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO device (id, workspace, system, address, name, driver, link, settings, enabled, changed_at, secrets, metadata)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (id) DO UPDATE SET system = excluded.system, address = excluded.address, name = excluded.name,
            driver = excluded.driver, link = excluded.link, settings = excluded.settings, enabled = excluded.enabled,
-           changed_at = excluded.changed_at, secrets = excluded.secrets",
+           changed_at = excluded.changed_at, secrets = excluded.secrets, metadata = excluded.metadata",
         params![
             device.id,
             device.workspace,
@@ -46,7 +48,8 @@ pub fn save(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
             crate::json(&device.settings),
             device.enabled,
             now,
-            crate::json(&device.secrets)
+            crate::json(&device.secrets),
+            crate::json(&device.metadata)
         ],
     )?;
     Ok(())

@@ -72,7 +72,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     let see = |level| Need::object(Kind::DEVICE, "id", level);
     Routes::new("estate")
         .get("/api/v1/devices", Need::signed_in(), with(estate, list))
-        .about("Devices; filter by system, zone, gateway, driver or state (ok, offline, gateway-offline, disabled, unknown)")
+        .about("Devices; filter by system, zone, gateway, driver or state (ok, offline, gateway-offline, not-set-up, disabled, unknown)")
         .lists(&SPEC)
         .post("/api/v1/devices", Need::signed_in(), with(estate, create))
         .about("Make a device; level `own` on its system")
@@ -86,12 +86,15 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("Change a device's name, link or settings, enable or disable it; settings are replaced as a whole")
         .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
             "name": {"type": "string"}, "enabled": {"type": "boolean"}, "link": {"type": ["string", "null"]},
-            "settings": {"type": "object"}}}))
+            "settings": {"type": "object"}, "metadata": {"type": "object"}}}))
         .post("/api/v1/devices/{id}/move", see(Level::Own), with(estate, relocate))
         .about("Move a device to another system, or give it another address; level `own` on the system")
         .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
             "system": {"type": "string", "format": "uuid"}, "address": {"type": "string"},
             "link": {"type": ["string", "null"]}}}))
+        .get("/api/v1/devices/{id}/availability", see(Level::View), with(estate, availability))
+        .about("How much of the last days a device could be reached, and when not; `unknown` is while its gateway was away")
+        .query(crate::fleet::routes::days_schema())
         .get("/api/v1/devices/{id}/log", see(Level::View), with(estate, log))
         .about("The last lines of a device's log")
         .post("/api/v1/devices/{id}/commands", see(Level::See), with(estate, execute))
@@ -232,6 +235,13 @@ async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let patch: DevicePatch = ctx.json()?;
     configure::device(&estate, &ctx, ctx.param("id")?, patch).await?;
     show(estate, ctx).await
+}
+
+async fn availability(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let (registry, entry) = device(&estate, &ctx)?;
+    let edge = registry.edges.get(&entry.edge).ok_or(WebError::NotFound)?;
+    let (from, to) = crate::fleet::routes::days(&ctx)?;
+    Ok(reply::json(&ctx.read(|tx| crate::fleet::availability::of_device(tx, &entry, edge, from, to))?))
 }
 
 async fn log(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

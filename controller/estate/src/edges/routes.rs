@@ -4,6 +4,7 @@ use super::{Edge, actions};
 use crate::Estate;
 use crate::configure::{self, EdgePatch, NewEdge};
 use crate::fleet::EdgePresence;
+use crate::fleet::availability::of_edge;
 use crate::fleet::queries::{self as fleet, Watermark};
 use crate::http::{Mention, finds, may, page, with, zone};
 use crate::releases::queries::{self as releases, ReleaseLine};
@@ -88,6 +89,9 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
             "name": {"type": "string"}, "zone": {"type": "string", "format": "uuid"}, "links": links}}))
         .get("/api/v1/edges/{id}", on(Level::View), with(estate, show))
         .about("A gateway: presence, links, watermarks, devices that are not well, releases, gaps")
+        .get("/api/v1/edges/{id}/availability", on(Level::View), with(estate, availability))
+        .about("How much of the last days a gateway could be reached, and when not")
+        .query(crate::fleet::routes::days_schema())
         .get("/api/v1/edges/{id}/log", on(Level::View), with(estate, log))
         .about("The last lines of a gateway's own log")
         .post("/api/v1/edges/{id}/code", on(Level::Own), with(estate, code))
@@ -212,6 +216,13 @@ async fn change(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let patch: EdgePatch = ctx.json()?;
     configure::edge(&estate, &ctx, ctx.param("id")?, patch).await?;
     show(estate, ctx).await
+}
+
+async fn availability(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let id: EdgeId = ctx.param("id")?;
+    let edge = estate.registry().edges.get(&id).cloned().ok_or(WebError::NotFound)?;
+    let (from, to) = crate::fleet::routes::days(&ctx)?;
+    Ok(reply::json(&ctx.read(|tx| of_edge(tx, &edge, from, to))?))
 }
 
 async fn log(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

@@ -1,6 +1,7 @@
 //! Presence: what was last proved, since when something is away, how far an edge lags behind. A heartbeat proves;
 //! a connection alone does not.
 
+pub mod availability;
 pub mod backfill;
 pub mod queries;
 pub mod routes;

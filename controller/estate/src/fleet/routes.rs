@@ -2,8 +2,10 @@
 
 use super::queries;
 use crate::Estate;
+use crate::edges::EdgeState;
 use crate::http::{health, may, system, with};
 use axum::response::Response;
+use bo_model::Time;
 use bo_web::list::{Key, ListSpec};
 use bo_web::{Ctx, Kind, Level, Need, Result, Routes, WebError, reply};
 use serde::Serialize;
@@ -21,11 +23,13 @@ const HITS: usize = 30;
 pub struct Summary {
     /// Gateways that prove that they live.
     pub edges_online: usize,
-    /// Gateways.
+    /// Gateways that are not revoked.
     pub edges: usize,
+    /// Those of them that were not let in yet: nobody expects anything of them.
+    pub edges_not_set_up: usize,
     /// Systems.
     pub systems: usize,
-    /// Devices by state: ok, offline, gateway-offline, disabled, unknown.
+    /// Devices by state: ok, offline, gateway-offline, not-set-up, disabled, unknown.
     pub devices: BTreeMap<&'static str, usize>,
     /// Active alarms by severity.
     pub alarms: BTreeMap<String, usize>,
@@ -53,14 +57,34 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("Find zones, systems, devices, gateways and triggers by name")
 }
 
+/// The query of an availability.
+pub(crate) fn days_schema() -> serde_json::Value {
+    json!({"type": "object", "properties": {"days": {"type": "integer", "minimum": 1, "maximum": 366, "default": 30}}})
+}
+
+/// The last days, as the query asks: from then until now.
+pub(crate) fn days(ctx: &Ctx) -> Result<(Time, Time)> {
+    let days = match ctx.query_value("days").as_str() {
+        "" => 30,
+        text => text.parse().ok().filter(|days| (1..=366).contains(days)).unwrap_or(0),
+    };
+    if days == 0 {
+        return Err(WebError::field("days", "must be 1 to 366"));
+    }
+    let now = ctx.now();
+    Ok((Time(now.0 - days * 86_400_000_000), now))
+}
+
 /// What the viewer may see of their workspace, counted.
 pub fn summarise(estate: &Estate, ctx: &Ctx) -> Result<Summary> {
     let (workspace, registry) = (ctx.workspace()?, estate.registry());
     ctx.read(|tx| {
         let mut summary = Summary::default();
-        for edge in registry.edges.values().filter(|edge| edge.workspace == workspace) {
+        let ours = registry.edges.values().filter(|edge| edge.workspace == workspace);
+        for edge in ours.filter(|edge| edge.state != EdgeState::Revoked) {
             if may(ctx, tx, Kind::EDGE, edge.id, Level::View)? {
                 summary.edges += 1;
+                summary.edges_not_set_up += usize::from(edge.state == EdgeState::New);
                 summary.edges_online += usize::from(estate.presence.is_online(edge.id));
             }
         }

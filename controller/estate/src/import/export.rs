@@ -133,6 +133,7 @@ fn devices(registry: &Registry, system: bo_model::SystemId) -> Vec<EstateDevice>
                 link: device.link.clone(),
                 settings: open(&device.settings, &settings::secrets_of_device(registry, device)),
                 disabled: !device.enabled,
+                metadata: device.metadata.clone(),
             }
         })
         .collect()

@@ -282,6 +282,7 @@ impl Plan {
                 ),
                 secrets: before.map(|held| held.secrets.clone()).unwrap_or_default(),
                 enabled: !device.disabled,
+                metadata: device.metadata.clone(),
             };
             if self.note("device", &format!("{key}/{}", device.address), before, &fresh) {
                 self.devices.push(fresh);

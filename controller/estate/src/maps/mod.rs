@@ -1,8 +1,10 @@
 //! Floor maps: a drawing and what its elements stand for. The library's `zone-maps/<name>/` holds both.
 
+pub mod actions;
 pub mod queries;
+pub mod routes;
 
-use bo_model::WorkspaceId;
+use bo_model::{Time, WorkspaceId};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -21,6 +23,22 @@ pub struct ZoneMap {
     pub svg: String,
     /// `map.toml` as JSON: elements and what they are bound to.
     pub bindings: Json,
+}
+
+/// What a map was bound to at some time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Revision {
+    /// From 1.
+    pub number: i64,
+    /// As in [`ZoneMap::bindings`].
+    #[serde(skip)]
+    pub bindings: Json,
+    /// What was changed, in a line.
+    pub about: String,
+    /// By whom, by name.
+    pub made_by: String,
+    /// When.
+    pub made_at: Time,
 }
 
 /// What must not be in a drawing that is shown inside a page: the first forbidden thing found.

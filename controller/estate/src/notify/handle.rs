@@ -7,6 +7,7 @@ use crate::error::EstateError;
 use bo_db::outbox::{Handler, Message as Event};
 use bo_db::{Db, DbError, Tx};
 use bo_delivery::{Mail, Message};
+use bo_identity::letter;
 use bo_model::{AlarmId, Kind, Object, TriggerId, WorkspaceId};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -16,8 +17,6 @@ use std::time::Duration;
 const NOTICE_QUIET: i64 = 10;
 /// Alarms looked at again in one round.
 const DUE: usize = 100;
-/// Name of the installation value with the console's address, for links in mails.
-pub const PUBLIC_URL: &str = "web.public_url";
 
 /// Listens to alarms and to notices of triggers.
 pub const HANDLER: Handler =
@@ -119,9 +118,7 @@ fn send(
 }
 
 fn link(tx: &mut Tx, path: &str) -> Result<String, DbError> {
-    let base = tx.kv(PUBLIC_URL)?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let base = base.filter(|base| !base.is_empty());
-    Ok(base.map_or_else(String::new, |base| format!("\n{}{path}\n", base.trim_end_matches('/'))))
+    Ok(letter::public_url(tx)?.map_or_else(String::new, |base| format!("\n{base}{path}\n")))
 }
 
 /// A notice of a trigger's run, as the edge reports it.

@@ -11,7 +11,7 @@ pub mod queries;
 pub mod routes;
 mod through;
 
-pub use handle::{HANDLER, PUBLIC_URL, escalate, notices};
+pub use handle::{HANDLER, escalate, notices};
 
 use bo_model::{Kind, Object, Time, WorkspaceId, ZoneId};
 use serde::Serialize;

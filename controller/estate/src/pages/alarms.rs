@@ -152,7 +152,7 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let to_choose = page.items.iter().any(|alarm| !alarm.acknowledged);
     let body = html! {
         (parts::tabs(&tabs, &tab(if current == "closed" { "all" } else { current })))
-        (parts::filters(&list, PATH, "Words of the alarm", &[("severity", "Severity", severities)]))
+        (parts::filters(&list, PATH, "Words of the alarm", &[("severity", "Severity", severities), ("zone", "Place", super::zones::choices(&registry, ctx.workspace()?))]))
         section.card.card--flush id="alarms" data-fresh="alarms" {
             @if page.items.is_empty() {
                 @if current == "open" { (parts::empty("check", "Nothing needs you", "No alarm is active and none waits for somebody. What was is in the history.", Some(("History", "/alarms?state=all")))) }
@@ -248,7 +248,7 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
                 @if let Some((messages, retry)) = &told && !messages.is_empty() { (own::flush("Who was told", own::none(), deliveries::list_of(ctx, messages, *retry))) }
                 (own::card("About", own::none(), html! {
                     (parts::facts(&facts))
-                    @if may { (assignment(ctx, &alarm)) }
+                    @if may { (assignment(ctx, &alarm)?) }
                     @if alarm.muted { p.muted { "It began during maintenance of its place: nobody was told." } }
                 }))
                 @if may { (own::card(if alarm.acknowledged { "Comment" } else { "Acknowledge" }, own::none(), html! {
@@ -280,16 +280,31 @@ fn told(ctx: &Ctx, alarm: &Alarm) -> Result<Option<(Vec<Delivery>, bool)>> {
 }
 
 /// Taking an alarm, or giving it back.
-fn assignment(ctx: &Ctx, alarm: &Alarm) -> Markup {
+fn assignment(ctx: &Ctx, alarm: &Alarm) -> Result<Markup> {
     let mine = ctx.viewer().is_some_and(|viewer| alarm.assignee == Some(viewer.account));
+    let me = ctx.who()?.account;
+    let others: Vec<_> = api::candidates(ctx, alarm)?
+        .into_iter()
+        .filter(|(id, _)| *id != me && alarm.assignee != Some(*id))
+        .collect();
     let form = |value: &str, label: &str| {
         let csrf = html! { (ctx.csrf()) input type="hidden" name="to" value=(value); };
         parts::post_button(label, "", &format!("/alarms/{}/assign", alarm.id), csrf)
     };
-    html! { div.form__actions {
-        @if mine { (form("nobody", "Give it back")) } @else { (form("me", "I see to it")) }
-        @if alarm.assignee.is_some() && !mine { (form("nobody", "Nobody sees to it")) }
-    } }
+    Ok(html! {
+        div.form__actions {
+            @if mine { (form("nobody", "Give it back")) } @else { (form("me", "I see to it")) }
+            @if alarm.assignee.is_some() && !mine { (form("nobody", "Nobody sees to it")) }
+        }
+        @if !others.is_empty() {
+            form.form.form--inline action={ "/alarms/" (alarm.id) "/assign" } method="post" {
+                (ctx.csrf())
+                label.sr-only for="assign-to" { "Somebody else" }
+                select #assign-to name="to" required { option value="" { "Somebody else …" } @for (id, name) in &others { option value=(id) { (name) } } }
+                button.btn type="submit" { "Give it to them" }
+            }
+        }
+    })
 }
 
 fn notes_card(ctx: &Ctx, alarm: &Alarm, notes: &[Note], may: bool, now: Time, input: &Input) -> Markup {
@@ -317,10 +332,19 @@ fn lasted(from: Time, to: Time) -> String {
 }
 
 async fn assign(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let account =
-        (ctx.form()?.text("to") == "me").then(|| ctx.who().map(|viewer| viewer.account)).transpose()?;
+    let input = ctx.form()?;
+    let me = ctx.who()?.account;
+    let account = match input.text("to") {
+        "nobody" => None,
+        "me" => Some(me),
+        _ => Some(forms::chosen(&input, "to")?),
+    };
     let alarm = api::assign_alarm(&estate, &ctx, account).await?;
-    let flash = if account.is_some() { "You see to it." } else { "Nobody sees to it now." };
+    let flash = match (&alarm.assignee_name, account) {
+        (_, Some(account)) if account == me => "You see to it.".to_owned(),
+        (Some(name), Some(_)) => format!("{name} sees to it."),
+        _ => "Nobody sees to it now.".to_owned(),
+    };
     Ok(ctx.redirect(format!("/alarms/{}", alarm.id)).flash(flash).into_response())
 }
 

@@ -37,12 +37,20 @@ fn refused(input: &Input, again: impl FnOnce(&Input) -> Result<Markup>) -> Resul
     Ok((StatusCode::UNPROCESSABLE_ENTITY, again(input)?).into_response())
 }
 
-/// What to show in a form: what was typed when it was refused, else what is stored.
+/// What to show in a form: what was typed when it was refused, else what is stored. Another form of the same page that was
+/// refused is not meant.
 pub fn filled<K: Into<String>, V: Into<String>>(
     input: &Input,
     stored: impl IntoIterator<Item = (K, V)>,
 ) -> Input {
-    if input.errors().next().is_some() { input.clone() } else { Input::filled(stored) }
+    let stored: Vec<(String, String)> =
+        stored.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let refused = input.errors().next().is_some();
+    if refused && stored.iter().any(|(name, _)| input.has(name)) {
+        input.clone()
+    } else {
+        Input::filled(stored)
+    }
 }
 
 /// A form on a page of its own: fields, one button that says what it does, and a way back.

@@ -1,5 +1,5 @@
 //! Floor maps in pages: the drawing with each bound element as a link that has its state's class and its label, and the
-//! model the browser needs to keep them true. The decoration of the drawing is pure.
+//! model the browser needs to keep them true.
 
 use super::parts as own;
 use crate::Estate;
@@ -8,6 +8,7 @@ use crate::live::view;
 use crate::maps::queries;
 use crate::registry::{DeviceEntry, Registry};
 use crate::zones::Zone;
+use bo_model::drawing::{Shown, decorate};
 use bo_model::map::{MapElement, MapFacts, MapStyle, ZoneMap};
 use bo_model::{Data, DeviceId, Kind, Level, SystemId};
 use bo_web::{Ctx, Result, WebError};
@@ -51,17 +52,6 @@ struct State {
     below: Option<f64>,
 }
 
-/// How an element of the drawing is shown.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Shown {
-    /// Its state's class.
-    pub class: String,
-    /// Where it leads.
-    pub href: String,
-    /// For screen readers.
-    pub label: String,
-}
-
 /// What is known of one system, for the classes.
 struct Known<'a> {
     estate: &'a Estate,
@@ -101,42 +91,20 @@ pub fn of_zone(estate: &Estate, ctx: &Ctx, registry: &Registry, zone: &Zone) -> 
     let stored = ctx.read(|tx| queries::find(tx, zone.workspace, name))?;
     let Some(stored) = stored else { return Ok(None) };
     let map: ZoneMap = serde_json::from_value(stored.bindings.clone()).map_err(WebError::internal)?;
-    let alarms: Vec<_> = estate
-        .alarms
-        .changes(0)
-        .into_iter()
-        .filter(|alarm| alarm.active && alarm.workspace == zone.workspace)
-        .collect();
-    let seen = visible(ctx, registry, zone, &map)?;
+    let found = bound(estate, ctx, registry, zone, &map)?;
     let mut shown: BTreeMap<&str, Shown> = BTreeMap::new();
     let mut labels: BTreeMap<&str, String> = BTreeMap::new();
-    let mut models: BTreeMap<&str, Model> = BTreeMap::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
-    for (id, element) in &map.elements {
-        let Some(system) = seen.get(&element.system_in(&zone.key)) else { continue };
-        let devices: BTreeMap<&str, &Arc<DeviceEntry>> = registry
-            .devices_in(*system)
-            .iter()
-            .filter_map(|id| registry.devices.get(id))
-            .map(|entry| (entry.device.address.as_str(), entry))
-            .collect();
-        let known = Known { estate, registry, devices, system: *system, alarms: &alarms };
-        let Some(model) = model(&map, element, &known) else { continue };
-        let class = map.class(element, &known).to_owned();
+    for (id, each) in &found {
+        let Some(element) = map.elements.get(*id) else { continue };
         used.insert(&element.style);
-        if let (Some(text), Some(label)) = (&element.text, &model.label) {
-            labels.insert(text, fill(label, |key| value_of(&known, key)));
+        if let (Some(text), Some(label)) = (&element.text, &each.label) {
+            labels.insert(text, label.clone());
         }
-        shown.insert(
-            id,
-            Shown {
-                href: model.peek.trim_end_matches("/peek").to_owned(),
-                label: model.title.clone(),
-                class,
-            },
-        );
-        models.insert(id, model);
+        let href = each.model.peek.trim_end_matches("/peek").to_owned();
+        shown.insert(id, Shown { href, label: each.model.title.clone(), class: each.class.clone() });
     }
+    let models: BTreeMap<&str, &Model> = found.iter().map(|(id, each)| (*id, &each.model)).collect();
     let drawing = decorate(&stored.svg, &shown, &labels);
     let json = serde_json::to_string(&models).map_err(WebError::internal)?;
     Ok(Some(html! {
@@ -150,6 +118,51 @@ pub fn of_zone(estate: &Estate, ctx: &Ctx, registry: &Registry, zone: &Zone) -> 
             }
         }
     }))
+}
+
+/// An element that stands for something the viewer may see, as it is now.
+pub struct Bound {
+    /// The class of its state.
+    pub class: String,
+    /// Its label with the values of now.
+    pub label: Option<String>,
+    model: Model,
+}
+
+impl Bound {
+    /// What it stands for, for people.
+    pub fn title(&self) -> &str {
+        &self.model.title
+    }
+}
+
+/// The elements of a zone's map that stand for something the viewer may see, by id.
+pub fn bound<'m>(
+    estate: &Estate,
+    ctx: &Ctx,
+    registry: &Registry,
+    zone: &Zone,
+    map: &'m ZoneMap,
+) -> Result<BTreeMap<&'m str, Bound>> {
+    let open = estate.alarms.changes(0).into_iter();
+    let alarms: Vec<_> = open.filter(|alarm| alarm.active && alarm.workspace == zone.workspace).collect();
+    let seen = visible(ctx, registry, zone, map)?;
+    let mut found = BTreeMap::new();
+    for (id, element) in &map.elements {
+        let Some(system) = seen.get(&element.system_in(&zone.key)) else { continue };
+        let devices: BTreeMap<&str, &Arc<DeviceEntry>> = registry
+            .devices_in(*system)
+            .iter()
+            .filter_map(|id| registry.devices.get(id))
+            .map(|entry| (entry.device.address.as_str(), entry))
+            .collect();
+        let known = Known { estate, registry, devices, system: *system, alarms: &alarms };
+        let Some(model) = model(map, element, &known) else { continue };
+        let class = map.class(element, &known).to_owned();
+        let label = model.label.as_ref().map(|label| fill(label, |key| value_of(&known, key)));
+        found.insert(id.as_str(), Bound { class, label, model });
+    }
+    Ok(found)
 }
 
 /// Systems the map names that the viewer may see, by key.
@@ -274,75 +287,6 @@ fn legend(map: &ZoneMap, used: &BTreeSet<&str>) -> Markup {
     }
 }
 
-/// The drawing with bound elements as links and labels filled in. Everything else stays byte for byte; an element that is
-/// bound to nothing the viewer may see is no longer a control.
-pub fn decorate(svg: &str, shown: &BTreeMap<&str, Shown>, labels: &BTreeMap<&str, String>) -> String {
-    let mut out = String::with_capacity(svg.len() + 4096);
-    let mut open: Vec<bool> = Vec::new();
-    let mut rest = svg;
-    let mut first = true;
-    while let Some(at) = rest.find('<') {
-        out.push_str(&rest[..at]);
-        let Some(end) = rest[at..].find('>') else { break };
-        let tag = &rest[at..=at + end];
-        rest = &rest[at + end + 1..];
-        if tag.starts_with("<?") || tag.starts_with("<!") {
-            continue;
-        }
-        if tag.starts_with("</") {
-            let linked = open.pop().unwrap_or(false);
-            out.push_str(if linked { "</a>" } else { tag });
-            continue;
-        }
-        let closed = tag.ends_with("/>");
-        let id = attribute(tag, "id").unwrap_or("");
-        let (new, linked) = match shown.get(id) {
-            Some(shown) if !closed => (link(tag, shown), true),
-            _ if first => (
-                without(&without(tag, "role"), "aria-labelledby").replacen("<svg", "<svg role=\"group\"", 1),
-                false,
-            ),
-            _ if tag.contains("role=\"button\"") => {
-                (without(&without(&without(tag, "role"), "tabindex"), "aria-label"), false)
-            }
-            _ => (tag.to_owned(), false),
-        };
-        first = false;
-        out.push_str(&new);
-        if !closed {
-            open.push(linked);
-            if let Some(label) = labels.get(id) {
-                out.push_str(&html! { (label) }.into_string());
-            }
-        }
-    }
-    out + rest
-}
-
-fn link(tag: &str, shown: &Shown) -> String {
-    let plain = without(&without(&without(tag, "role"), "tabindex"), "aria-label");
-    let class = attribute(&plain, "class").unwrap_or("").to_owned();
-    let body = without(&plain, "class");
-    let name = body.trim_start_matches('<').split([' ', '>', '\n']).next().unwrap_or("g").to_owned();
-    let attributes =
-        html! { a class={ (class) " " (shown.class) } href=(shown.href) aria-label=(shown.label) {} }
-            .into_string();
-    let attributes = attributes.trim_end_matches("></a>").trim_start_matches("<a");
-    body.replacen(&format!("<{name}"), &format!("<a{attributes}"), 1)
-}
-
-fn attribute<'t>(tag: &'t str, name: &str) -> Option<&'t str> {
-    let (_, after) = tag.split_once(&format!(" {name}=\""))?;
-    after.split_once('"').map(|(value, _)| value)
-}
-
-fn without(tag: &str, name: &str) -> String {
-    match attribute(tag, name) {
-        Some(value) => tag.replacen(&format!(" {name}=\"{value}\""), "", 1),
-        None => tag.to_owned(),
-    }
-}
-
 /// What is shown where a zone has no map.
 pub fn missing(zone: &Zone) -> Markup {
     let text = match &zone.map {
@@ -357,25 +301,6 @@ pub fn missing(zone: &Zone) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SVG: &str = "<?xml version=\"1.0\"?><svg viewBox=\"0 0 9 9\" role=\"img\" aria-labelledby=\"t\"><title id=\"t\">Plan</title>\
-        <g id=\"room-01\" class=\"room\" tabindex=\"0\" role=\"button\" aria-label=\"Tejo\"><g><rect/></g><text id=\"v\"></text></g>\
-        <g id=\"room-02\" class=\"room\" tabindex=\"0\" role=\"button\" aria-label=\"Douro\"><rect/></g></svg>";
-
-    #[test]
-    fn a_bound_room_becomes_a_link_with_its_state_and_an_unbound_one_is_no_control() {
-        let room =
-            Shown { class: "occupied".into(), href: "/systems/1".into(), label: "Tejo \"A\" & B".into() };
-        let (shown, labels) =
-            (BTreeMap::from([("room-01", room)]), BTreeMap::from([("v", "21.4 <°C".to_owned())]));
-        let drawn = decorate(SVG, &shown, &labels);
-        assert!(drawn.starts_with("<svg role=\"group\" viewBox=\"0 0 9 9\"><title"), "{drawn}");
-        assert!(
-            drawn.contains("<a class=\"room occupied\" href=\"/systems/1\" aria-label=\"Tejo &quot;A&quot; &amp; B\" id=\"room-01\"><g><rect/></g><text id=\"v\">21.4 &lt;°C</text></a>"),
-            "{drawn}"
-        );
-        assert!(drawn.ends_with("<g id=\"room-02\" class=\"room\"><rect/></g></svg>"), "{drawn}");
-    }
 
     #[test]
     fn a_label_takes_what_is_between_braces() {

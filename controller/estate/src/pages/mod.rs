@@ -3,6 +3,7 @@
 
 mod alarms;
 mod audit;
+mod availability;
 mod channels;
 mod commands;
 mod controls;
@@ -14,11 +15,14 @@ mod forms;
 mod history;
 mod maintenance;
 mod map;
+mod map_edit;
+mod metadata;
 pub mod names;
 mod overview;
 mod parts;
 mod releases;
 mod removal;
+mod rollouts;
 mod search;
 mod settings;
 mod systems;
@@ -49,8 +53,11 @@ pub fn routes(estate: &Arc<Estate>) -> Vec<Routes> {
         drivers::routes(estate),
         edges::routes(estate),
         releases::routes(estate),
+        rollouts::routes(estate),
         removal::routes(estate),
         audit::routes(estate),
         search::routes(estate),
+        metadata::routes(estate),
+        map_edit::routes(estate),
     ]
 }

@@ -66,8 +66,8 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                     span.stat__note { @if away.is_empty() { "All answer" } @else { (away.len()) " not answering" } }
                 }
                 a.card.stat href="/edges" {
-                    span.stat__label { "Gateways online" } span.stat__value { (summary.edges_online) span.stat__unit { " of " (summary.edges) } }
-                    span.stat__note { (summary.systems) " systems" }
+                    span.stat__label { "Gateways online" } span.stat__value { (summary.edges_online) span.stat__unit { " of " (summary.edges - summary.edges_not_set_up) } }
+                    span.stat__note { @if summary.edges_not_set_up > 0 { (summary.edges_not_set_up) " not set up yet" } @else { (own::count(summary.systems, "system")) } }
                 }
                 @if !inverters.is_empty() {
                     div.card.stat {
@@ -103,7 +103,8 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
     let devices: usize = summary.devices.values().sum();
     let away: usize =
         ["offline", "gateway-offline"].iter().filter_map(|state| summary.devices.get(state)).sum();
-    let gateways = summary.edges - summary.edges_online;
+    let expected = summary.edges - summary.edges_not_set_up;
+    let gateways = expected.saturating_sub(summary.edges_online);
     let critical = open
         .iter()
         .filter(|alarm| alarm.active && !alarm.acknowledged && alarm.severity == "critical")
@@ -117,7 +118,7 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
         wrong.push(format!("{} nobody has seen to", own::count(unseen - critical, "alarm")));
     }
     if gateways > 0 {
-        wrong.push(format!("{} of {} gateways away", gateways, summary.edges));
+        wrong.push(format!("{gateways} of {expected} gateways away"));
     }
     let silent = summary.devices.get("unknown").copied().unwrap_or_default();
     if silent > 0 {

@@ -102,6 +102,7 @@ pub fn health_words(state: &str) -> (Tone, &'static str) {
         "ok" => (Tone::Good, "Online"),
         "offline" => (Tone::Bad, "Not answering"),
         "gateway-offline" => (Tone::Warn, "Gateway away"),
+        "not-set-up" => (Tone::Idle, "Not set up yet"),
         "disabled" => (Tone::Idle, "Disabled"),
         _ => (Tone::Idle, "Nothing heard yet"),
     }
@@ -213,6 +214,30 @@ pub fn actor(registry: &Registry, actor: &Actor) -> Markup {
 /// Free words of a place.
 pub fn tags(tags: &[String]) -> Markup {
     html! { @if !tags.is_empty() { span.row { @for tag in tags { span.badge.badge--plain { (tag) } } } } }
+}
+
+/// Stretches of a period as a strip: (from, to, class), drawn in order over a plain ground. `about` says what it shows, for
+/// who can't see it.
+pub fn strip(
+    from: Time,
+    to: Time,
+    parts: impl Iterator<Item = (Time, Time, &'static str)>,
+    about: &str,
+) -> Markup {
+    let whole = to.0.saturating_sub(from.0).max(1) as f64;
+    let place = |at: Time| (at.0.clamp(from.0, to.0) - from.0) as f64 / whole * 1000.0;
+    html! {
+        figure.strip {
+            svg viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label=(about) {
+                rect.strip__ground width="1000" height="20" {}
+                @for (begin, end, class) in parts {
+                    // A short stretch is still seen.
+                    rect class={ "strip__part strip__part--" (class) } x=(format!("{:.2}", place(begin))) height="20" width=(format!("{:.2}", (place(end) - place(begin)).max(1.5))) {}
+                }
+            }
+            figcaption { span { (exact(from)) } span { (exact(to)) } }
+        }
+    }
 }
 
 /// `4.1 MB`: bytes as people read them.

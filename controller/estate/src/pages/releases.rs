@@ -1,6 +1,6 @@
 //! Releases: what would change on which gateway, chosen and deployed together.
 
-use super::parts as own;
+use super::{parts as own, rollouts};
 use crate::Estate;
 use crate::edges::routes as edges;
 use crate::edges::{Edge, EdgeState};
@@ -15,7 +15,7 @@ use bo_web::{Ctx, Need, Page, Result, Routes, WebError};
 use maud::{Markup, html};
 use std::sync::Arc;
 
-const PATH: &str = "/releases";
+pub const PATH: &str = "/releases";
 
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
@@ -25,14 +25,16 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("Deploy to the chosen gateways")
 }
 
-struct Waiting {
-    edge: Arc<Edge>,
-    plan: Plan,
-    newest: Option<queries::ReleaseLine>,
-    level: Level,
+/// A gateway with what waits to be deployed to it.
+pub struct Waiting {
+    pub edge: Arc<Edge>,
+    pub plan: Plan,
+    pub newest: Option<queries::ReleaseLine>,
+    pub level: Level,
 }
 
-fn waiting(estate: &Estate, ctx: &Ctx) -> Result<Vec<Waiting>> {
+/// The gateways the viewer may see; those with changes first.
+pub fn waiting(estate: &Estate, ctx: &Ctx) -> Result<Vec<Waiting>> {
     let (registry, workspace) = (estate.registry(), ctx.workspace()?);
     let mut found = ctx.read(|tx| {
         let mut found = Vec::new();
@@ -70,6 +72,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     let pending = waiting.iter().filter(|each| !each.plan.diff.is_empty()).count();
     let may = waiting.iter().any(|each| !each.plan.diff.is_empty() && each.level >= Level::Edit);
     let body = html! {
+        (rollouts::tabs(PATH))
         @if waiting.is_empty() {
             section.card { (parts::empty("release", "No gateways", "What is configured is deployed to gateways; you see none.", None)) }
         } @else {
@@ -83,6 +86,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                 @for each in &waiting { (row(&estate, each, now)) }
                 @if may { div.bulk.bulk--card {
                     span.muted data-chosen="" aria-live="polite" {}
+                    @if pending > 1 { a.btn href="/rollouts/new" { "Roll out in rings …" } }
                     button.btn.btn--primary type="submit" data-needs-choice="" { (icon("release")) "Deploy to the chosen" }
                 } }
             }
@@ -103,7 +107,7 @@ fn row(estate: &Estate, each: &Waiting, now: bo_model::Time) -> Markup {
                     @if pending && each.level >= Level::Edit { input type="checkbox" name="edge" value=(id) checked aria-label={ "Choose " (each.edge.name) }; }
                     h2 { a href={ "/edges/" (id) } { (each.edge.name) } }
                     @match each.edge.state {
-                        EdgeState::New => (badge(Tone::Idle, "Waits for enrolment")),
+                        EdgeState::New => (badge(Tone::Idle, "Not set up yet")),
                         EdgeState::Revoked => (badge(Tone::Idle, "Revoked")),
                         EdgeState::Enrolled if line.presence.online => (badge(Tone::Good, "Online")),
                         EdgeState::Enrolled => (badge(Tone::Bad, "Not answering")),

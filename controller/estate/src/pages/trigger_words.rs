@@ -89,7 +89,8 @@ impl<'a> Words<'a> {
             return format!("the webhook `{name}` is called{lasts}");
         }
         if let Some(device) = &of.offline {
-            return format!("{} can't be reached", any(device, "one of the devices"));
+            let by_itself = if of.each { ", each counting by itself" } else { "" };
+            return format!("{} can't be reached{by_itself}", any(device, "one of the devices"));
         }
         if let Some(device) = &of.online {
             return format!("{} can be reached", any(device, "each device"));

@@ -97,18 +97,52 @@ pub async fn propose(estate: &Estate, ctx: &Ctx, proposal: Proposal) -> Result<R
     .await
 }
 
-/// The rollout, if whoever asks has that level on all its gateways.
+/// What decides who may see and carry on a rollout: its gateways that are still there, else the area of all gateways.
+pub(super) fn gateways(registry: &Registry, rollout: &Rollout) -> Vec<Object> {
+    let there = rollout.rings.iter().flatten().filter(|edge| registry.edges.contains_key(edge));
+    let mut found: Vec<Object> = there.map(|edge| Object::new(Kind::EDGE, edge)).collect();
+    if found.is_empty() {
+        found.push(Object::area(rollout.workspace, "edges"));
+    }
+    found
+}
+
+/// The rollout, if whoever asks has level `edit` on all its gateways.
 fn held(
     tx: &mut Tx,
+    registry: &Registry,
     workspace: WorkspaceId,
     id: RolloutId,
     may: &crate::configure::Require,
 ) -> Result<Rollout> {
     let held = queries::find(tx, id)?.filter(|held| held.workspace == workspace).ok_or(WebError::NotFound)?;
-    for edge in held.rings.iter().flatten() {
-        may(tx, &Object::new(Kind::EDGE, edge), Level::Edit)?;
+    for gateway in gateways(registry, &held) {
+        may(tx, &gateway, Level::Edit)?;
     }
     Ok(held)
+}
+
+/// Halts a rollout that runs, or lets it go on. What was released stays; while it is halted nothing is released and nothing
+/// goes back by itself.
+pub async fn pause(estate: &Estate, ctx: &Ctx, id: RolloutId, halt: bool) -> Result<Rollout> {
+    let (workspace, may, registry) = (ctx.workspace()?, crate::configure::require(ctx), estate.registry());
+    let (from, to, verb) = match halt {
+        true => (Stage::Running, Stage::Paused, "rollout.pause"),
+        false => (Stage::Paused, Stage::Running, "rollout.resume"),
+    };
+    ctx.write(move |tx| {
+        let held = held(tx, &registry, workspace, id, &may)?;
+        if held.state != from {
+            return Err(WebError::Conflict(format!("It is {}.", held.state.word())));
+        }
+        // A ring is watched anew after a halt: what happened meanwhile was judged by nobody.
+        let ring_at = held.ring_at.map(|at| if halt { at } else { tx.now() });
+        let changed = Rollout { state: to, ring_at, ..held };
+        queries::save(tx, &changed)?;
+        tx.audit(Event::new(verb, object(id)).name(&changed.title));
+        Ok(changed)
+    })
+    .await
 }
 
 /// Approves a rollout; its first ring is released within seconds.
@@ -117,7 +151,7 @@ pub async fn approve(estate: &Estate, ctx: &Ctx, id: RolloutId) -> Result<Rollou
     let (workspace, by, may) = (viewer.workspace, viewer.name.clone(), crate::configure::require(ctx));
     let registry = estate.registry();
     ctx.write(move |tx| {
-        let held = held(tx, workspace, id, &may)?;
+        let held = held(tx, &registry, workspace, id, &may)?;
         if held.state != Stage::Proposed {
             return Err(WebError::Conflict(format!("It is {} already.", held.state.word())));
         }
@@ -160,8 +194,8 @@ pub async fn stop(estate: &Arc<Estate>, ctx: &Ctx, id: RolloutId, revert: bool) 
     let (workspace, by, may) = (viewer.workspace, viewer.name.clone(), crate::configure::require(ctx));
     let (registry, key) = (estate.registry(), estate.release_key.clone());
     let ended = ctx.write(move |tx| {
-        let held = held(tx, workspace, id, &may)?;
-        let under_way = matches!(held.state, Stage::Proposed | Stage::Running);
+        let held = held(tx, &registry, workspace, id, &may)?;
+        let under_way = held.state.is_under_way();
         let can_go_back = revert && held.state != Stage::Reverted;
         if !under_way && !can_go_back {
             return Err(WebError::Conflict(format!("It is {} already.", held.state.word())));

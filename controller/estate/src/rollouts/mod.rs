@@ -3,10 +3,12 @@
 //! they are not, it stops and what was released goes back.
 
 pub mod actions;
+mod progress;
 pub mod queries;
 pub mod routes;
 mod watch;
 
+pub use progress::{Part, part};
 pub use watch::step;
 
 use bo_model::{EdgeId, Time, WorkspaceId};
@@ -28,6 +30,8 @@ pub enum Stage {
     Proposed,
     /// Goes ring by ring.
     Running,
+    /// Somebody halted it where it is; it goes on when they say so.
+    Paused,
     /// Everywhere.
     Done,
     /// Ended before it was everywhere; what was released stays.
@@ -42,15 +46,22 @@ impl Stage {
         match self {
             Stage::Proposed => "proposed",
             Stage::Running => "running",
+            Stage::Paused => "paused",
             Stage::Done => "done",
             Stage::Stopped => "stopped",
             Stage::Reverted => "reverted",
         }
     }
 
+    /// Whether it may still release something.
+    pub fn is_under_way(self) -> bool {
+        matches!(self, Stage::Proposed | Stage::Running | Stage::Paused)
+    }
+
     fn parse(word: &str) -> Stage {
         match word {
             "running" => Stage::Running,
+            "paused" => Stage::Paused,
             "done" => Stage::Done,
             "stopped" => Stage::Stopped,
             "reverted" => Stage::Reverted,

@@ -1,7 +1,7 @@
 //! What carries a rollout on: looks at its gateways every few seconds and judges.
 
 use super::actions::{announce, changed_since, end, release};
-use super::{Rollout, Stage, queries};
+use super::{Part, Rollout, Stage, part, queries};
 use crate::Estate;
 use crate::error::EstateError;
 use crate::fleet::EdgePresence;
@@ -37,18 +37,16 @@ fn judge(
     let Some(since) = rollout.ring_at else { return Next::Release };
     let mut all_run = true;
     for edge in rollout.rings.get(rollout.ring).into_iter().flatten() {
-        let Some(published) = rollout.published.get(edge) else { continue };
-        let known = presence(*edge);
-        let runs = known.online && known.running == published.hash;
-        let before = rollout.unwell.get(edge).copied().unwrap_or_default();
-        if runs && known.unwell.len() > before {
-            let more = known.unwell.len() - before;
-            return Next::Revert(format!("{}: {more} more devices are not well", name(*edge)));
+        match part(rollout, *edge, &presence(*edge)) {
+            Part::Waiting | Part::Unchanged | Part::Well => {}
+            Part::Worse { more } => {
+                return Next::Revert(format!("{}: {more} more devices are not well", name(*edge)));
+            }
+            Part::Taking if now.since(since) > TAKE => {
+                return Next::Revert(format!("{} does not run it", name(*edge)));
+            }
+            Part::Taking => all_run = false,
         }
-        if !runs && now.since(since) > TAKE {
-            return Next::Revert(format!("{} does not run it", name(*edge)));
-        }
-        all_run &= runs;
     }
     let watched = now.since(since).as_secs() as i64 >= rollout.watch_seconds;
     if all_run && watched { Next::Advance } else { Next::Wait }

@@ -1,6 +1,7 @@
 //! Triggers: definitions from the library, bound to systems as instances. Edges evaluate them.
 
 pub mod queries;
+pub mod replay;
 pub mod routes;
 
 use bo_model::settings::Values;

@@ -3,7 +3,7 @@
 use super::{TriggerDefinition, TriggerInstance};
 use crate::state::RunEntry;
 use bo_db::{DbError, Tx, params};
-use bo_model::{TriggerId, WorkspaceId};
+use bo_model::{Time, TriggerId, WorkspaceId};
 
 /// All definitions of all workspaces: for the registry.
 pub fn definitions(tx: &mut Tx) -> Result<Vec<TriggerDefinition>, DbError> {
@@ -102,4 +102,14 @@ pub fn runs(tx: &mut Tx, id: TriggerId, limit: usize) -> Result<Vec<RunEntry>, D
         params![id, limit],
         |row| Ok(RunEntry { at: row.get(0)?, run: row.json(1)? }),
     )
+}
+
+/// How often an instance became active between two times.
+pub fn activations(tx: &mut Tx, id: TriggerId, from: Time, to: Time) -> Result<usize, DbError> {
+    let count: i64 = tx.query_one(
+        "SELECT count(*) FROM trigger_run WHERE trigger_id = ?1 AND outcome = 'activated' AND at >= ?2 AND at <= ?3",
+        params![id, from, to],
+        |row| row.get(0),
+    )?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }

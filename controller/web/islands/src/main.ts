@@ -1,5 +1,6 @@
 // The console's islands. A page is complete without them; each adds what must be live or rich.
 import "./shell";
+import "./ask";
 import "./when";
 import "./confirm";
 import "./palette";

@@ -217,7 +217,14 @@ export class TriggerForm {
       case "offline":
       case "online": {
         const names = this.context().devices.map((device): [string, string] => [device.address, device.name]);
-        return [this.select([["*", "any device here"], ...names], String(of[word] ?? "*"), "Device", (value) => (of[word] = value), false)];
+        const device = this.select([["*", "any device here"], ...names], String(of[word] ?? "*"), "Device", (value) => (of[word] = value), false);
+        if (word === "online") return [device];
+        const ways: [string, string][] = [["", "once for all of them"], ["each", "once for each of them"]];
+        const way = this.select(ways, of["each"] === true ? "each" : "", "Counted", (value) => {
+          if (value === "each") of["each"] = true;
+          else delete of["each"];
+        }, false);
+        return [device, way];
       }
       case "cron":
         return [field("cron", "Minute, hour, day, month, weekday", "long"), say("stays true for"), field("for", "Stays true for", "short", "1min")];

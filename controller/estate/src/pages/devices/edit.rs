@@ -105,6 +105,7 @@ fn inherited(registry: &Registry, driver: &Arc<Driver>, system: SystemId) -> BTr
         settings: Values::new(),
         secrets: BTreeSet::new(),
         enabled: true,
+        metadata: Values::new(),
     };
     let entry = DeviceEntry { device, edge: system.edge, zone: system.zone, driver: Some(driver.clone()) };
     let words = |view: crate::settings::SettingView| {

@@ -2,7 +2,7 @@
 
 pub mod card;
 mod edit;
-mod page;
+pub mod page;
 
 use super::{forms, parts as own};
 use crate::Estate;
@@ -48,6 +48,7 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         ("ok", "Online"),
         ("offline", "Not answering"),
         ("gateway-offline", "Gateway away"),
+        ("not-set-up", "Gateway not set up yet"),
         ("disabled", "Disabled"),
         ("unknown", "Nothing heard yet"),
     ]);

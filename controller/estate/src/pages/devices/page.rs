@@ -1,10 +1,12 @@
 //! One device: values, commands, history, settings, log.
 
-use super::super::{alarms, commands, controls, forms, parts as own, settings};
+use super::super::{alarms, availability, commands, controls, forms, metadata, parts as own, settings};
 use super::card::{drawn_points, points};
 use super::{PATH, edit, level_on};
 use crate::Estate;
 use crate::configure::Holder;
+use crate::edges::EdgeState;
+use crate::fleet::availability::of_device;
 use crate::http::{device, health, with};
 use crate::registry::{DeviceEntry, Registry};
 use crate::state::LogOf;
@@ -94,6 +96,10 @@ fn about(
                 div.stack {
                     @if level >= Level::Own { (edit::properties(ctx, registry, entry, input)) }
                     (facts(registry, entry, level, ctx, &health(estate, entry)))
+                    @if let Some(edge) = registry.edges.get(&entry.edge).filter(|edge| edge.state != EdgeState::New) {
+                        (availability::card(ctx, |tx, from, to| of_device(tx, entry, edge, from, to))?)
+                    }
+                    (metadata::card(ctx, &format!("/devices/{id}"), "device", &entry.device.metadata, level, input)?)
                 }
                 @if level >= Level::Own { div.stack {
                     (edit::move_card(ctx, registry, entry, input)?)
@@ -119,7 +125,7 @@ fn now(
     let open = alarms::open_of(estate, ctx, |alarm| alarm.device == Some(id))?;
     Ok(html! {
         div.stack {
-            @if matches!(state.state, "offline" | "gateway-offline" | "disabled") {
+            @if matches!(state.state, "offline" | "gateway-offline" | "not-set-up" | "disabled") {
                 (parts::notice(own::health_words(state.state).0, html! {
                     strong { (own::health_words(state.state).1) } ": " (state.why)
                     @if let Some(since) = state.since { ", since " (parts::time(since, now)) }

@@ -33,7 +33,7 @@ fn state(line: &EdgeLine) -> Markup {
         "online" => badge(Tone::Good, "Online"),
         "offline" => badge(Tone::Bad, "Not answering"),
         "revoked" => badge(Tone::Idle, "Revoked"),
-        _ => badge(Tone::Info, "Waits for enrolment"),
+        _ => badge(Tone::Info, "Not set up yet"),
     }
 }
 

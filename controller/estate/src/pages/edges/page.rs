@@ -1,10 +1,11 @@
 //! One gateway: presence, links, devices that are away, records on their way, losses, releases, enrolment, revocation.
 
-use super::super::{devices, forms, parts as own};
+use super::super::{availability, devices, forms, parts as own};
 use super::{PATH, edit, links, release_state, state};
 use crate::Estate;
 use crate::edges::routes::{self as api, EdgeLine};
 use crate::edges::{Edge, EdgeState, actions};
+use crate::fleet::availability::of_edge;
 use crate::fleet::queries as fleet;
 use crate::http::with;
 use crate::releases::{actions as release_actions, queries as releases, routes as release_api};
@@ -78,6 +79,7 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, code: Option<&str>, input: &Input
                 }
                 div.stack {
                     (facts(&registry, &edge, &line, now))
+                    @if line.state != EdgeState::New { (availability::card(ctx, |tx, from, to| of_edge(tx, &edge, from, to))?) }
                     (release_card(ctx, id, &line, &newest, &plan, level, now))
                     @if level >= Level::Own {
                         (enrolment(ctx, &edge))

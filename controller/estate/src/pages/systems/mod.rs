@@ -1,7 +1,7 @@
 //! Systems: the list. One system is in [`page`], making and changing it in [`edit`].
 
 mod edit;
-mod page;
+pub mod page;
 
 use super::{forms, parts as own};
 use crate::Estate;

@@ -1,6 +1,6 @@
 //! One system: its devices with their controls, alarms, triggers; its settings; what it is and where it lies.
 
-use super::super::{alarms, devices, forms, parts as own, settings, triggers};
+use super::super::{alarms, devices, forms, metadata, parts as own, settings, triggers};
 use super::{PATH, edit};
 use crate::Estate;
 use crate::configure::Holder;
@@ -204,7 +204,7 @@ fn about(ctx: &Ctx, registry: &Registry, system: &System, owns: bool, input: &In
                 div.stack {
                     @if owns { (edit::properties(ctx, system, input)) }
                     (own::card("About", own::none(), parts::facts(&facts)))
-                    @if !system.metadata.is_empty() { (own::card("Details", own::none(), settings::metadata(&system.metadata))) }
+                    (metadata::card(ctx, &format!("/systems/{}", system.id), "system", &system.metadata, if owns { Level::Own } else { Level::View }, input)?)
                 }
                 @if owns { div.stack {
                     (edit::move_card(ctx, registry, system, input)?)

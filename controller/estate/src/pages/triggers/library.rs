@@ -135,6 +135,7 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, name: Option<&str>, input: &Input) ->
                     div.trigger-diagnostics aria-live="polite" { (diagnostics(&view)) }
                     @if may { div.form__actions {
                         button.btn.btn--primary type="submit" { @if name.is_some() { "Save" } @else { "Create the trigger" } }
+                        button.btn type="submit" formaction="/triggers/replay" { "Try it on the past" }
                         a.btn.btn--quiet href=(PATH) { "Cancel" }
                     } }
                 }

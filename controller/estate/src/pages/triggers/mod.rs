@@ -4,6 +4,7 @@
 mod bind;
 mod library;
 mod page;
+mod replay;
 mod trace;
 
 use super::parts as own;
@@ -27,6 +28,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .and(page::routes(estate))
         .and(bind::routes(estate))
         .and(library::routes(estate))
+        .and(replay::routes(estate))
 }
 
 /// Whether the viewer may bind triggers to systems they see.

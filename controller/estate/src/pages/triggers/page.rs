@@ -12,8 +12,8 @@ use crate::triggers::routes::{self as api, TriggerLine};
 use axum::response::{IntoResponse, Response};
 use bo_model::{Kind, Level, Object, TriggerId};
 use bo_rules::Definition;
-use bo_web::layout::form;
 use bo_web::layout::parts::{self, Tone};
+use bo_web::layout::{form, icon};
 use bo_web::reply::Redirect;
 use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError};
 use maud::{Markup, html};
@@ -80,7 +80,9 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
             }
         }
     };
+    let over = html! { a.btn href={ (PATH) "/" (id) "/replay" } { (icon("history")) "Over history" } };
     let mut page = Page::new(line.title.clone(), PATH, body).crumb("Triggers", PATH).state(state(&line));
+    page = page.actions(over);
     if let Some(about) = stored.map(|stored| stored.about.clone()).filter(|about| !about.is_empty()) {
         page = page.lead(about);
     }

@@ -1,7 +1,7 @@
 //! Zones: the tree. One zone is in [`page`], making and changing it in [`edit`].
 
 mod edit;
-mod page;
+pub mod page;
 
 use super::tally::{Tallies, tallies};
 use super::{forms, parts as own};

@@ -1,7 +1,7 @@
 //! One zone: its floor map, the zones and systems in it, alarms; its settings; what it is and where it lies.
 
 use super::super::tally::{Tallies, tallies};
-use super::super::{alarms, forms, map, parts as own, settings, systems};
+use super::super::{alarms, forms, map, metadata, parts as own, settings, systems};
 use super::{PATH, edit, seen, zone_card};
 use crate::Estate;
 use crate::configure::Holder;
@@ -11,7 +11,7 @@ use crate::zones::Zone;
 use axum::response::Response;
 use bo_model::estate::ZoneKind;
 use bo_model::{Kind, Level, Object, ZoneId};
-use bo_web::layout::parts;
+use bo_web::layout::{icon, parts};
 use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError};
 use maud::{Markup, html};
 use std::collections::HashSet;
@@ -70,6 +70,7 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, tab: &str, input: &Input) -> Resu
     }
     if level >= Level::Own {
         page = page.actions(html! {
+            @if zone.map.is_some() { a.btn href={ (path) "/map" } { (icon("map")) "Floor map" } }
             (own::new("New zone here", &format!("/zones/new?parent={id}")))
             (own::new("New system", &format!("/systems/new?zone={id}")))
         });
@@ -87,7 +88,7 @@ fn about(ctx: &Ctx, registry: &Registry, zone: &Zone, level: Level, input: &Inpu
                 div.stack {
                     @if level >= Level::Own { (edit::properties(ctx, zone, input)?) }
                     @else { (facts(registry, zone)) }
-                    @if !zone.metadata.is_empty() { (own::card("Details", own::none(), settings::metadata(&zone.metadata))) }
+                    (metadata::card(ctx, &format!("/zones/{}", zone.id), zone.kind.word(), &zone.metadata, level, input)?)
                 }
                 div.stack {
                     @if level >= Level::Own {
