@@ -117,12 +117,13 @@ impl Links {
             LinkConfig::MqttEmbedded => {
                 Ok(Link::Mqtt(bo_link_mqtt::spawn(self.embedded().await?, clock, shutdown)))
             }
-            LinkConfig::Mqtt { host, port, tls, username, password_file } => {
+            LinkConfig::Mqtt { host, port, tls, username, password_file, version } => {
                 let mut to = MqttConfig::new(
                     host,
                     port.unwrap_or(if tls.is_some() { 8883 } else { 1883 }),
                     self.client_id(name),
                 );
+                to.version = *version;
                 if let Some(tls) = tls {
                     to.tls = Some(bo_link_mqtt::client_tls(tls).map_err(|error| error.to_string())?);
                 }

@@ -57,7 +57,7 @@ pub struct Asker<Reply> {
 /// The way back.
 enum Back<Reply> {
     Once(oneshot::Sender<Result<Reply, LinkError>>),
-    Call(Box<dyn FnOnce(Result<Reply, LinkError>) + Send>),
+    Call(Box<dyn FnOnce(Result<Reply, LinkError>) + Send + Sync>),
 }
 
 impl<Reply> std::fmt::Debug for Back<Reply> {
@@ -74,7 +74,7 @@ impl<Reply> Asker<Reply> {
     /// the link goes away it may never be called.
     pub fn call(
         deadline: Instant,
-        back: impl FnOnce(Result<Reply, LinkError>) + Send + 'static,
+        back: impl FnOnce(Result<Reply, LinkError>) + Send + Sync + 'static,
     ) -> Asker<Reply> {
         Asker { deadline, reply: Back::Call(Box::new(back)) }
     }

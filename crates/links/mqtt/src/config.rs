@@ -1,7 +1,7 @@
 //! How to reach a broker, and TLS as the site's configuration describes it.
 
 use crate::error::MqttError;
-use bo_model::release::TlsClient;
+use bo_model::release::{MqttVersion, TlsClient};
 use std::sync::Arc;
 
 /// One broker, one session.
@@ -17,6 +17,8 @@ pub struct MqttConfig {
     pub login: Option<(String, String)>,
     /// Must be unique at the broker: two clients with one id put each other out.
     pub client_id: String,
+    /// Which version of MQTT the broker is spoken to in.
+    pub version: MqttVersion,
     /// Requests of one user of the link that may wait, per lane.
     pub room: usize,
 }
@@ -25,7 +27,7 @@ impl MqttConfig {
     /// Plain TCP, no login.
     pub fn new(host: impl Into<String>, port: u16, client_id: impl Into<String>) -> MqttConfig {
         let (host, client_id) = (host.into(), client_id.into());
-        MqttConfig { host, port, tls: None, login: None, client_id, room: 256 }
+        MqttConfig { host, port, tls: None, login: None, client_id, version: MqttVersion::V3, room: 256 }
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`topic`], [`codec`] and [`discovery`] are pure. [`task`] alone touches the socket to a broker, [`broker`] embeds one
 //! (`docs/decisions/0002-on-site-broker.md` says why that one).
 
+mod aliases;
 pub mod broker;
 pub mod codec;
 mod config;
@@ -11,8 +12,10 @@ mod contended;
 pub mod discovery;
 mod error;
 mod listeners;
+mod packets;
 mod session;
 pub mod task;
+mod terms;
 pub mod topic;
 
 pub use broker::{BrokerConfig, BrokerTls, Credentials, EmbeddedBroker};

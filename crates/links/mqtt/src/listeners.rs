@@ -3,6 +3,7 @@
 use crate::topic::{Tree, covers};
 use bo_link::MqttMessage;
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -52,9 +53,52 @@ struct State {
     given_back: Vec<String>,
 }
 
+/// What is called with each message.
+pub(crate) type Sink = Box<dyn FnMut(&MqttMessage) + Send>;
+
+/// How a user gets its messages.
+enum To {
+    Queue(mpsc::Sender<MqttMessage>),
+    Call {
+        sink: Sink,
+        /// Keeps the listener open as long as the sink is called.
+        _open: mpsc::Sender<MqttMessage>,
+    },
+    /// Its sink has panicked.
+    Nobody,
+}
+
+impl std::fmt::Debug for To {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            To::Queue(_) => "Queue",
+            To::Call { .. } => "Call",
+            To::Nobody => "Nobody",
+        })
+    }
+}
+
+impl To {
+    /// False when there was no room.
+    fn give(&mut self, message: &MqttMessage) -> bool {
+        match self {
+            To::Queue(sender) => {
+                !matches!(sender.try_send(message.clone()), Err(mpsc::error::TrySendError::Full(_)))
+            }
+            To::Call { sink, .. } => {
+                if std::panic::catch_unwind(AssertUnwindSafe(|| sink(message))).is_err() {
+                    *self = To::Nobody;
+                }
+                true
+            }
+            To::Nobody => true,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct User {
-    sender: mpsc::Sender<MqttMessage>,
+    to: To,
     filters: Vec<String>,
     retained_until: Instant,
     /// The last message it was given, so that two matching filters give it once.
@@ -72,11 +116,21 @@ pub(crate) struct Change {
 impl Listeners {
     pub(crate) fn join(self: &Arc<Self>, room: usize) -> Listener {
         let (sender, messages) = mpsc::channel(room.max(1));
+        self.add_user(To::Queue(sender), messages)
+    }
+
+    /// A user that is called.
+    pub(crate) fn call(self: &Arc<Self>, sink: Sink) -> Listener {
+        let (_open, messages) = mpsc::channel(1);
+        self.add_user(To::Call { sink, _open }, messages)
+    }
+
+    fn add_user(self: &Arc<Self>, to: To, messages: mpsc::Receiver<MqttMessage>) -> Listener {
         let mut state = self.lock();
         let who = state.next;
         state.next += 1;
         let retained_until = Instant::now() + RETAINED_WINDOW;
-        state.users.insert(who, User { sender, filters: Vec::new(), retained_until, stamp: 0, dropped: 0 });
+        state.users.insert(who, User { to, filters: Vec::new(), retained_until, stamp: 0, dropped: 0 });
         Listener { messages, who, shared: self.clone() }
     }
 
@@ -145,7 +199,7 @@ impl Listeners {
                 return;
             }
             user.stamp = stamp;
-            if let Err(mpsc::error::TrySendError::Full(_)) = user.sender.try_send(message.clone()) {
+            if !user.to.give(message) {
                 user.dropped += 1;
                 full += 1;
                 if user.dropped.is_power_of_two() {
@@ -208,6 +262,22 @@ mod tests {
         assert!(listener.try_recv().is_none());
         all.deliver(&message("a/b", false), 3);
         assert!(listener.try_recv().is_some());
+    }
+
+    #[test]
+    fn a_sink_that_panics_ends_its_own_listener_and_no_other() {
+        let all = Arc::new(Listeners::default());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let into = seen.clone();
+        let well = all.call(Box::new(move |message| into.lock().unwrap().push(message.topic.clone())));
+        let mut ill = all.call(Box::new(|_| panic!("does not understand")));
+        for listener in [&well, &ill] {
+            all.add(listener.who(), "#");
+        }
+        all.deliver(&message("a", false), 1);
+        all.deliver(&message("b", false), 2);
+        assert_eq!(*seen.lock().unwrap(), ["a", "b"]);
+        assert!(ill.messages.try_recv() == Err(mpsc::error::TryRecvError::Disconnected));
     }
 
     #[test]

@@ -2,35 +2,52 @@
 //!
 //! Publishes are encoded where they are made and written together: a rule that commands ten devices costs one write.
 
-use bo_link::{Job, LinkError, MqttMessage, MqttOp};
-use bytes::{Bytes, BytesMut};
-use rumqttc::mqttbytes::v4::{
-    Packet, PingReq, PubAck, PubComp, PubRec, PubRel, Publish, Subscribe, Unsubscribe,
-};
-use rumqttc::mqttbytes::{self, QoS};
+use crate::aliases::Aliases;
+use crate::packets::{Broken, MAX_PACKET, acknowledge, said, write};
+use crate::terms::Terms;
+use bo_link::{Asker, LinkError, MqttMessage};
+use bo_model::release::MqttVersion;
+use bytes::{BufMut, Bytes, BytesMut};
+use mqtt5::packet::publish::PublishPacket;
+use mqtt5::packet::suback::SubAckPacket;
+use mqtt5::packet::subscribe::SubscribePacket;
+use mqtt5::packet::unsubscribe::UnsubscribePacket;
+use mqtt5::packet::{FixedHeader, MqttPacket, Packet, PacketType};
+use mqtt5::protocol::v5::reason_codes::ReasonCode;
+use mqtt5::{Properties, QoS};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use tokio::time::Instant;
 
-/// Largest message in or out.
-pub(crate) const MAX_PACKET: usize = 1024 * 1024;
-/// Publishes the broker has not acknowledged.
-const IN_FLIGHT: usize = 256;
-/// Publishes that wait for their turn behind those.
+#[cfg(test)]
+mod tests;
+
+/// Publishes that wait for their turn behind those in flight.
 const WAITING: usize = 1024;
 /// Bytes that wait to be written; more is refused.
 const MAX_UNWRITTEN: usize = 4 * MAX_PACKET;
+/// First bytes of acknowledgements without a reason.
+const PUBACK: u8 = 0x40;
+const PUBREC: u8 = 0x50;
+const PUBREL: u8 = 0x62;
+const PUBCOMP: u8 = 0x70;
 
-pub(crate) type Waiting = Job<MqttOp, ()>;
+pub(crate) type Waiting = Asker<()>;
 
 /// A session while it is connected.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
+    version: MqttVersion,
+    terms: Terms,
     out: BytesMut,
     /// With QoS 0, answered when they are written.
     unwritten: Vec<Waiting>,
     /// With QoS 1 and 2, by packet id.
     unacknowledged: HashMap<u16, Waiting>,
     waiting: VecDeque<(Waiting, MqttMessage)>,
+    /// Filters the broker has not answered, by packet id.
+    asked: HashMap<u16, Vec<String>>,
+    aliases: Aliases,
     last_id: u16,
 }
 
@@ -39,116 +56,189 @@ pub(crate) struct Session {
 pub(crate) enum Heard {
     /// A message.
     Message(MqttMessage),
-    /// The broker refused a subscription.
-    Refused,
+    /// The broker refused subscriptions: the filters, and why.
+    Refused(Vec<(String, Arc<str>)>),
     /// A sign of life.
     Proof,
 }
 
 impl Session {
+    /// Under a broker's terms.
+    pub(crate) fn new(version: MqttVersion, terms: Terms) -> Session {
+        Session { version, terms, ..Session::default() }
+    }
+
     /// Sends a message, or lets it wait its turn.
-    pub(crate) fn publish(&mut self, job: Waiting, message: MqttMessage) {
+    pub(crate) fn publish(&mut self, job: Waiting, mut message: MqttMessage) {
+        if let Err(why) = self.terms.admit(&message) {
+            return job.answer(Err(LinkError::Invalid(why)));
+        }
         if self.out.len() > MAX_UNWRITTEN || self.waiting.len() >= WAITING {
             return job.answer(Err(LinkError::Busy));
         }
-        if message.qos > 0 && (self.unacknowledged.len() >= IN_FLIGHT || !self.waiting.is_empty()) {
+        message.qos = message.qos.min(self.terms.qos);
+        let full = self.unacknowledged.len() >= self.terms.in_flight;
+        if message.qos > 0 && (full || !self.waiting.is_empty()) {
             return self.waiting.push_back((job, message));
         }
         self.send(job, message);
     }
 
     fn send(&mut self, job: Waiting, message: MqttMessage) {
-        let qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(message.qos.min(2))];
-        let pkid = if message.qos > 0 { self.next_id() } else { 0 };
-        let MqttMessage { topic, payload, retain, .. } = message;
-        let packet = Publish { dup: false, qos, retain, topic, pkid, payload };
-        if let Err(error) = packet.write(&mut self.out) {
-            return job.answer(Err(LinkError::Invalid(error.to_string().into())));
-        }
-        if pkid == 0 {
-            self.unwritten.push(job);
-        } else {
-            self.unacknowledged.insert(pkid, job);
+        let id = (message.qos > 0).then(|| self.next_id());
+        let packet = self.packet(message, id, &job);
+        let header = FixedHeader::new(PacketType::Publish, packet.flags(), packet.body_encoded_size() as u32);
+        let written = header.encode(&mut self.out).and_then(|()| packet.encode_body_direct(&mut self.out));
+        match (written, id) {
+            (Err(error), _) => job.answer(Err(LinkError::Invalid(error.to_string().into()))),
+            (Ok(()), None) => self.unwritten.push(job),
+            (Ok(()), Some(id)) => drop(self.unacknowledged.insert(id, job)),
         }
     }
 
-    /// Not 0, and not of a publish that is still under way (MQTT 3.1.1 §2.3.1).
+    fn packet(&mut self, message: MqttMessage, id: Option<u16>, job: &Waiting) -> PublishPacket {
+        let MqttMessage { topic, payload, qos, retain } = message;
+        let qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(qos.min(2))];
+        let mut packet =
+            PublishPacket { packet_id: id, retain, ..PublishPacket::new_v311(topic, payload, qos) };
+        if self.version == MqttVersion::V5 {
+            packet.protocol_version = 5;
+            if !retain {
+                // Whoever asked gives up at the deadline: a broker that keeps it for a device that is away must, too.
+                let left = job.deadline.saturating_duration_since(Instant::now());
+                packet.properties.set_message_expiry_interval(left.as_secs() as u32 + 1);
+            }
+            if let Some((alias, known)) = self.aliases.ours(&packet.topic_name, self.terms.aliases) {
+                packet.properties.set_topic_alias(alias);
+                if known {
+                    packet.topic_name.clear();
+                }
+            }
+        }
+        packet
+    }
+
+    /// Not 0, and not of a packet that is still under way (MQTT 3.1.1 §2.3.1).
     fn next_id(&mut self) -> u16 {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
-            if self.last_id != 0 && !self.unacknowledged.contains_key(&self.last_id) {
+            let taken =
+                self.unacknowledged.contains_key(&self.last_id) || self.asked.contains_key(&self.last_id);
+            if self.last_id != 0 && !taken {
                 return self.last_id;
             }
         }
     }
 
-    /// Asks for filters.
-    pub(crate) fn subscribe(&mut self, filters: &[String]) -> Result<(), mqttbytes::Error> {
-        for some in filters.chunks(64) {
-            let mut packet = Subscribe::new_many(
-                some.iter()
-                    .map(|path| rumqttc::SubscribeFilter { path: path.clone(), qos: QoS::AtLeastOnce }),
-            );
-            packet.pkid = self.next_id();
-            packet.write(&mut self.out)?;
+    /// Asks for filters. Returns those this broker is known not to take.
+    pub(crate) fn subscribe(&mut self, filters: &[String]) -> Result<Vec<(String, Arc<str>)>, String> {
+        let impossible = |filter: &&String| !self.terms.wildcards && filter.contains(['+', '#']);
+        let (refused, wanted): (Vec<_>, Vec<_>) = filters.iter().partition(impossible);
+        for some in wanted.chunks(64) {
+            let id = self.next_id();
+            let mut packet = SubscribePacket::new(id);
+            packet.protocol_version = crate::packets::level(self.version);
+            for filter in some {
+                packet = packet.add_filter(filter.as_str(), QoS::AtLeastOnce);
+            }
+            write(&packet, &mut self.out)?;
+            self.asked.insert(id, some.iter().map(|filter| (*filter).clone()).collect());
         }
-        Ok(())
+        let why = said(ReasonCode::WildcardSubscriptionsNotSupported, &Properties::default());
+        Ok(refused.into_iter().map(|filter| (filter.clone(), why.as_str().into())).collect())
     }
 
     /// Gives filters back.
-    pub(crate) fn unsubscribe(&mut self, filters: Vec<String>) -> Result<(), mqttbytes::Error> {
+    pub(crate) fn unsubscribe(&mut self, filters: Vec<String>) -> Result<(), String> {
         if filters.is_empty() {
             return Ok(());
         }
-        let packet = Unsubscribe { pkid: self.next_id(), topics: filters };
-        packet.write(&mut self.out).map(drop)
+        let mut packet = UnsubscribePacket::new(self.next_id());
+        packet.protocol_version = crate::packets::level(self.version);
+        packet.filters = filters;
+        write(&packet, &mut self.out)
     }
 
     /// Asks for a sign of life.
-    pub(crate) fn ping(&mut self) -> Result<(), mqttbytes::Error> {
-        PingReq.write(&mut self.out).map(drop)
+    pub(crate) fn ping(&mut self) {
+        self.out.put_slice(&[0xc0, 0]);
     }
 
     /// Takes a packet of the broker.
-    pub(crate) fn take(&mut self, packet: Packet) -> Result<Heard, mqttbytes::Error> {
+    pub(crate) fn take(&mut self, packet: Packet) -> Result<Heard, Broken> {
         match packet {
-            Packet::Publish(publish) => {
-                match publish.qos {
-                    QoS::AtMostOnce => {}
-                    QoS::AtLeastOnce => {
-                        PubAck::new(publish.pkid).write(&mut self.out)?;
-                    }
-                    QoS::ExactlyOnce => {
-                        PubRec::new(publish.pkid).write(&mut self.out)?;
-                    }
-                }
-                let Publish { topic, payload, qos, retain, .. } = publish;
-                return Ok(Heard::Message(MqttMessage { topic, payload, qos: qos as u8, retain }));
+            Packet::Publish(publish) => return self.message(publish).map(Heard::Message),
+            Packet::PubAck(ack) => self.acknowledged(ack.packet_id, ack.reason_code, &ack.properties),
+            Packet::PubComp(ack) => self.acknowledged(ack.packet_id, ack.reason_code, &ack.properties),
+            Packet::PubRec(ack) if ack.reason_code.is_error() => {
+                self.acknowledged(ack.packet_id, ack.reason_code, &ack.properties);
             }
-            Packet::PubAck(PubAck { pkid }) | Packet::PubComp(PubComp { pkid }) => {
-                if let Some(job) = self.unacknowledged.remove(&pkid) {
-                    job.answer(Ok(()));
-                }
-                while self.unacknowledged.len() < IN_FLIGHT
-                    && let Some((job, message)) = self.waiting.pop_front()
-                {
-                    if !job.is_abandoned() {
-                        self.send(job, message);
-                    }
+            Packet::PubRec(ack) => acknowledge(PUBREL, ack.packet_id, &mut self.out),
+            Packet::PubRel(release) => acknowledge(PUBCOMP, release.packet_id, &mut self.out),
+            Packet::SubAck(ack) => {
+                let refused = self.refused(&ack);
+                if !refused.is_empty() {
+                    return Ok(Heard::Refused(refused));
                 }
             }
-            Packet::PubRec(PubRec { pkid }) => {
-                PubRel::new(pkid).write(&mut self.out)?;
+            Packet::Disconnect(end) => {
+                let why = said(end.reason_code, &end.properties);
+                return Err(Broken::off(format!("the broker ended the session: {why}")));
             }
-            Packet::PubRel(PubRel { pkid }) => {
-                PubComp::new(pkid).write(&mut self.out)?;
-            }
-            Packet::SubAck(ack) if ack.return_codes.contains(&rumqttc::SubscribeReasonCode::Failure) => {
-                return Ok(Heard::Refused);
+            Packet::Auth(_) => {
+                let why = "the broker wants to exchange authentication data, which this link does not do";
+                return Err(Broken::with(ReasonCode::ProtocolError, why));
             }
             _ => {}
         }
         Ok(Heard::Proof)
+    }
+
+    fn message(&mut self, publish: PublishPacket) -> Result<MqttMessage, Broken> {
+        let alias = publish.topic_alias();
+        let PublishPacket { mut topic_name, payload, qos, retain, packet_id, .. } = publish;
+        if let Some(alias) = alias {
+            topic_name = self.aliases.theirs(alias, topic_name)?;
+        } else if topic_name.is_empty() {
+            return Err(Broken::with(ReasonCode::ProtocolError, "the broker sent a message without a topic"));
+        }
+        match (qos, packet_id) {
+            (QoS::AtLeastOnce, Some(id)) => acknowledge(PUBACK, id, &mut self.out),
+            (QoS::ExactlyOnce, Some(id)) => acknowledge(PUBREC, id, &mut self.out),
+            _ => {}
+        }
+        Ok(MqttMessage { topic: topic_name, payload, qos: qos as u8, retain })
+    }
+
+    /// A publish has come to its end: the next ones have their turn.
+    fn acknowledged(&mut self, id: u16, code: ReasonCode, properties: &Properties) {
+        if let Some(job) = self.unacknowledged.remove(&id) {
+            job.answer(match code.is_error() {
+                false => Ok(()),
+                true => {
+                    let why = format!("the broker did not take the message: {}", said(code, properties));
+                    Err(LinkError::Invalid(why.into()))
+                }
+            });
+        }
+        while self.unacknowledged.len() < self.terms.in_flight
+            && let Some((job, message)) = self.waiting.pop_front()
+        {
+            if !job.is_abandoned() {
+                self.send(job, message);
+            }
+        }
+    }
+
+    fn refused(&mut self, ack: &SubAckPacket) -> Vec<(String, Arc<str>)> {
+        let asked = self.asked.remove(&ack.packet_id).unwrap_or_default();
+        let answers = asked.into_iter().zip(&ack.reason_codes).filter(|(_, code)| !code.is_success());
+        answers
+            .map(|(filter, code)| {
+                let code = ReasonCode::from_u8(*code as u8).unwrap_or(ReasonCode::UnspecifiedError);
+                (filter, said(code, &ack.properties).into())
+            })
+            .collect()
     }
 
     /// What is to be written now, and who is to be told when it is.
@@ -167,96 +257,5 @@ impl Session {
         for job in self.unwritten.into_iter().chain(self.unacknowledged.into_values()).chain(waiting) {
             job.answer(Err(LinkError::Offline(why.clone())));
         }
-    }
-}
-
-/// The next whole packet of what was read.
-pub(crate) fn next_packet(read: &mut BytesMut) -> Result<Option<Packet>, mqttbytes::Error> {
-    if read.is_empty() {
-        return Ok(None);
-    }
-    match Packet::read(read, MAX_PACKET) {
-        Ok(packet) => Ok(Some(packet)),
-        Err(mqttbytes::Error::InsufficientBytes(more)) => {
-            read.reserve(more);
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bo_link::{Handle, Inbox, Urgency, queue};
-    use std::time::Duration;
-
-    fn message(qos: u8) -> MqttMessage {
-        MqttMessage { topic: "a/b".into(), payload: Bytes::from_static(b"x"), qos, retain: false }
-    }
-
-    /// A request as a session gets it, and its asker's answer.
-    async fn ask(
-        handle: &Handle<MqttOp, ()>,
-        inbox: &mut Inbox<MqttOp, ()>,
-    ) -> (Waiting, tokio::task::JoinHandle<Result<(), LinkError>>) {
-        let handle = handle.clone();
-        let asker = tokio::spawn(async move {
-            handle.call(MqttOp::Publish(message(1)), Urgency::Command, Duration::from_secs(5)).await
-        });
-        (inbox.next().await.unwrap(), asker)
-    }
-
-    fn ids(bytes: &Bytes) -> Vec<u16> {
-        let (mut read, mut ids) = (BytesMut::from(&bytes[..]), Vec::new());
-        while let Some(packet) = next_packet(&mut read).unwrap() {
-            let Packet::Publish(publish) = packet else { panic!("{packet:?}") };
-            ids.push(publish.pkid);
-        }
-        ids
-    }
-
-    #[tokio::test]
-    async fn publishes_are_written_together_and_the_surplus_waits_for_acknowledgements() {
-        let (handle, mut inbox, _health) = queue(1024);
-        let mut session = Session::default();
-        let mut askers = Vec::new();
-        for _ in 0..IN_FLIGHT + 2 {
-            let (job, asker) = ask(&handle, &mut inbox).await;
-            session.publish(job, message(1));
-            askers.push(asker);
-        }
-        let (bytes, _) = session.unwritten().unwrap();
-        assert_eq!(ids(&bytes), (1..=IN_FLIGHT as u16).collect::<Vec<_>>());
-        assert!(session.unwritten().is_none());
-        session.take(Packet::PubAck(PubAck::new(7))).unwrap();
-        assert_eq!(askers.remove(6).await.unwrap(), Ok(()));
-        let (bytes, _) = session.unwritten().unwrap();
-        assert_eq!(ids(&bytes).len(), 1, "one acknowledged, one more sent");
-        session.end(&"cut".into());
-        for asker in askers {
-            assert_eq!(asker.await.unwrap(), Err(LinkError::Offline("cut".into())));
-        }
-    }
-
-    #[test]
-    fn a_message_with_qos_1_is_acknowledged_and_half_a_packet_waits_for_its_rest() {
-        let mut wire = BytesMut::new();
-        let publish = Publish { pkid: 9, ..Publish::new("t", QoS::AtLeastOnce, "body") };
-        publish.write(&mut wire).unwrap();
-        let mut read = BytesMut::from(&wire[..4]);
-        assert!(next_packet(&mut read).unwrap().is_none());
-        read.extend_from_slice(&wire[4..]);
-        let mut session = Session::default();
-        let packet = next_packet(&mut read).unwrap().unwrap();
-        assert!(matches!(session.take(packet), Ok(Heard::Message(message)) if message.topic == "t"));
-        assert_eq!(&session.unwritten().unwrap().0[..], [0x40, 2, 0, 9]);
-    }
-
-    #[test]
-    fn what_is_not_mqtt_ends_the_session() {
-        assert!(next_packet(&mut BytesMut::from(&[0x00, 0x02, 0x41, 0x42][..])).is_err(), "no such packet");
-        let giant = [0x30, 0xff, 0xff, 0xff, 0x7f];
-        assert!(next_packet(&mut BytesMut::from(&giant[..])).is_err(), "larger than any message may be");
     }
 }

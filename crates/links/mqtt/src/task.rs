@@ -6,14 +6,19 @@
 
 use crate::config::MqttConfig;
 use crate::listeners::{Change, Listener, Listeners};
-use crate::session::{Heard, MAX_PACKET, Session, Waiting, next_packet};
+use crate::packets::{Broken, next_packet, write};
+use crate::session::{Heard, Session, Waiting};
+use crate::terms::{Terms, greeting};
 use crate::topic::{is_filter, is_topic};
-use bo_link::{Handle, Health, Inbox, LinkError, MqttMessage, MqttOp, Reporter, queue};
+use bo_link::{Asker, Handle, Health, Inbox, LinkError, MqttMessage, MqttOp, Reporter, queue};
 use bo_link_stream::{Connection, Endpoint};
 use bo_model::clock::SharedClock;
+use bo_model::release::MqttVersion;
 use bo_runtime::{Backoff, Shutdown, backoff};
 use bytes::BytesMut;
-use rumqttc::mqttbytes::v4::{Connect, ConnectReturnCode, Login, Packet};
+use mqtt5::packet::Packet;
+use mqtt5::packet::disconnect::DisconnectPacket;
+use mqtt5::protocol::v5::reason_codes::{NORMAL_DISCONNECTION, ReasonCode};
 use rustls::pki_types::ServerName;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,11 +27,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long connecting, TLS and the broker's greeting may take, together.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long the broker may take to accept bytes.
 const WRITE_WITHIN: Duration = Duration::from_secs(15);
+/// How long saying goodbye may take.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why a link is down that nobody wants any more.
+const CLOSED: &str = "the link was closed";
 
 /// A link to a broker. Cheap to clone; ends with the `Shutdown` it was spawned with.
 #[derive(Clone)]
@@ -62,11 +71,6 @@ impl Shared {
         if !is_topic(&message.topic) {
             return job.answer(Err(LinkError::Invalid(format!("`{}` is not a topic", message.topic).into())));
         }
-        if message.payload.len() + message.topic.len() + 16 > MAX_PACKET {
-            let why =
-                format!("a message of {} bytes is over the limit of {MAX_PACKET}", message.payload.len());
-            return job.answer(Err(LinkError::Invalid(why.into())));
-        }
         match &mut *self.lock() {
             Err(why) => return job.answer(Err(LinkError::Offline(why.clone()))),
             Ok(session) => session.publish(job, message),
@@ -77,10 +81,12 @@ impl Shared {
     fn change(&self, change: Change) -> Result<(), LinkError> {
         let mut now = self.lock();
         let Ok(session) = &mut *now else { return Ok(()) }; // asked for on connecting
-        let done =
-            session.subscribe(&change.subscribe).and_then(|()| session.unsubscribe(change.unsubscribe));
+        let done = session.subscribe(&change.subscribe).and_then(|refused| {
+            session.unsubscribe(change.unsubscribe)?;
+            Ok(tell(&refused))
+        });
         self.write.notify_one();
-        done.map_err(|error| LinkError::Invalid(error.to_string().into()))
+        done.map(drop).map_err(|error| LinkError::Invalid(error.into()))
     }
 }
 
@@ -114,6 +120,25 @@ impl MqttLink {
         let reporter = Reporter::new(publish.clone(), self.clock.clone());
         self.shutdown.spawn(self.clone().serve(listener.who(), inbox, publish, reporter));
         Ok((handle, listener))
+    }
+
+    /// Calls `sink` with each message of these filters, in the link's own task: a device that only decodes needs no task to be
+    /// woken for it. `sink` must not block, nor use the link; one that panics is dropped, and its [`Listener`] ends.
+    pub fn listen(
+        &self,
+        filters: &[String],
+        sink: impl FnMut(&MqttMessage) + Send + 'static,
+    ) -> Result<Listener, LinkError> {
+        let listener = self.listeners.call(Box::new(sink));
+        for filter in filters {
+            self.subscribe(listener.who(), filter)?;
+        }
+        Ok(listener)
+    }
+
+    /// Publishes without a queue in between: the message is ready to be written when this returns, after those before it.
+    pub fn publish(&self, message: MqttMessage, asker: Asker<()>) {
+        self.shared.publish(asker, message);
     }
 
     /// The link's health as it changes.
@@ -155,12 +180,9 @@ impl MqttLink {
             };
             let Some(job) = job else { return };
             reporter.sent();
-            match job.op.clone() {
-                MqttOp::Publish(message) => self.shared.publish(job, message),
-                MqttOp::Subscribe(filter) => {
-                    let done = self.subscribe(who, &filter);
-                    job.answer(done);
-                }
+            match job.split() {
+                (MqttOp::Publish(message), asker) => self.shared.publish(asker, message),
+                (MqttOp::Subscribe(filter), asker) => asker.answer(self.subscribe(who, &filter)),
             }
         }
     }
@@ -176,33 +198,40 @@ async fn run(
     let mut pause = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
     let mut stamp = 0;
     loop {
-        let session = async {
-            let mut connection = match timeout(CONNECT_WITHIN, connect(&config)).await {
-                Ok(Ok(connection)) => connection,
-                Ok(Err(why)) => return why,
-                Err(_) => return format!("no connection within {} s", CONNECT_WITHIN.as_secs()).into(),
-            };
-            let mut session = Session::default();
-            if let Err(error) = session.subscribe(&listeners.reconnected()) {
-                return error.to_string().into();
-            }
-            *shared.lock() = Ok(session);
-            pause.succeeded();
-            reporter.up();
-            match converse(&mut connection, &shared, &listeners, &mut reporter, &mut stamp).await {
-                Ok(never) => match never {},
-                Err(why) => why,
+        let connected = tokio::select! {
+            connected = timeout(CONNECT_WITHIN, connect(&config)) => connected.unwrap_or_else(|_| {
+                Err(Broken::off(format!("no connection within {} s", CONNECT_WITHIN.as_secs())))
+            }),
+            () = shutdown.signalled() => Err(Broken::off(CLOSED)),
+        };
+        let why = match connected {
+            Err(broken) => broken.why,
+            Ok(mut line) => {
+                let session = async {
+                    let mut session = Session::new(config.version, line.terms.clone());
+                    let refused = session.subscribe(&listeners.reconnected()).map_err(Broken::off)?;
+                    (0..tell(&refused)).for_each(|_| reporter.failed());
+                    *shared.lock() = Ok(session);
+                    pause.succeeded();
+                    reporter.up();
+                    converse(&mut line, &shared, &listeners, &mut reporter, &mut stamp).await
+                };
+                let ended = tokio::select! {
+                    ended = session => ended,
+                    () = shutdown.signalled() => Err(Broken::with(NORMAL_DISCONNECTION, CLOSED)),
+                };
+                let Err(broken) = ended;
+                if let Some(code) = broken.say {
+                    line.farewell(code).await;
+                }
+                broken.why
             }
         };
-        let why = tokio::select! {
-            why = session => why,
-            () = shutdown.signalled() => {
-                shared.down(&"the link was closed".into());
-                return;
-            }
-        };
-        reporter.down(&why);
         shared.down(&why);
+        if shutdown.is_signalled() {
+            return;
+        }
+        reporter.down(&why);
         tracing::warn!(host = %config.host, port = config.port, %why, "MQTT link down");
         tokio::select! {
             () = tokio::time::sleep(pause.failed(backoff::jitter())) => {}
@@ -212,69 +241,101 @@ async fn run(
 }
 
 /// A connection over which the broker has let us in.
-async fn connect(config: &MqttConfig) -> Result<Connection, Arc<str>> {
+struct Line {
+    connection: Connection,
+    /// What was read and is not taken yet.
+    read: BytesMut,
+    version: MqttVersion,
+    terms: Terms,
+}
+
+impl Line {
+    /// Says goodbye, and why; an MQTT 3.1.1 broker can be told of an orderly end alone.
+    async fn farewell(&mut self, code: ReasonCode) {
+        let mut bytes = BytesMut::new();
+        let worded = match self.version {
+            MqttVersion::V5 => write(&DisconnectPacket::new(code), &mut bytes).is_ok(),
+            MqttVersion::V3 if code == NORMAL_DISCONNECTION => {
+                bytes.extend_from_slice(&[0xe0, 0]);
+                true
+            }
+            MqttVersion::V3 => false,
+        };
+        if worded {
+            // The connection ends either way.
+            let _ = timeout(FAREWELL_WITHIN, send(&mut self.connection, &bytes)).await;
+        }
+    }
+}
+
+async fn connect(config: &MqttConfig) -> Result<Line, Broken> {
     let host = config.host.clone();
     let endpoint = match &config.tls {
         None => Endpoint::Tcp(host, config.port),
         Some(tls) => {
-            let name = ServerName::try_from(host.clone()).map_err(|error| Arc::from(error.to_string()))?;
+            let name = ServerName::try_from(host.clone()).map_err(Broken::off)?;
             Endpoint::Tls(host, config.port, TlsConnector::from(tls.clone()), name)
         }
     };
-    let mut connection = endpoint.connect().await?;
-    let mut greeting = Connect::new(&config.client_id);
-    greeting.keep_alive = KEEP_ALIVE.as_secs() as u16;
-    greeting.login = config
-        .login
-        .as_ref()
-        .map(|(username, password)| Login { username: username.clone(), password: password.clone() });
+    let mut connection = endpoint.connect().await.map_err(Broken::off)?;
     let mut bytes = BytesMut::new();
-    greeting.write(&mut bytes).map_err(why)?;
-    connection.write_all(&bytes).await.map_err(why)?;
-    connection.flush().await.map_err(why)?;
-    // Read no further than the answer, which has four bytes: what follows belongs to the session.
-    let mut answer = [0; 4];
-    connection.read_exact(&mut answer).await.map_err(why)?;
-    match next_packet(&mut BytesMut::from(&answer[..])) {
-        Ok(Some(Packet::ConnAck(ack))) if ack.code == ConnectReturnCode::Success => Ok(connection),
-        Ok(Some(Packet::ConnAck(ack))) => Err(format!("the broker refused: {:?}", ack.code).into()),
-        Ok(_) => Err("the broker does not speak MQTT 3.1.1".into()),
-        Err(error) => Err(error.to_string().into()),
+    write(&greeting(config), &mut bytes).map_err(Broken::off)?;
+    send(&mut connection, &bytes).await.map_err(Broken::off)?;
+    let mut read = BytesMut::with_capacity(16 * 1024);
+    loop {
+        match next_packet(&mut read, config.version)? {
+            Some(Packet::ConnAck(ack)) => {
+                let terms = Terms::of(&ack, config.version)?;
+                return Ok(Line { connection, read, version: config.version, terms });
+            }
+            Some(_) => return Err(Broken::off("the broker answers something else than MQTT")),
+            None => {}
+        }
+        if connection.read_buf(&mut read).await.map_err(Broken::off)? == 0 {
+            let hint = match config.version {
+                MqttVersion::V3 => "",
+                MqttVersion::V5 => "; brokers that speak 3.1.1 only may do so",
+            };
+            return Err(Broken::off(format!("closed by the broker before it let us in{hint}")));
+        }
     }
+}
+
+async fn send(connection: &mut Connection, bytes: &[u8]) -> std::io::Result<()> {
+    connection.write_all(bytes).await?;
+    connection.flush().await
 }
 
 /// One connection, until it ends. Returns why.
 async fn converse(
-    connection: &mut Connection,
+    line: &mut Line,
     shared: &Shared,
     listeners: &Listeners,
     reporter: &mut Reporter,
     stamp: &mut u64,
-) -> Result<std::convert::Infallible, Arc<str>> {
-    let (mut read, mut messages) = (BytesMut::with_capacity(16 * 1024), Vec::new());
-    let quiet = tokio::time::sleep(KEEP_ALIVE / 2);
+) -> Result<std::convert::Infallible, Broken> {
+    let Line { connection, read, version, terms: Terms { keep_alive, .. } } = line;
+    let mut messages = Vec::new();
+    let quiet = tokio::time::sleep(*keep_alive / 2);
     tokio::pin!(quiet);
     let (mut heard, mut wrote, mut asked) = (Instant::now(), Instant::now(), false);
     loop {
         while let Some((bytes, written)) = unwritten(shared) {
-            timeout(WRITE_WITHIN, async {
-                connection.write_all(&bytes).await?;
-                connection.flush().await
-            })
-            .await
-            .map_err(|_| Arc::<str>::from("the broker takes no more bytes"))?
-            .map_err(why)?;
+            timeout(WRITE_WITHIN, send(connection, &bytes))
+                .await
+                .map_err(|_| Broken::off("the broker takes no more bytes"))?
+                .map_err(Broken::off)?;
             written.into_iter().for_each(|job| job.answer(Ok(())));
             wrote = Instant::now();
         }
         tokio::select! {
-            count = connection.read_buf(&mut read) => {
-                if count.map_err(why)? == 0 {
-                    return Err("closed by the broker".into());
+            count = connection.read_buf(read) => {
+                if count.map_err(Broken::off)? == 0 {
+                    return Err(Broken::off("closed by the broker"));
                 }
                 (heard, asked) = (Instant::now(), false);
                 reporter.proved();
-                for _ in 0..take(&mut read, shared, &mut messages)? {
+                for _ in 0..take(read, *version, shared, &mut messages)? {
                     reporter.failed();
                 }
                 for message in messages.drain(..) {
@@ -288,18 +349,18 @@ async fn converse(
             () = shared.write.notified() => {}
             () = quiet.as_mut() => {
                 // Moved only when it is over: most of the time something came meanwhile.
-                let quiet_until = heard.min(wrote) + KEEP_ALIVE / if asked { 1 } else { 2 };
+                let quiet_until = heard.min(wrote) + *keep_alive / if asked { 1 } else { 2 };
                 if quiet_until > Instant::now() {
                     quiet.as_mut().reset(quiet_until);
                     continue;
                 }
                 if asked {
-                    return Err("the broker does not answer any more".into());
+                    return Err(Broken::off("the broker does not answer any more"));
                 }
                 asked = true;
-                quiet.as_mut().reset(Instant::now() + KEEP_ALIVE / 2);
+                quiet.as_mut().reset(Instant::now() + *keep_alive / 2);
                 if let Ok(session) = &mut *shared.lock() {
-                    session.ping().map_err(why)?;
+                    session.ping();
                 }
             }
         }
@@ -311,26 +372,32 @@ fn unwritten(shared: &Shared) -> Option<(bytes::Bytes, Vec<Waiting>)> {
 }
 
 /// Takes every whole packet that was read. Returns how many subscriptions were refused.
-fn take(read: &mut BytesMut, shared: &Shared, messages: &mut Vec<MqttMessage>) -> Result<u32, Arc<str>> {
+fn take(
+    read: &mut BytesMut,
+    version: MqttVersion,
+    shared: &Shared,
+    messages: &mut Vec<MqttMessage>,
+) -> Result<usize, Broken> {
     let mut refused = 0;
     match &mut *shared.lock() {
-        Err(why) => return Err(why.clone()),
+        Err(why) => return Err(Broken::off(why)),
         Ok(session) => {
-            while let Some(packet) = next_packet(read).map_err(why)? {
-                match session.take(packet).map_err(why)? {
+            while let Some(packet) = next_packet(read, version)? {
+                match session.take(packet)? {
                     Heard::Message(message) => messages.push(message),
-                    Heard::Refused => refused += 1,
+                    Heard::Refused(filters) => refused += tell(&filters),
                     Heard::Proof => {}
                 }
             }
         }
     }
-    if refused > 0 {
-        tracing::warn!(refused, "the broker refused subscriptions");
-    }
     Ok(refused)
 }
 
-fn why(error: impl std::fmt::Display) -> Arc<str> {
-    error.to_string().into()
+/// Logs what was refused, and counts it.
+fn tell(refused: &[(String, Arc<str>)]) -> usize {
+    for (filter, why) in refused {
+        tracing::warn!(%filter, %why, "the broker refused a subscription");
+    }
+    refused.len()
 }

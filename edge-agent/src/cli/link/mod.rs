@@ -1,6 +1,7 @@
 //! `link test`: is there somebody at the other end? `link scan`: who?
 
 mod scan;
+mod sunspec;
 #[cfg(test)]
 mod tests;
 

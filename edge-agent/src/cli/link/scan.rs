@@ -2,6 +2,7 @@
 //! found as the beginning of a site file.
 
 use super::super::Where;
+use super::sunspec::{self, Models};
 use crate::links::{Link, Links};
 use crate::site::Desired;
 use anyhow::{Context, bail};
@@ -10,7 +11,7 @@ use bo_link_mqtt::discovery::{self, Proposals};
 use bo_model::clock::SharedClock;
 use bo_model::driver::WantedLink;
 use bo_model::points::Table;
-use bo_model::release::{LinkConfig, ModbusTiming, SerialLine, Site, SiteDevice, SiteSystem};
+use bo_model::release::{LinkConfig, ModbusTiming, MqttVersion, SerialLine, Site, SiteDevice, SiteSystem};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
 use bo_runtime::Shutdown;
@@ -126,7 +127,14 @@ impl Scan {
             let (username, password_file) = (self.user.clone(), self.password_file.clone());
             (
                 "broker".to_owned(),
-                LinkConfig::Mqtt { host, port: Some(port), tls: None, username, password_file },
+                LinkConfig::Mqtt {
+                    host,
+                    port: Some(port),
+                    tls: None,
+                    username,
+                    password_file,
+                    version: MqttVersion::V3,
+                },
             )
         } else {
             let (Some(site), Some(drivers)) = (&edge.site, &edge.drivers) else {
@@ -159,27 +167,41 @@ impl Scan {
         );
         for unit in self.units.0..=self.units.1 {
             let Some(identity) = who(handle, unit).await? else { continue };
-            let driver = if is_sunspec(handle, unit).await { "sunspec-inverter" } else { "" };
+            let settings = || Values::from_iter([("unit".to_owned(), unit.into())]);
             let name = if identity.is_empty() { format!("Unit {unit}") } else { identity.clone() };
-            match driver {
-                "" => found.remarks.push(format!(
-                    "unit {unit} answers{}: give it a driver",
-                    if identity.is_empty() {
-                        " and does not say who it is".into()
-                    } else {
-                        format!(" as {identity}")
-                    }
-                )),
-                driver => {
-                    let settings = Values::from_iter([("unit".to_owned(), unit.into())]);
-                    devices.push(discovery::Device { name, driver: driver.to_owned(), settings });
+            let drivers = match sunspec::models(handle, unit).await {
+                Models::None => {
+                    let says = match identity.as_str() {
+                        "" => " and does not say who it is".to_owned(),
+                        identity => format!(" as {identity}"),
+                    };
+                    found.remarks.push(format!("unit {unit} answers{says}: give it a driver"));
+                    continue;
                 }
-            }
+                Models::Unread(why) => {
+                    found.remarks.push(format!(
+                        "unit {unit} ({name}) speaks SunSpec, but its list of models could not be read: {why}"
+                    ));
+                    continue;
+                }
+                Models::Are(models) => {
+                    let drivers: Vec<_> = sunspec::drivers(&models).collect();
+                    if drivers.is_empty() {
+                        found.remarks.push(sunspec::no_driver(unit, &name, &models));
+                    }
+                    drivers
+                }
+            };
+            devices.extend(drivers.into_iter().map(|driver| discovery::Device {
+                name: name.clone(),
+                driver: driver.to_owned(),
+                settings: settings(),
+            }));
         }
         if devices.is_empty() && found.remarks.is_empty() {
             found.remarks.push(format!("no unit from {} to {} answers", self.units.0, self.units.1));
         }
-        fill(&mut found.site, link, devices, |_| "Inverter");
+        fill(&mut found.site, link, devices, sunspec::module);
         Ok(found)
     }
 
@@ -281,7 +303,10 @@ pub(super) async fn who(handle: &Handle<ModbusOp, ModbusReply>, unit: u8) -> any
 }
 
 /// One request; after a few that nobody answered the link makes a new connection, which is waited for.
-async fn call(handle: &Handle<ModbusOp, ModbusReply>, op: ModbusOp) -> Result<ModbusReply, LinkError> {
+pub(super) async fn call(
+    handle: &Handle<ModbusOp, ModbusReply>,
+    op: ModbusOp,
+) -> Result<ModbusReply, LinkError> {
     let mut tries = 0;
     loop {
         match handle.call(op.clone(), Urgency::Command, CONNECT).await {
@@ -303,18 +328,6 @@ fn spoken(objects: &[(u8, String)]) -> String {
         }
     }
     said.join(" ")
-}
-
-/// Whether a unit has a SunSpec map.
-async fn is_sunspec(handle: &Handle<ModbusOp, ModbusReply>, unit: u8) -> bool {
-    for address in [40_000, 0, 50_000] {
-        let read = ModbusOp::Read { unit, table: Table::Holding, address, count: 2 };
-        // "SunS" in two registers.
-        if call(handle, read).await == Ok(ModbusReply::Registers(vec![0x5375, 0x6E53])) {
-            return true;
-        }
-    }
-    false
 }
 
 /// Writes a proposed driver; the sentence says what became of it.

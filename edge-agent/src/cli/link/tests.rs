@@ -49,6 +49,24 @@ async fn the_units_of_a_modbus_line_are_found_with_what_they_say_of_themselves()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_sunspec_device_is_proposed_with_the_driver_of_its_models() {
+    let mut manifest = fake("sunspec-inverter", 4).manifest().clone();
+    manifest.simulate = Some(json!({ "sunspec": [1, 120] }));
+    let unit = serde_json::from_value(json!({ "unit": 4 })).unwrap();
+    let unknown = Fake::new("nameplate", Arc::new(manifest), unit).unwrap();
+    let fakes = [fake("sunspec-meter", 2), fake("sunspec-storage", 3), unknown];
+    let running = start(&Place::Tcp("127.0.0.1:0".parse().unwrap()), &fakes).await.unwrap();
+    let Address::Tcp(address) = running.address else { panic!("not a socket") };
+    let found = look(&["--tcp", &address.to_string(), "--units", "2-4"]).await;
+    let proposed: Vec<_> =
+        found.site.devices.iter().map(|device| (device.driver.as_str(), device.address.as_str())).collect();
+    assert_eq!(proposed, [("sunspec-meter", "Meter_1"), ("sunspec-storage", "Battery_1")]);
+    let remark = found.remarks.iter().find(|remark| remark.starts_with("unit 4")).unwrap();
+    assert!(remark.contains("models 1, 120: no shipped driver fits"), "{remark}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_that_announce_themselves_on_a_broker_are_proposed_with_their_drivers() {
     let shutdown = Shutdown::new();
     let config = BrokerConfig {

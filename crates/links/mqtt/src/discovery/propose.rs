@@ -315,7 +315,7 @@ mod tests {
         };
         let decoded = profile.decode(&message, Time::from_seconds(1));
         let shown: BTreeMap<_, _> =
-            decoded.values.iter().map(|(name, value)| (name.as_str(), value.data.clone())).collect();
+            decoded.values.iter().map(|(name, value)| (&name[..], value.data.clone())).collect();
         assert_eq!(shown["temperature"], Data::Float(21.5));
         let there = MqttMessage {
             topic: "zigbee2mqtt/office/availability".into(),
