@@ -9,6 +9,7 @@ use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
 use bo_web::{FieldErrors, ListQuery, Paged, list::Key};
 use serde::Serialize;
 use serde_json::json;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Whether somebody can sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -84,9 +85,9 @@ pub struct NewAccount {
     pub password_hash: String,
 }
 
-/// The address as it is stored and compared.
+/// The address as it is stored and compared: in lower case, and signs with accents written one way.
 pub fn fold_email(email: &str) -> String {
-    email.trim().to_lowercase()
+    email.trim().nfc().collect::<String>().to_lowercase()
 }
 
 /// Wrong fields of a name and address.

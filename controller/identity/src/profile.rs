@@ -78,6 +78,7 @@ impl Profile {
             language: or(input.text("language"), SYSTEM_LANGUAGE),
         };
         errors.extend(profile.unknown_words());
+        errors.extend(profile.hidden_signs());
         profile
     }
 
@@ -95,7 +96,25 @@ impl Profile {
                 errors.push((field.into(), format!("must be at most {LONGEST} characters")));
             }
         }
+        errors.extend(self.hidden_signs());
         errors
+    }
+
+    /// Signs that nobody sees, with which one name can be made to look like another (Unicode TR 36 §2.4): controls, and those that
+    /// turn the direction of what follows. Those that join letters belong to names of some scripts.
+    fn hidden_signs(&self) -> FieldErrors {
+        let hidden =
+            |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let parts = [
+            ("first_name", &self.first_name),
+            ("middle_name", &self.middle_name),
+            ("last_name", &self.last_name),
+        ];
+        parts
+            .into_iter()
+            .filter(|(_, text)| text.contains(hidden))
+            .map(|(field, _)| (field.into(), "holds signs that can't be seen; type it again".into()))
+            .collect()
     }
 
     fn unknown_words(&self) -> FieldErrors {
