@@ -30,6 +30,15 @@ async function paths() {
     const behind = await first.$$eval(".page-head__actions a, nav.tabs a, main a.btn[href]", (links) => links.map((link) => link.pathname + link.search));
     for (const link of behind) if (!file(link) && !pages.has(kindOf(link)) && !corners.has(kindOf(link))) corners.set(kindOf(link), link);
   }
+  // Behind tabs: a task on its board, somebody on a team, a folder of a phase.
+  for (const path of [...corners.values()]) {
+    await first.goto(url + path);
+    const rows = await first.$$eval("main :is(.table, .board, .plain-list) a[href^='/']", (links) => links.map((link) => link.pathname));
+    for (const link of rows) {
+      const kind = kindOf(link);
+      if (kind.includes("{id}") && !file(link) && !pages.has(kind) && !corners.has(kind)) corners.set(kind, link);
+    }
+  }
   return { pages, corners };
 }
 

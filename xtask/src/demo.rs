@@ -121,6 +121,11 @@ fn live(options: &Options, data: &Path, stop: &AtomicBool) -> Result<()> {
         Ok((online as usize >= edges.len() && status["values"].as_u64().unwrap_or(0) > 0).then_some(()))
     })?;
 
+    // Somebody may have changed the password of a demo that is kept.
+    if let Err(error) = crate::work::begin(options.http, owner[1].1, &password) {
+        say(&format!("No events and projects were made: {error:#}"));
+    }
+
     println!("ready http://{} user {} password {password}", options.http, owner[1].1);
     while !stop.load(Ordering::SeqCst) {
         controller.check()?;

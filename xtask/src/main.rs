@@ -9,6 +9,7 @@ mod postgres;
 mod process;
 mod test;
 mod tools;
+mod work;
 
 use clap::{Parser, Subcommand};
 

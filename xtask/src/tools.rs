@@ -92,6 +92,7 @@ pub fn python_peers() -> Result<PathBuf> {
         "pyserial==3.5",
         "aiosmtpd==1.4.6",
         "openapi-spec-validator==0.9.0",
+        "icalendar==6.3.2",
     ];
     let venv = root().join("target/test-tools/python");
     let stamp = venv.join("installed");

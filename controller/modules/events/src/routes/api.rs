@@ -3,6 +3,7 @@
 use super::events::{listed, make, seen};
 use super::{EVENTS, TASKS, forms, here, rollup, schedule, settings, tasks, with_sight};
 use crate::actions;
+use crate::model::{AreaId, CollaboratorId};
 use crate::queries;
 use axum::response::Response;
 use bo_web::{Ctx, Input, Result, reply};
@@ -99,4 +100,20 @@ pub async fn all_items(ctx: Ctx) -> Result<Response> {
 
 pub async fn overview(ctx: Ctx) -> Result<Response> {
     Ok(reply::json(&json!({"items": rollup::rows(&ctx)?})))
+}
+
+pub async fn create_area(ctx: Ctx) -> Result<Response> {
+    let (facts, id): (_, AreaId) = (forms::area(&input(&ctx, &["name", "place"])?)?, ctx.make_id());
+    with_sight(&ctx, move |tx, _, event| actions::add_area(tx, event.id, id, &facts)).await?;
+    Ok(reply::created(&format!("/events/{}/areas", ctx.param::<crate::EventId>("id")?), &json!({"id": id})))
+}
+
+pub async fn create_person(ctx: Ctx) -> Result<Response> {
+    let sent = input(&ctx, &["name", "email", "phone", "job"])?;
+    let (facts, id): (_, CollaboratorId) = (forms::person(&sent)?, ctx.make_id());
+    with_sight(&ctx, move |tx, _, event| actions::add_person(tx, event.id, id, &facts)).await?;
+    Ok(reply::created(
+        &format!("/events/{}/people/{id}", ctx.param::<crate::EventId>("id")?),
+        &json!({"id": id}),
+    ))
 }

@@ -110,7 +110,7 @@ pub fn page(list: &ListQuery, tasks: Vec<(Task, Level)>) -> Paged<(Task, Level)>
             "event" => format!("{} {due}", task.event_name.to_lowercase()),
             "state" => format!("{} {} {due}", task.state as u8, task.status_name.to_lowercase()),
             "person" => format!("{} {due}", task.assignee_name.to_lowercase()),
-            _ => due,
+            _ => format!("{due} {}", task.title.to_lowercase()),
         };
         (by, task.id.to_string())
     })

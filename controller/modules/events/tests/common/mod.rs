@@ -121,6 +121,8 @@ pub async fn give(client: &mut Client, event: &str, person: &str, fields: &[(&st
 pub async fn switch(client: &mut Client, workspace: WorkspaceId) {
     let answer = client.post("/account/workspace", &[("workspace", &workspace.to_string())]).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
+    // A page of the other one, as a browser opens it.
+    client.get("/events").await;
 }
 
 /// The id of the row whose field says that.
