@@ -9,7 +9,7 @@ use bo_web::{Level, Module, NavItem, Need, Routes};
 use std::sync::Arc;
 
 /// The business modules. `docs/adding-a-module.md` says how another comes to be.
-const MODULES: [Module; 2] = [bo_wiki::MODULE, bo_events::MODULE];
+const MODULES: [Module; 3] = [bo_wiki::MODULE, bo_events::MODULE, bo_projects::MODULE];
 
 /// All tables, in the order they are made.
 pub fn migrations() -> Vec<Migration> {

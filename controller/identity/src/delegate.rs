@@ -247,6 +247,7 @@ pub fn set_parents(
         let after = json!({"subject": subject.as_str(), "subject_name": child_name});
         tx.audit(Event::new(verb, object).name(name).after(after));
     }
+    crate::group::only_one(tx, &subject)?;
     keep_an_owner(tx, viewer.workspace, &child_name)
 }
 
@@ -325,7 +326,7 @@ pub fn set_groups(
         };
         tx.audit(Event::new(verb, object).name(name).after(json!({"subject": subject.as_str()})));
     }
-    Ok(())
+    crate::group::only_one(tx, &subject)
 }
 
 /// Groups somebody was put into directly, by name.

@@ -162,3 +162,40 @@ pub fn remove(tx: &mut Tx, viewer: &Viewer, id: GroupId) -> Result<(), IdentityE
     );
     Ok(())
 }
+
+/// Makes a group one of those that exclude each other: of the groups of a workspace with the same word somebody is in one only.
+/// An empty word takes that back.
+///
+/// # Errors
+/// [`IdentityError::NotFound`].
+pub fn set_one_of(tx: &mut Tx, workspace: WorkspaceId, id: GroupId, word: &str) -> Result<(), IdentityError> {
+    let group = find(tx, workspace, id)?.ok_or(IdentityError::NotFound)?;
+    tx.execute("UPDATE grp SET one_of = ?2 WHERE id = ?1", params![id, word])?;
+    let event = Event::new("group.one-of", Object::new(Kind::GROUP, id)).name(group.name);
+    tx.audit(event.after(json!({"one_of": word})));
+    Ok(())
+}
+
+/// Refuses when somebody, or a group, is in two groups that exclude each other, directly or by others. Called after the change,
+/// inside its transaction.
+///
+/// # Errors
+/// [`IdentityError::NotAllowed`] naming both.
+pub fn only_one(tx: &mut Tx, subject: &Object) -> Result<(), IdentityError> {
+    let sql = "WITH RECURSIVE up (node) AS (
+        SELECT object FROM relation WHERE subject = ?1 AND kind = 'member' UNION
+        SELECT r.object FROM up u CROSS JOIN relation r WHERE r.subject = u.node AND r.kind = 'member')
+        SELECT g.workspace, g.one_of, g.name FROM up JOIN grp g ON up.node = 'group:' || g.id
+        WHERE g.one_of <> '' ORDER BY g.workspace, g.one_of, lower(g.name)";
+    let found = tx.query(sql, params![subject], |row| {
+        Ok(((row.get::<WorkspaceId>(0)?, row.get::<String>(1)?), row.get::<String>(2)?))
+    })?;
+    match found.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        None => Ok(()),
+        Some(pair) => {
+            let text =
+                format!("Nobody can be in “{}” and “{}” at the same time: choose one.", pair[0].1, pair[1].1);
+            Err(IdentityError::NotAllowed(text))
+        }
+    }
+}
