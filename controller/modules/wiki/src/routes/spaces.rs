@@ -36,7 +36,7 @@ pub async fn index(ctx: Ctx) -> Result<Markup> {
 }
 
 fn front(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Front> {
-    let (viewer, now) = (ctx.who()?.clone(), ctx.now());
+    let viewer = ctx.who()?.clone();
     let mut front = views::space::Front {
         may_create: ctx.level(tx, &Object::module(viewer.workspace, "wiki"))? >= Level::Edit,
         ..Default::default()
