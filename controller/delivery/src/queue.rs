@@ -14,6 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
 /// A claimed message that was neither sent nor given back in this time is free again: its process died.
 const CLAIM: Duration = Duration::from_secs(120);
 
+/// Where the content of messages is sealed for.
+const PLACE: &str = "delivery";
+
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -121,6 +124,8 @@ pub fn queue(tx: &mut Tx, new: &New) -> Result<i64, DbError> {
     let first = new.not_before.unwrap_or(now).max(now);
     let text = serde_json::to_string(&new.message)
         .map_err(|source| DbError::Json { what: "a message to send", source })?;
+    // It may hold a link that lets somebody in, or the key it is signed with.
+    let text = tx.vault()?.seal(PLACE, &text)?;
     let about = new.about.as_ref().map_or("", Object::as_str);
     let line =
         |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect::<String>();
@@ -247,7 +252,7 @@ pub(crate) fn is_due(tx: &mut Tx) -> Result<bool, DbError> {
 
 /// Takes what is due; nobody else sends it meanwhile.
 pub(crate) fn claim(tx: &mut Tx, limit: usize) -> Result<Vec<Claimed>, DbError> {
-    let now = tx.now();
+    let (now, vault) = (tx.now(), tx.vault()?);
     let due = tx.query(
         "SELECT id, message, attempts, expires_at FROM delivery WHERE state = 'waiting' AND next_at <= ?1
          ORDER BY next_at LIMIT ?2",
@@ -255,7 +260,8 @@ pub(crate) fn claim(tx: &mut Tx, limit: usize) -> Result<Vec<Claimed>, DbError> 
         |row| {
             Ok(Claimed {
                 id: row.get(0)?,
-                message: row.get(1)?,
+                // One that can't be opened must not keep the others: it fails when it is read.
+                message: vault.open(PLACE, row.str(1)?).unwrap_or_default(),
                 attempts: row.get::<i64>(2)? + 1,
                 expires_at: row.get(3)?,
             })

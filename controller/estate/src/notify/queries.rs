@@ -1,20 +1,26 @@
 //! SQL of channels, maintenance, and who is where.
 
 use super::{Channel, ChannelId, ChannelKind, Maintenance, MaintenanceId};
-use bo_db::{DbError, Row, Tx, params};
+use bo_db::{DbError, Row, Tx, Vault, params};
 use bo_model::{AccountId, AlarmId, Kind, Object, Time, WorkspaceId};
 
 const CHANNEL: &str = "id, workspace, name, kind, recipient, address, secret, zone, severity, after_minutes, quiet_minutes, enabled";
 
-fn channel_row(row: &Row<'_>) -> Result<Channel, DbError> {
+/// Where a channel's secret is sealed for.
+fn sealed_for(id: ChannelId) -> String {
+    format!("channel:{id}")
+}
+
+fn channel_row(row: &Row<'_>, vault: &Vault) -> Result<Channel, DbError> {
+    let id = row.get(0)?;
     Ok(Channel {
-        id: row.get(0)?,
+        id,
         workspace: row.get(1)?,
         name: row.get(2)?,
         kind: ChannelKind::parse(row.str(3)?),
         recipient: Object::parse(row.str(4)?),
         address: row.get(5)?,
-        secret: row.get(6)?,
+        secret: vault.open(&sealed_for(id), row.str(6)?)?,
         zone: row.get(7)?,
         severity: row.get(8)?,
         after_minutes: row.get(9)?,
@@ -27,16 +33,23 @@ fn channel_row(row: &Row<'_>) -> Result<Channel, DbError> {
 pub fn channels(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Channel>, DbError> {
     let sql =
         format!("SELECT {CHANNEL} FROM channel WHERE workspace = ?1 ORDER BY lower(name), id LIMIT 500");
-    tx.query(&sql, params![workspace], channel_row)
+    let vault = tx.vault()?;
+    tx.query(&sql, params![workspace], |row| channel_row(row, &vault))
 }
 
 /// One channel.
 pub fn channel(tx: &mut Tx, id: ChannelId) -> Result<Option<Channel>, DbError> {
-    tx.query_opt(&format!("SELECT {CHANNEL} FROM channel WHERE id = ?1"), params![id], channel_row)
+    let vault = tx.vault()?;
+    let sql = format!("SELECT {CHANNEL} FROM channel WHERE id = ?1");
+    tx.query_opt(&sql, params![id], |row| channel_row(row, &vault))
 }
 
 /// Writes a channel, new or changed.
 pub fn save_channel(tx: &mut Tx, channel: &Channel) -> Result<(), DbError> {
+    let secret = match channel.secret.as_str() {
+        "" => String::new(),
+        secret => tx.vault()?.seal(&sealed_for(channel.id), secret)?,
+    };
     let now = tx.now();
     tx.execute(
         "INSERT INTO channel (id, workspace, name, kind, recipient, address, secret, zone, severity, after_minutes,
@@ -53,7 +66,7 @@ pub fn save_channel(tx: &mut Tx, channel: &Channel) -> Result<(), DbError> {
             channel.kind.word(),
             channel.recipient.as_ref().map_or("", Object::as_str),
             &channel.address,
-            &channel.secret,
+            secret,
             channel.zone,
             &channel.severity,
             channel.after_minutes,
