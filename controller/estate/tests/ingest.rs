@@ -12,7 +12,7 @@ use bo_model::{DeviceId, Quality, Reason, Time, Value};
 use bo_uplink::Handler;
 use bo_wire::{
     AlarmEvent, AuditEntry, Body, Class, Cursor, Gap, Heartbeat, Hello, Record, Records, Snapshot,
-    SnapshotValue,
+    SnapshotValue, StatusChange,
 };
 use common::{Rig, START, power, rigs};
 use std::time::Duration;
@@ -321,5 +321,35 @@ async fn an_edges_own_audit_chain_is_folded_in_and_a_break_is_named() {
         rig.ingest.records(edge, batch(Class::Audit, vec![record(3, Body::Audit(forged))])).await.unwrap();
         assert_eq!(rig.count(broken), 1);
         assert_eq!(rig.count("SELECT count(*) FROM audit_record WHERE verb = 'edge.record'"), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_older_than_its_driver_allows_is_shown_as_stale_though_its_gateway_is_there() {
+    for rig in rigs() {
+        let (edge, device) = (rig.edge(), rig.device("Meter_1"));
+        let at = rig.clock.as_ref();
+        let mode = |seq: u64, word: &str| {
+            let value = Value::good(word, rig.estate.clock.now());
+            record(seq, Body::Status(StatusChange { device, name: "mode".into(), value }))
+        };
+        let worth = |name: &str| {
+            let registry = rig.estate.registry();
+            view::one(&rig.estate, &registry, device, name).unwrap().value.quality
+        };
+        rig.ingest.records(edge, power(device, 1..=1, |_| 5.0)).await.unwrap();
+        rig.ingest.records(edge, batch(Class::Status, vec![mode(1, "heat")])).await.unwrap();
+        // Heartbeats go on all the time: the gateway is there, the value is not.
+        let mut pass = async |seconds: u64| {
+            at.advance(Duration::from_secs(seconds));
+            rig.ingest.heartbeat(edge, beat(rig.estate.clock.now(), vec![])).await;
+        };
+        pass(600).await;
+        assert_eq!(worth("mode"), Quality::Good, "ten minutes are what its driver allows");
+        pass(1).await;
+        assert_eq!(worth("mode"), Quality::Uncertain(Reason::Stale));
+        assert_eq!(worth("power"), Quality::Good, "its driver sets no limit");
+        rig.ingest.records(edge, batch(Class::Status, vec![mode(2, "heat")])).await.unwrap();
+        assert_eq!(worth("mode"), Quality::Good, "said again, it is fresh again");
     }
 }

@@ -51,7 +51,7 @@ async fn a_shape_is_bound_to_a_value_seen_live_and_taken_back() {
         assert!(live.text.contains("aria-label=\"Main meter in Plant room\""), "{}", live.text);
         assert!(live.text.contains(&format!("/devices/{}/peek", rig.device("Meter_1"))), "{}", live.text);
 
-        let api = noor.get(&format!("/api/v1/zones/{zone}/map")).await.json();
+        let api = noor.get(&format!("/api/v1/zones/{zone}/map/shapes")).await.json();
         let revisions: Vec<&str> =
             api["revisions"].as_array().unwrap().iter().map(|each| each["about"].as_str().unwrap()).collect();
         assert_eq!(
@@ -63,7 +63,7 @@ async fn a_shape_is_bound_to_a_value_seen_live_and_taken_back() {
         let same = json!({"system": system, "device": "Meter_1", "shows": {"value": "power"}});
         let element = format!("/api/v1/zones/{zone}/map/elements/room-plant");
         assert_eq!(noor.call(Method::PUT, &element, &same).await.status, 204);
-        let api = noor.get(&format!("/api/v1/zones/{zone}/map")).await.json();
+        let api = noor.get(&format!("/api/v1/zones/{zone}/map/shapes")).await.json();
         assert_eq!(api["revisions"].as_array().unwrap().len(), 2, "saying the same again is no revision");
 
         assert_eq!(noor.post(&format!("{path}/revert"), &[("revision", "1")]).await.status, 303);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     let on = |level| Need::object(Kind::ZONE, "id", level);
     Routes::new("estate")
-        .get("/api/v1/zones/{id}/map", on(Level::View), with(estate, show))
+        .get("/api/v1/zones/{id}/map/shapes", on(Level::View), with(estate, show))
         .about("The floor map a zone shows: its shapes, what they stand for, and its revisions")
         .put("/api/v1/zones/{id}/map/elements/{element}", on(Level::Own), with(estate, bind))
         .about("Let a shape stand for a system or device; level `own` on every zone that shows the map")

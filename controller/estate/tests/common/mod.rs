@@ -97,6 +97,7 @@ unit = "W"
 decimals = 1
 [status.mode]
 type = "text"
+stale_after = "10min"
 [command.set_limit]
 title = "Limit the power"
 [command.set_limit.params.percent]
