@@ -46,7 +46,7 @@ export async function signIn(page, { url, user, password }) {
   await page.goto(url);
   await page.getByLabel(/mail/i).fill(user);
   await page.getByLabel(/^password/i).fill(password);
-  await page.getByRole("button", { name: /sign in/i }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.waitForSelector("#nav");
 }
 

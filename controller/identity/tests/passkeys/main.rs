@@ -186,7 +186,7 @@ async fn a_passkey_is_asked_for_after_the_password_when_its_owner_wants_that() {
     for world in worlds_with(with_mail()).await {
         let mut noor = world.browser("Noor").await;
         let mut phone = Device::new(7);
-        let on = [("password", PASSWORD), ("on", "true")];
+        let on = [("proof_password", PASSWORD), ("on", "true")];
         assert_eq!(
             noor.post("/account/second-factor/passkey", &on).await.status,
             403,
@@ -230,7 +230,7 @@ async fn a_passkey_is_asked_for_after_the_password_when_its_owner_wants_that() {
             "a recovery code is for whoever lost it"
         );
 
-        let off = [("password", PASSWORD), ("on", "false")];
+        let off = [("proof_password", PASSWORD), ("on", "false")];
         assert_eq!(noor.post("/account/second-factor/passkey", &off).await.status, 303);
         assert_eq!(noor.post(&format!("/account/passkeys/{id}/remove"), &[]).await.status, 303);
         world.browser("Noor").await;

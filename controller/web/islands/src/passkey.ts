@@ -102,14 +102,14 @@ function tell(form: HTMLFormElement, error: unknown): void {
   const fields = error instanceof Refused ? error.fields : {};
   let beside = false;
   for (const [name, text] of Object.entries(fields)) {
-    const place = form.querySelector(`#f-${CSS.escape(name)}-about`) ?? form.querySelector(`[name="${CSS.escape(name)}"]`)?.parentElement;
-    if (!name || !place) continue;
+    const field = form.querySelector<HTMLInputElement>(`[name="passkey_${CSS.escape(name)}"]`);
+    const place = form.querySelector(`#f-passkey_${CSS.escape(name)}-about`);
+    if (!field || !place) continue;
     const line = document.createElement("div");
     line.className = "field__error";
-    const label = form.querySelector(`label[for="f-${CSS.escape(name)}"]`)?.firstChild?.textContent?.trim() ?? "";
-    line.textContent = `${label} ${text}.`;
+    line.textContent = `${field.labels?.[0]?.firstChild?.textContent?.trim() ?? ""} ${text}.`;
     place.prepend(line);
-    form.querySelector<HTMLElement>(`[name="${CSS.escape(name)}"]`)?.focus();
+    field.focus();
     beside = true;
   }
   const problem = form.querySelector<HTMLElement>("[data-problem]");
@@ -146,8 +146,8 @@ for (const form of document.querySelectorAll<HTMLFormElement>("[data-passkey-new
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void busy(form, async () => {
-      const name = value(form, "name");
-      const options = await post("/api/v1/passkeys/begin", { name, password: value(form, "password") });
+      const name = value(form, "passkey_name");
+      const options = await post("/api/v1/passkeys/begin", { name, password: value(form, "passkey_password") });
       await post("/api/v1/passkeys", { name, credential: await make(options) });
       location.assign("/account/security");
     });

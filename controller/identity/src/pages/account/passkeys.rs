@@ -107,14 +107,14 @@ fn actions(ctx: &Ctx, passkey: &Passkey) -> Markup {
 
 /// Filled in by the island `passkey.ts`; without script it says why nothing can be done.
 fn new_form(ctx: &Ctx) -> Markup {
-    let input = Input::filled([("name", browser(ctx.header("user-agent")))]);
+    let input = Input::filled([("passkey_name", browser(ctx.header("user-agent")))]);
     html! {
         form.form data-passkey-new="" {
             h3 { "Add a passkey" }
             noscript { (parts::notice(Tone::Info, html! { "Passkeys need JavaScript in your browser." })) }
             div.notice.notice--bad role="alert" data-problem="" hidden {}
-            (form::text("name", "Name", "By which you will know it.", "text", true, &input))
-            (form::text("password", "Your password", "", "password", false, &input))
+            (form::text("passkey_name", "Name", "By which you will know it.", "text", true, &input))
+            (form::text("passkey_password", "Your password", "", "password", false, &input))
             div.form__actions { button.btn.btn--primary type="submit" { "Add a passkey" } }
         }
     }

@@ -6,7 +6,7 @@ use super::security::{Forms, shown};
 use super::{browser_only, page};
 use crate::error::IdentityError;
 use crate::second_factor::{self, Setup};
-use crate::{Identity, account, delegate, letter, sign_in};
+use crate::{Identity, account, delegate, letter, member, sign_in};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_db::Tx;
@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 const PATH: &str = "/account/security";
 const APP: &str = "/account/second-factor";
+/// The field of this form: there are others for passwords on the same page.
+const PASSWORD: &str = "proof_password";
 
 pub fn routes(identity: &Arc<Identity>) -> Routes {
     let own = Need::signed_in();
@@ -78,7 +80,7 @@ pub fn section(ctx: &Ctx, input: &Input) -> Result<Markup> {
             ]))
             form.form method="post" {
                 (ctx.csrf())
-                (form::text("password", "Your password", "To change any of this.", "password", false, input))
+                (form::text(PASSWORD, "Your password", "To change any of this.", "password", false, input))
                 div.form__actions {
                     @if state.app { button.btn.btn--danger type="submit" formaction="/account/second-factor/remove" { "Remove the app" } }
                     @else { button.btn.btn--primary type="submit" formaction="/account/second-factor/begin" { "Set up an app" } }
@@ -142,7 +144,7 @@ async fn confirmed(
 ) -> Result<std::result::Result<(AccountId, Input), Response>> {
     browser_only(ctx)?;
     let (account, input) = (ctx.who()?.account, ctx.form()?);
-    match sign_in::confirm(identity, ctx, input.raw("password"), "password").await {
+    match sign_in::confirm(identity, ctx, input.raw(PASSWORD), PASSWORD).await {
         Ok(()) => Ok(Ok((account, input))),
         Err(error) => again(identity, ctx, error).map(Err),
     }
@@ -251,7 +253,7 @@ async fn remove_of_user(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let (id, viewer): (AccountId, _) = (ctx.param("id")?, ctx.who()?.clone());
     let notice = identity.post(PATH, letter::second_proof_off);
     ctx.write(move |tx| -> std::result::Result<(), IdentityError> {
-        delegate::administer(tx, &viewer, id)?;
+        member::look_after(tx, &viewer, id)?;
         delegate::covers(tx, &viewer, id)?;
         second_factor::remove_all(tx, id)?;
         tell_if_off(tx, id, notice.as_ref())
