@@ -49,6 +49,7 @@ pub fn navigation() -> Vec<NavItem> {
         item("Operation", "Gateways", "/edges", "edge", Need::signed_in()),
         item("Operation", "Releases", "/releases", "release", Need::signed_in()),
         item("Operation", "Drivers", "/drivers", "driver", area("drivers", Level::View)),
+        item("Admin", "Workspace", "/workspace", "settings", Need::signed_in()),
         item("Admin", "Backoffice users", "/users", "users", area("users", Level::View)),
         item("Admin", "Groups", "/groups", "group", area("users", Level::View)),
         item("Admin", "Audit", "/audit", "audit", area("audit", Level::View)),

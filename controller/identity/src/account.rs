@@ -348,30 +348,6 @@ pub fn find_member(tx: &mut Tx, workspace: WorkspaceId, id: AccountId) -> Result
     )
 }
 
-/// How many members a workspace has.
-///
-/// # Errors
-/// When the database fails.
-pub fn count(tx: &mut Tx, workspace: WorkspaceId) -> Result<i64, DbError> {
-    tx.query_one("SELECT COUNT(*) FROM member WHERE workspace = ?1", params![workspace], |row| row.get(0))
-}
-
-/// Members of a workspace who can sign in, by name: (id, name, mail address).
-///
-/// # Errors
-/// When the database fails.
-pub fn active_members(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-) -> Result<Vec<(AccountId, String, String)>, DbError> {
-    tx.query(
-        "SELECT a.id, a.name, a.email FROM member m JOIN account a ON a.id = m.account
-         WHERE m.workspace = ?1 AND a.state = 'active' ORDER BY lower(a.name), a.id LIMIT 1000",
-        params![workspace],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )
-}
-
 /// An account by mail address, with its password hash.
 ///
 /// # Errors

@@ -70,24 +70,6 @@ pub fn administer(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(),
     refuse("You can only administer people who have less access than you.")
 }
 
-/// Whether one may change another's account itself: how they sign in, whether they can. By the same rules, and only in the
-/// organisation that made the account: anybody can make an organisation and invite somebody, and must not get hold of their
-/// account by that.
-///
-/// # Errors
-/// [`IdentityError::NotAllowed`] with the reason.
-pub fn administer_account(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(), IdentityError> {
-    administer(tx, viewer, target)?;
-    let home: String =
-        tx.query_one("SELECT home FROM account WHERE id = ?1", params![target], |row| row.get(0))?;
-    if home == viewer.workspace.to_string() {
-        return Ok(());
-    }
-    Err(IdentityError::NotAllowed(
-        "Their account was not made by this organisation, so it is not looked after here. You can remove them from the organisation.".into(),
-    ))
-}
-
 /// Whether one has everything another has, area by area and module by module: who could act as them gains nothing.
 ///
 /// # Errors

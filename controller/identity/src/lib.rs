@@ -27,6 +27,7 @@ pub mod invitation;
 pub mod letter;
 pub mod level;
 pub mod licence;
+pub mod member;
 pub mod names;
 pub mod oidc;
 pub mod organisation;
@@ -58,7 +59,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 10] = [
+pub const MIGRATIONS: [Migration; 11] = [
     migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
     migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
     migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
@@ -69,6 +70,7 @@ pub const MIGRATIONS: [Migration; 10] = [
     migration!("identity", 8, "personal workspaces, paused seats", "../migrations/0008_personal.sql"),
     migration!("identity", 9, "passkeys, two steps, scopes of tokens", "../migrations/0009_proofs.sql"),
     migration!("identity", 10, "invitations, ownership", "../migrations/0010_organisations.sql"),
+    migration!("identity", 11, "access and parts of domains", "../migrations/0011_domains.sql"),
 ];
 
 /// Seals every secret of this crate that is not sealed under the newest key yet: after the key was changed, and what was stored
@@ -155,6 +157,7 @@ impl Identity {
                     .collect())
             }),
             home: Arc::new(workspace::home),
+            site: Arc::new(|tx, host| Ok(domain::find(tx, host)?.map(domain::Domain::site))),
             touch: Arc::new(session::touch),
         }
     }

@@ -202,10 +202,15 @@ pub(crate) async fn open(
     let (hash, address, agent) =
         (session::digest(&secret), ctx.address().to_owned(), ctx.header("user-agent").to_owned());
     let lifetimes = identity.settings.lifetimes;
-    let (who, name) = (account.id, account.name.clone());
+    let (who, name, host) = (account.id, account.name.clone(), ctx.header("host").to_owned());
     ctx.write(move |tx| -> Result<(), IdentityError> {
         let spaces = workspace::of_account(tx, account.id)?;
-        let named = spaces.iter().find(|(id, _)| Some(*id) == proof.workspace);
+        let wanted = match domain::admit(tx, &host, account.id)? {
+            domain::Begin::Only(workspace) => Some(workspace),
+            domain::Begin::In(workspace) => proof.workspace.or(Some(workspace)),
+            domain::Begin::Anywhere => proof.workspace,
+        };
+        let named = spaces.iter().find(|(id, _)| Some(*id) == wanted);
         let Some((space, _)) = named.or(spaces.first()) else {
             return Err(IdentityError::NotAllowed(
                 "You are a member of no workspace. Ask an administrator to add you.".into(),

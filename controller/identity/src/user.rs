@@ -6,7 +6,7 @@ use crate::area::{AREAS, Area};
 use crate::error::IdentityError;
 use crate::profile::Profile;
 use crate::relation::{RelationKind, Validity, from_subject};
-use crate::{delegate, session};
+use crate::{delegate, member, session};
 use bo_db::{DbError, Tx, params};
 use bo_model::{AccountId, GroupId, Kind, Level, Object, WorkspaceId};
 use bo_web::Viewer;
@@ -59,7 +59,13 @@ pub fn create(
 /// [`IdentityError::BadInput`], [`IdentityError::NotFound`], or what delegation refuses.
 pub fn save(tx: &mut Tx, viewer: &Viewer, id: AccountId, wanted: &Wanted) -> Result<(), IdentityError> {
     delegate::administer(tx, viewer, id)?;
-    account::update(tx, id, &wanted.profile, &wanted.job, &wanted.phone)?;
+    let known = account::find(tx, id)?.ok_or(IdentityError::NotFound)?;
+    let work = (wanted.job.trim(), wanted.phone.trim());
+    // What somebody is called is their account's, wherever they work; what they may do here is not.
+    if known.profile != wanted.profile || (known.job.as_str(), known.phone.as_str()) != work {
+        member::look_after(tx, viewer, id)?;
+        account::update(tx, id, &wanted.profile, &wanted.job, &wanted.phone)?;
+    }
     set_access(tx, viewer, id, wanted)?;
     delegate::keep_an_owner(tx, viewer.workspace, &wanted.profile.full_name())
 }

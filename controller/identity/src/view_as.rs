@@ -4,6 +4,7 @@
 use crate::account::{self, State};
 use crate::delegate;
 use crate::error::IdentityError;
+use crate::member;
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, Kind, Level, Object, SessionId};
 use bo_web::Viewer;
@@ -24,7 +25,7 @@ pub fn start(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(), Iden
 }
 
 fn may(tx: &mut Tx, viewer: &Viewer, target: AccountId) -> Result<(), IdentityError> {
-    delegate::administer(tx, viewer, target)?;
+    member::look_after(tx, viewer, target)?;
     delegate::covers(tx, viewer, target)
 }
 

@@ -1,6 +1,7 @@
 //! Who is asking, and what they may: closures that `controller` fills in from `bo-identity`, because identity
 //! depends on this crate and not the other way round.
 
+use crate::site::Site;
 use bo_db::{DbError, Tx};
 use bo_model::command::Actor;
 use bo_model::{AccountId, Level, Object, SessionId, Time, WorkspaceId};
@@ -131,6 +132,8 @@ pub type WorkspacesOf =
 /// The workspace an object lies in, when it is another than the one a viewer is in, and they may see it there.
 pub type HomeOf =
     Arc<dyn Fn(&mut Tx, &Viewer, &Object) -> std::result::Result<Option<WorkspaceId>, DbError> + Send + Sync>;
+/// What a host name means, if anything.
+pub type SiteOf = Arc<dyn Fn(&mut Tx, &str) -> std::result::Result<Option<Site>, DbError> + Send + Sync>;
 /// Notes that a session was used.
 pub type Touch = Arc<dyn Fn(&mut Tx, SessionId) -> std::result::Result<(), DbError> + Send + Sync>;
 
@@ -145,6 +148,8 @@ pub struct Access {
     pub workspaces: WorkspacesOf,
     /// In which of them is this?
     pub home: HomeOf,
+    /// What is served under this name?
+    pub site: SiteOf,
     /// They were here.
     pub touch: Touch,
 }

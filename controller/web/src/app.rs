@@ -102,6 +102,11 @@ impl App {
         &self.routes
     }
 
+    /// The entries of the navigation: (for people, address).
+    pub fn entries(&self) -> Vec<(&'static str, &'static str)> {
+        self.nav.iter().map(|item| (item.title, item.href)).collect()
+    }
+
     /// The router to serve.
     pub fn router(self: &Arc<App>) -> Router {
         let mut router = Router::new();

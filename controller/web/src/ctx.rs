@@ -7,6 +7,7 @@ use crate::input::Input;
 use crate::layout::{self, Page};
 use crate::list::{ListQuery, ListSpec};
 use crate::reply::Redirect;
+use crate::site::Site;
 use crate::upload::Upload;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
@@ -40,6 +41,8 @@ pub struct Head {
     pub(crate) spaces: Vec<Workspace>,
     /// Another of the viewer's workspaces, when what they asked for lies there.
     pub(crate) lies_in: Option<WorkspaceId>,
+    /// What the host name means; of pages and of whoever shows who they are.
+    pub(crate) site: Site,
 }
 
 /// One request. Owned by its handler.

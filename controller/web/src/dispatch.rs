@@ -8,16 +8,17 @@ use crate::elsewhere;
 use crate::error::WebError;
 use crate::layout;
 use crate::need::Need;
-use crate::reply::cookie;
+use crate::notes;
+use crate::reply::{Redirect, cookie};
 use crate::routes::{Route, Routes};
+use crate::site::{self, Site};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
-use bo_db::audit::{Author, Origin, Outcome};
-use bo_db::{DbError, Event, Tx};
-use bo_model::{Kind, Level, Object};
+use bo_db::{DbError, Tx};
+use bo_model::{Level, Object};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use serde_json::json;
@@ -29,10 +30,6 @@ use std::time::{Duration, Instant};
 
 /// A handler that is not `long` must answer within this.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// A session's last use is noted at most this often.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
-/// Denied attempts that are audited per account and minute.
-const DENIALS_PER_MINUTE: u32 = 20;
 
 /// The route of what is not there.
 pub(crate) fn missing() -> Route {
@@ -59,14 +56,18 @@ pub(crate) async fn serve(app: Arc<App>, route: Route, request: Request<Body>) -
         nav: Vec::new(),
         spaces: Vec::new(),
         lies_in: None,
+        site: Site::default(),
         request_id: request_id.clone(),
         app: app.clone(),
     };
     let admitted = admit(&mut head, &route, &parts, &params);
     let head = Arc::new(head);
+    if let Some(opens) = head.site.door(&head.path).filter(|_| site::concerns(&route)) {
+        return Redirect::to(opens).into_response();
+    }
     let outcome = handle(head.clone(), &route, parts, params, body, admitted).await;
     let mut reply = outcome.unwrap_or_else(|error| render(&head, &error));
-    touch(&head);
+    notes::used(&head);
     finish(&head, &mut reply);
     let status = reply.status().as_u16();
     let elapsed = started.elapsed();
@@ -115,17 +116,25 @@ fn admit(
     parts: &Parts,
     params: &BTreeMap<String, String>,
 ) -> Result<(), WebError> {
-    if matches!(route.need, Need::Anyone(_)) && !has_credential(&head.app, parts) {
+    let (app, host) = (head.app.clone(), site::host(parts));
+    if matches!(route.need, Need::Anyone(_)) && !has_credential(&app, parts) {
+        if site::concerns(route) {
+            head.site = app.db.read(|tx| (app.access.site)(tx, host))?.unwrap_or_default();
+        }
         return Ok(());
     }
-    let app = head.app.clone();
     let wants_page = !route.is_api();
-    let (viewer, verdict, nav, spaces, lies_in) = app.db.read(|tx| -> Result<_, DbError> {
-        let viewer = authenticate(&app, tx, &parts.headers)?;
+    let (site, viewer, verdict, nav, spaces, lies_in) = app.db.read(|tx| -> Result<_, DbError> {
+        let site = (app.access.site)(tx, host)?.unwrap_or_default();
+        // Whoever is in another workspace than the one a name is kept for is nobody under that name.
+        let here = |viewer: &Viewer| site.pinned.is_none_or(|workspace| workspace == viewer.workspace);
+        let viewer = authenticate(&app, tx, &parts.headers)?.filter(here);
         let verdict = allowed(&app, tx, viewer.as_ref(), &route.need, params)?;
         let (nav, spaces) = match (&viewer, wants_page) {
             (Some(viewer), true) => {
-                (navigation(&app, tx, viewer)?, (app.access.workspaces)(tx, viewer.account)?)
+                let mut spaces = (app.access.workspaces)(tx, viewer.account)?;
+                spaces.retain(|space| site.pinned.is_none_or(|workspace| workspace == space.id));
+                (navigation(&app, tx, viewer, &site)?, spaces)
             }
             _ => (Vec::new(), Vec::new()),
         };
@@ -136,11 +145,12 @@ fn admit(
             }
             _ => None,
         };
-        Ok((viewer, verdict, nav, spaces, lies_in))
+        Ok((site, viewer, verdict, nav, spaces, lies_in))
     })?;
     let token = |viewer: &Viewer| csrf::token(&app.secret, viewer.session, viewer.workspace);
     head.csrf = viewer.as_ref().map(token).unwrap_or_default();
     (head.viewer, head.nav, head.spaces, head.lies_in) = (viewer, nav, spaces, lies_in);
+    head.site = site;
     verdict
 }
 
@@ -207,9 +217,9 @@ pub fn judge(has: Level, need: Level, signed_in: bool) -> Result<(), WebError> {
     }
 }
 
-fn navigation(app: &App, tx: &mut Tx, viewer: &Viewer) -> Result<Vec<usize>, DbError> {
+fn navigation(app: &App, tx: &mut Tx, viewer: &Viewer, site: &Site) -> Result<Vec<usize>, DbError> {
     let mut open = Vec::new();
-    for (place, item) in app.nav.iter().enumerate() {
+    for (place, item) in app.nav.iter().enumerate().filter(|(_, item)| site.shows(item)) {
         if allowed(app, tx, Some(viewer), &item.need, &BTreeMap::new())?.is_ok() {
             open.push(place);
         }
@@ -226,7 +236,7 @@ async fn handle(
     admitted: Result<(), WebError>,
 ) -> Result<Response, WebError> {
     let refuse = |error: WebError| {
-        note_denial(&head, route, &params, &error);
+        notes::denial(&head, route, &params, &error);
         Err(error)
     };
     let admitted = match admitted {
@@ -290,68 +300,6 @@ fn holds_nul(parts: &Parts, body: &[u8]) -> bool {
     address.contains("%00") || (!mark.is_empty() && body.windows(mark.len()).any(|part| part == mark))
 }
 
-/// A refused attempt of somebody signed in is audited, not more than a few per minute each.
-fn note_denial(head: &Head, route: &Route, params: &BTreeMap<String, String>, error: &WebError) {
-    let (Some(viewer), WebError::Forbidden(_) | WebError::NotFound) = (&head.viewer, error) else { return };
-    let now = head.app.clock.now();
-    {
-        let mut denials = head.app.denials.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        denials.retain(|_, (since, _)| now.since(*since) < Duration::from_secs(60));
-        let (_, count) = denials.entry(viewer.account).or_insert((now, 0));
-        *count += 1;
-        if *count > DENIALS_PER_MINUTE {
-            return;
-        }
-    }
-    let object = match route.need {
-        Need::Object { kind, param, .. } => Object::new(kind, params.get(param).map_or("", String::as_str)),
-        Need::Area { area, .. } => Object::area(viewer.workspace, area),
-        Need::Module { module, .. } => Object::module(viewer.workspace, module),
-        Need::Anyone(_) | Need::SignedIn => Object::new(Kind::ACCOUNT, viewer.account),
-    };
-    let author = Author { actor: viewer.actor(), origin: origin(head), workspace: Some(viewer.workspace) };
-    let reason = format!("{} {}: {}", route.method, route.path, route.need.words());
-    let db = head.app.db.clone();
-    tokio::spawn(async move {
-        let event = Event::new("access.denied", object).outcome(Outcome::Denied, reason);
-        let written = db.write(move |tx| -> Result<(), DbError> {
-            tx.attribute(author.clone());
-            tx.audit(event.clone());
-            Ok(())
-        });
-        if let Err(error) = written.await {
-            tracing::error!(%error, "a denied attempt was not audited");
-        }
-    });
-}
-
-fn origin(head: &Head) -> Origin {
-    Origin {
-        address: head.address.clone(),
-        session: head.viewer.as_ref().map(|viewer| viewer.session.to_string()).unwrap_or_default(),
-        request: head.request_id.clone(),
-        edge: None,
-    }
-}
-
-/// Notes that a session was used, beside the request.
-fn touch(head: &Head) {
-    let Some(viewer) = &head.viewer else { return };
-    if head.app.clock.now().since(viewer.seen) < TOUCH_EVERY {
-        return;
-    }
-    let (db, touch, session) = (head.app.db.clone(), head.app.access.touch.clone(), viewer.session);
-    tokio::spawn(async move {
-        let noted = db.write(move |tx| {
-            tx.unaudited("a session's last use");
-            touch(tx, session)
-        });
-        if let Err(error) = noted.await {
-            tracing::warn!(%error, "a session's use was not noted");
-        }
-    });
-}
-
 fn render(head: &Head, error: &WebError) -> Response {
     if let WebError::Internal(inner) = error {
         tracing::error!(request = head.request_id, error = inner, "a request failed");
@@ -370,7 +318,7 @@ fn render(head: &Head, error: &WebError) -> Response {
         (status, axum::Json(body)).into_response()
     } else if matches!(error, WebError::SignIn) {
         let next = serde_urlencoded::to_string([("next", &head.path)]).unwrap_or_default();
-        crate::reply::Redirect::to(format!("/sign-in?{next}")).into_response()
+        Redirect::to(format!("/sign-in?{next}")).into_response()
     } else {
         (status, layout::error_page(head, error)).into_response()
     };

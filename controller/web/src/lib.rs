@@ -52,10 +52,12 @@ pub mod layout;
 pub mod list;
 mod module;
 mod need;
+mod notes;
 pub mod openapi;
 pub mod reply;
 mod routes;
 pub mod server;
+pub mod site;
 pub mod testing;
 mod upload;
 

@@ -21,7 +21,7 @@ pub struct Client {
     bearer: Option<String>,
     /// The address it comes from.
     pub address: SocketAddr,
-    /// Sent as `x-csrf-token` with whatever changes something; taken from the pages it reads.
+    /// Sent as `x-csrf-token` with whatever changes something or asks the API; taken from the pages it reads.
     pub csrf: String,
 }
 
@@ -104,6 +104,7 @@ impl Client {
         content_type: Option<&str>,
         body: Vec<u8>,
     ) -> Answer {
+        let method_changes = !matches!(method, Method::GET | Method::HEAD);
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, "bo.example");
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -113,7 +114,8 @@ impl Client {
         if let Some(token) = &self.bearer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        if !self.csrf.is_empty() {
+        // As browsers do: a page is asked for by its address alone.
+        if !self.csrf.is_empty() && (method_changes || path.starts_with("/api/")) {
             request = request.header("x-csrf-token", &self.csrf);
         }
         if let Some(content_type) = content_type {

@@ -39,6 +39,7 @@ fn access() -> Access {
         level: Arc::new(|_, viewer, _| Ok(if viewer.is_some() { Level::Own } else { Level::None })),
         workspaces: Arc::new(|_, _| Ok(Vec::new())),
         home: Arc::new(|_, _, _| Ok(None)),
+        site: Arc::new(|_, _| Ok(None)),
         touch: Arc::new(|_, _| Ok(())),
     }
 }

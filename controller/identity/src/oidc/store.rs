@@ -6,7 +6,7 @@ use crate::error::IdentityError;
 use crate::profile::Profile;
 use crate::relation::{self, Validity};
 use crate::session::digest;
-use crate::workspace;
+use crate::{member, workspace};
 use bo_db::{DbError, Event, Row, Tx, Vault, params};
 use bo_model::{AccountId, GroupId, Kind, Object, ProviderId, WorkspaceId};
 use serde_json::json;
@@ -268,6 +268,11 @@ fn first_time(
             // A provider speaks for the people of its workspace. Whoever belongs to others too could be taken over by it.
             let others = workspace::organisations_of(tx, account.id)?;
             if others.iter().any(|other| *other != provider.workspace) || others.is_empty() {
+                return Err(nobody());
+            }
+            // Anybody can make an organisation, name a provider and invite somebody: that must not make their account its own.
+            let home = member::home(tx, account.id)?;
+            if workspace::operator(tx)? != Some(provider.workspace) && home != Some(provider.workspace) {
                 return Err(nobody());
             }
             account.id

@@ -1,7 +1,7 @@
 //! Signing in at an OpenID provider, and managing providers and domains.
 
 use super::{fields, with};
-use crate::domain::{self, Domain, Methods};
+use crate::domain::{self, Access, Domain, Methods};
 use crate::error::IdentityError;
 use crate::oidc::{Client, Provider, flow, store};
 use crate::sign_in::{self, Proof};
@@ -191,7 +191,7 @@ fn page(identity: &Identity, ctx: &Ctx, provider: &Input, domain: &Input) -> Res
         }
         section.card.stack {
             div.card__head { h2 { "Domains" } }
-            p.muted { "A host name this organisation is served under may have ways to sign in of its own." }
+            p.muted { "A host name this organisation is served under may have ways to sign in of its own. Who may sign in there, and what is served under which path: " a href="/workspace/domains" { "Domains" } "." }
             ul { @for domain in &domains { li {
                 strong { (domain.host) } ": " (methods(&domain.methods, &providers)) " "
                 (parts::post_button("Remove", "btn--small btn--danger", &format!("/access/sign-in/domains/{}/remove", domain.host), ctx.csrf()))
@@ -290,10 +290,14 @@ async fn add_domain(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     owner(&ctx)?;
     let input = ctx.form()?;
     let providers = input.all("provider").iter().filter_map(|id| id.parse().ok()).collect();
-    let domain = Domain {
-        host: input.text("host").into(),
-        workspace: ctx.workspace()?,
-        methods: Methods { password: input.checked("password"), providers },
+    let (host, workspace) = (domain::fold(input.text("host")), ctx.workspace()?);
+    let known = ctx.read(|tx| domain::all(tx, workspace))?.into_iter().find(|known| known.host == host);
+    let methods = Methods { password: input.checked("password"), providers };
+    let domain = match known {
+        Some(known) => Domain { methods, ..known },
+        None => {
+            Domain { host, workspace, methods, access: Access::default(), apps: Vec::new(), approved: false }
+        }
     };
     match ctx.write(move |tx| domain::put(tx, &domain)).await.map_err(WebError::from) {
         Ok(()) => Ok(ctx.redirect("/access/sign-in").flash("Saved.").into_response()),

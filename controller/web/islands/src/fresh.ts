@@ -1,6 +1,7 @@
 // Parts of a page that the server renders anew: `data-fresh="alarms"`, `"edges"`, `"trigger:<id>"` when such a thing
 // changes, or a number of seconds. The page is asked for again and the element with the same id takes the place of the old
 // one, unless somebody is typing or has chosen something in it.
+import { ask } from "./ask";
 import { adopt } from "./live";
 import { type Change, subscribe } from "./socket";
 import { count } from "./rows";
@@ -19,7 +20,7 @@ async function renew(ids: string[]): Promise<void> {
   try {
     // What answers a form stands under an address that can't be asked for again.
     const address = document.querySelector<HTMLElement>("[data-page]")?.dataset["page"] ?? location.href;
-    const reply = await fetch(address, { headers: { accept: "text/html" } });
+    const reply = await ask(address, { headers: { accept: "text/html" } });
     if (!reply.ok || reply.redirected) return;
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
     for (const id of ids) {

@@ -1,4 +1,5 @@
 // The command palette: Ctrl+K or `/` finds any page, zone, system, device, trigger or person one may see.
+import { ask } from "./ask";
 
 interface Hit {
   title: string;
@@ -75,7 +76,7 @@ function open(): void {
     let found: Hit[] = [];
     if (query.length > 1) {
       try {
-        const reply = await fetch(`/api/v1/search?q=${encodeURIComponent(query)}`, { headers: { accept: "application/json" } });
+        const reply = await ask(`/api/v1/search?q=${encodeURIComponent(query)}`, { headers: { accept: "application/json" } });
         if (reply.ok) found = ((await reply.json()) as { items: Hit[] }).items;
       } catch {
         // Offline: the pages are still found.

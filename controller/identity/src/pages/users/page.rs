@@ -6,7 +6,7 @@ use super::state_badge;
 use crate::account::{self, Account, State};
 use crate::error::IdentityError;
 use crate::group::Group;
-use crate::{Identity, delegate, letter, session, user};
+use crate::{Identity, delegate, letter, member, session, user};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::{AccountId, GroupId, Level};
@@ -100,6 +100,8 @@ struct Shown {
     /// Why the viewer may not change them.
     refused: Option<String>,
     may_save: bool,
+    /// Why the viewer may not look after their account, though they may change what it may do here.
+    not_ours: Option<String>,
 }
 
 fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
@@ -116,6 +118,7 @@ fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
             has_app: crate::second_factor::is_on(tx, id)?
                 || !crate::passkey::store::of_account(tx, id)?.is_empty(),
             may_save: edits && refused.is_none(),
+            not_ours: member::look_after(tx, viewer, id).err().map(|error| error.to_string()),
             refused,
             user,
         })
@@ -135,6 +138,7 @@ fn user_page(ctx: &Ctx, id: AccountId, typed: Option<&Input>, link: Option<&str>
         @if !shown.has_roles && user.state != State::Disabled {
             (parts::notice(Tone::Warn, html! { (user.name) " has no role here, so they can't do anything. Give them one below to let them in again." }))
         }
+        @if let (true, Some(why)) = (shown.may_save, &shown.not_ours) { (parts::notice(Tone::Info, html! { (why) })) }
         (form::tabs())
         @if shown.may_save {
             form.form.stack #user action={ "/users/" (user.id) } method="post" {
@@ -152,7 +156,9 @@ fn user_page(ctx: &Ctx, id: AccountId, typed: Option<&Input>, link: Option<&str>
         .lead(&user.email)
         .state(html! { (state_badge(user.state)) @if !shown.has_roles { " " (parts::badge(Tone::Warn, "no access")) } });
     if shown.may_save {
-        page = page.actions(html! { (actions(ctx, user, shown.has_app)) (save_button()) });
+        page = page.actions(
+            html! { @if shown.not_ours.is_none() { (actions(ctx, user, shown.has_app)) } (save_button()) },
+        );
     }
     Ok(ctx.page(page))
 }
@@ -227,7 +233,7 @@ where
 {
     let (id, viewer): (AccountId, _) = (ctx.param("id")?, ctx.who()?.clone());
     ctx.write(move |tx| -> std::result::Result<(), IdentityError> {
-        delegate::administer(tx, &viewer, id)?;
+        member::look_after(tx, &viewer, id)?;
         let name = account::find(tx, id)?.map(|account| account.name).unwrap_or_default();
         work(tx, id)?;
         delegate::keep_an_owner(tx, viewer.workspace, &name)

@@ -3,7 +3,7 @@
 use super::{fields, page};
 use crate::licence::{self, Holder, Holding, Licence, Plan};
 use crate::workspace::{self, Space};
-use crate::{account, delegate};
+use crate::{delegate, member};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::{AccountId, Level, Object, WorkspaceId};
@@ -78,7 +78,7 @@ fn licences(ctx: &Ctx, refused: Refused<'_>) -> Result<Markup> {
             workspace::is_personal(tx, viewer.workspace)?,
             licence::holdings(tx, viewer.workspace)?,
             licence::holders(tx, viewer.workspace)?,
-            account::active_members(tx, viewer.workspace)?,
+            member::active(tx, viewer.workspace)?,
             others,
         ))
     })?;

@@ -10,7 +10,7 @@ mod ownership;
 
 use super::{fields, with};
 use crate::workspace::{self, NewWorkspace, Space};
-use crate::{Identity, organisation, session};
+use crate::{Identity, domain, organisation, session};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bo_model::{Kind, Level, Object, WorkspaceId};
@@ -125,6 +125,12 @@ async fn create(ctx: Ctx) -> Result<Response> {
 
 async fn change(ctx: &Ctx, wanted: WorkspaceId) -> Result<()> {
     let (session, account) = ctx.who().map(|viewer| (viewer.session, viewer.account))?;
+    let host = ctx.header("host").to_owned();
+    let only = ctx.read(|tx| domain::find(tx, &host))?.and_then(|domain| domain.site().pinned);
+    if only.is_some_and(|only| only != wanted) {
+        let text = "Under this name one works in one organisation only. Use the installation's own address.";
+        return Err(WebError::Forbidden(text.into()));
+    }
     Ok(ctx.write(move |tx| session::switch(tx, session, account, wanted)).await?)
 }
 

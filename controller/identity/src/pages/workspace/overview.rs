@@ -3,7 +3,7 @@
 use super::{fields, ownership, owns, page};
 use crate::delegate::Rank;
 use crate::workspace::{self, Space};
-use crate::{account, delegate, organisation};
+use crate::{delegate, member, organisation};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::AccountId;
@@ -43,7 +43,7 @@ fn read(ctx: &Ctx) -> Result<Shown> {
     ctx.read(|tx| {
         let all = workspace::spaces(tx, viewer.account)?;
         let space = all.into_iter().find(|space| space.id == viewer.workspace).ok_or(WebError::NotFound)?;
-        let (members, mut owners) = (account::count(tx, space.id)?, Vec::new());
+        let (members, mut owners) = (member::count(tx, space.id)?, Vec::new());
         for (id, name) in workspace::direct_owners(tx, space.id)? {
             if delegate::rank(tx, id, space.id)? == Rank::Owner {
                 owners.push((id, name));

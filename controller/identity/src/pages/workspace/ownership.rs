@@ -2,7 +2,7 @@
 
 use super::{fields, overview, with};
 use crate::letter::Letter;
-use crate::{Identity, account, ownership};
+use crate::{Identity, member, ownership};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::AccountId;
@@ -65,7 +65,7 @@ pub fn waiting(ctx: &Ctx) -> Result<Markup> {
 /// The form, for an owner.
 pub fn card(ctx: &Ctx, input: &Input) -> Result<Markup> {
     let viewer = ctx.who()?;
-    let others = ctx.read(|tx| account::active_members(tx, viewer.workspace))?;
+    let others = ctx.read(|tx| member::active(tx, viewer.workspace))?;
     let options: Vec<(String, String)> = others
         .into_iter()
         .filter(|(id, ..)| *id != viewer.account)
