@@ -2,10 +2,13 @@
 //!
 //! The broker must verify client certificates of our authority, take the common name as user name, and confine each user:
 //! write `bo/1/%u/up/#`, read `bo/1/%u/down/#` (`backoffice broker` writes all of that down for Mosquitto). A revoked edge is
-//! to be put out there too; here its messages are ignored within a second. Nothing relies on the broker keeping anything.
+//! to be put out there too; here it is sent nothing from that moment on, and what it says is ignored (decision 9). Nothing relies
+//! on the broker keeping anything.
 
 use crate::dispatch::dispatch;
 use crate::handler::{Admission, Handler};
+use crate::seats::Seats;
+use crate::uplink::SendError;
 use bo_model::EdgeId;
 use bo_runtime::{Backoff, Shutdown, backoff};
 use bo_wire::{Ack, Direction, Down, MAX_PAYLOAD, Topic};
@@ -14,6 +17,7 @@ use rumqttc::{
 };
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -51,13 +55,43 @@ const ADMITTED_FOR: Duration = Duration::from_secs(1);
 /// An edge unheard of for this long gives its worker back.
 const IDLE: Duration = Duration::from_secs(600);
 
-/// Joins and stays joined; returns the client to publish with.
+/// The broker as messages on their way down see it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct External {
+    client: AsyncClient,
+    seats: Arc<Seats>,
+    joined: Arc<AtomicBool>,
+}
+
+impl External {
+    /// Sends now or not at all: what waits for a broker that is away would reach an edge that was put out meanwhile.
+    pub(crate) fn send(&self, edge: EdgeId, down: &Down) -> Result<(), SendError> {
+        if !self.joined.load(Ordering::Acquire) || !self.seats.is_taken(edge) {
+            return Err(SendError::NotConnected);
+        }
+        let (kind, payload) = down.encode();
+        self.client
+            .try_publish(down_topic(edge, kind), QoS::AtLeastOnce, false, payload)
+            .map_err(|_| SendError::Busy)
+    }
+
+    /// Puts an edge out; true when it was in.
+    pub(crate) fn kick(&self, edge: EdgeId) -> bool {
+        self.seats.put_out(edge)
+    }
+}
+
+fn down_topic(edge: EdgeId, kind: &'static str) -> String {
+    Topic::new(edge, Direction::Down, kind).to_string()
+}
+
+/// Joins and stays joined; returns what to publish with.
 pub(crate) fn join<H: Handler>(
     config: ExternalBroker,
     handler: Arc<H>,
     deadline: Duration,
     shutdown: &Shutdown,
-) -> AsyncClient {
+) -> External {
     let mut options = MqttOptions::new(&config.client_id, &config.host, config.port);
     options.set_max_packet_size(MAX_PAYLOAD + 512, MAX_PAYLOAD + 512).set_keep_alive(Duration::from_secs(20));
     options.set_clean_session(true);
@@ -69,23 +103,19 @@ pub(crate) fn join<H: Handler>(
     }
     let (client, mut events) = AsyncClient::new(options, REQUESTS);
     events.network_options.set_tcp_nodelay(true);
+    let external = External { client, seats: Arc::default(), joined: Arc::default() };
     let workers = Workers {
         handler,
-        client: client.clone(),
+        external: external.clone(),
         deadline,
         shutdown: shutdown.clone(),
         edges: HashMap::new(),
     };
-    shutdown.spawn(run(events, client.clone(), workers, shutdown.clone()));
-    client
+    shutdown.spawn(run(events, workers, shutdown.clone()));
+    external
 }
 
-async fn run<H: Handler>(
-    mut events: EventLoop,
-    client: AsyncClient,
-    mut workers: Workers<H>,
-    shutdown: Shutdown,
-) {
+async fn run<H: Handler>(mut events: EventLoop, mut workers: Workers<H>, shutdown: Shutdown) {
     let mut pause = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
     loop {
         let event = tokio::select! {
@@ -96,13 +126,15 @@ async fn run<H: Handler>(
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
                 pause.succeeded();
                 tracing::info!("joined the broker");
-                if client.try_subscribe("bo/1/+/up/#", QoS::AtLeastOnce).is_err() {
+                workers.external.joined.store(true, Ordering::Release);
+                if workers.external.client.try_subscribe("bo/1/+/up/#", QoS::AtLeastOnce).is_err() {
                     tracing::error!("could not subscribe at the broker");
                 }
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => workers.take(publish),
             Ok(_) => {}
             Err(error) => {
+                workers.external.joined.store(false, Ordering::Release);
                 tracing::warn!(%error, "the broker is not reachable");
                 tokio::select! {
                     () = tokio::time::sleep(pause.failed(backoff::jitter())) => {}
@@ -116,7 +148,7 @@ async fn run<H: Handler>(
 /// One worker per edge: their order holds, and a slow one keeps nobody else waiting.
 struct Workers<H> {
     handler: Arc<H>,
-    client: AsyncClient,
+    external: External,
     deadline: Duration,
     shutdown: Shutdown,
     edges: HashMap<EdgeId, mpsc::Sender<(String, bytes::Bytes)>>,
@@ -133,27 +165,26 @@ impl<H: Handler> Workers<H> {
             self.edges.retain(|_, sender| !sender.is_closed());
             let (sender, inbox) = mpsc::channel(ROOM);
             self.edges.insert(edge, sender);
-            let (handler, client) = (self.handler.clone(), self.client.clone());
-            self.shutdown.spawn(work(handler, client, edge, inbox, self.deadline, self.shutdown.clone()));
+            let (handler, external) = (self.handler.clone(), self.external.clone());
+            self.shutdown.spawn(work(handler, external, edge, inbox, self.deadline, self.shutdown.clone()));
         }
         let Some(sender) = self.edges.get(&edge) else { return };
         if sender.try_send((topic.kind, publish.payload)).is_err() {
-            let (kind, payload) = Down::Ack(Ack { cursors: Vec::new(), resend: true }).encode();
-            let topic = Topic::new(edge, Direction::Down, kind).to_string();
-            let _ = self.client.try_publish(topic, QoS::AtLeastOnce, false, payload);
+            let _ = self.external.send(edge, &Down::Ack(Ack { cursors: Vec::new(), resend: true }));
         }
     }
 }
 
 async fn work<H: Handler>(
     handler: Arc<H>,
-    client: AsyncClient,
+    external: External,
     edge: EdgeId,
     mut inbox: mpsc::Receiver<(String, bytes::Bytes)>,
     deadline: Duration,
     shutdown: Shutdown,
 ) {
-    let mut admitted = false;
+    let External { client, seats, .. } = &external;
+    let mut connected = false;
     let mut asked = Instant::now();
     loop {
         let message = tokio::select! {
@@ -161,32 +192,34 @@ async fn work<H: Handler>(
             () = shutdown.signalled() => return,
         };
         let Ok(Some((kind, payload))) = message else { break };
-        if kind == "hello" || !admitted || asked.elapsed() > ADMITTED_FOR {
+        if kind == "hello" || !seats.is_taken(edge) || asked.elapsed() > ADMITTED_FOR {
             asked = Instant::now();
+            let before = seats.put_out_so_far(edge);
             // The broker proved the certificate; the serial number is its business.
-            match handler.admit(edge, "").await {
-                Admission::Welcome => {
-                    if !std::mem::replace(&mut admitted, true) {
-                        handler.connected(edge, true).await;
-                    }
-                }
-                Admission::Refused(why) => {
-                    if std::mem::take(&mut admitted) {
-                        handler.connected(edge, false).await;
-                    }
-                    tracing::warn!(%edge, why, "message ignored");
-                    continue;
-                }
+            let refused = match handler.admit(edge, "").await {
+                Admission::Welcome if seats.enter(edge, before) => None,
+                Admission::Welcome => Some("it was put out just now".to_owned()),
+                Admission::Refused(why) => Some(why),
+            };
+            if connected != refused.is_none() {
+                connected = !connected;
+                handler.connected(edge, connected).await;
+            }
+            if let Some(why) = refused {
+                seats.put_out(edge);
+                tracing::warn!(%edge, why, "message ignored");
+                continue;
             }
         }
-        if let Some((kind, payload)) = dispatch(handler.as_ref(), edge, &kind, &payload, deadline).await {
-            let topic = Topic::new(edge, Direction::Down, kind).to_string();
-            if client.publish(topic, QoS::AtLeastOnce, false, payload).await.is_err() {
-                break;
-            }
+        if let Some((kind, payload)) = dispatch(handler.as_ref(), edge, &kind, &payload, deadline).await
+            && seats.is_taken(edge)
+            && client.publish(down_topic(edge, kind), QoS::AtLeastOnce, false, payload).await.is_err()
+        {
+            break;
         }
     }
-    if admitted {
+    seats.put_out(edge);
+    if connected {
         handler.connected(edge, false).await;
     }
 }

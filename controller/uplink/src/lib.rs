@@ -17,6 +17,7 @@ mod gate;
 mod handler;
 mod pace;
 mod registry;
+mod seats;
 mod session;
 mod uplink;
 pub mod watermark;

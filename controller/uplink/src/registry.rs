@@ -56,9 +56,9 @@ impl Registry {
         }
     }
 
-    /// Puts the edge out; true when it was in.
+    /// Puts the edge out; true when it was in. Nothing is sent to it from now on.
     pub(crate) fn kick(&self, edge: EdgeId) -> bool {
-        match self.lock().get(&edge).and_then(|entry| entry.now.as_ref()) {
+        match self.lock().get_mut(&edge).and_then(|entry| entry.now.take()) {
             Some((_, end)) => {
                 end.signal();
                 true

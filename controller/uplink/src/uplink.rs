@@ -8,7 +8,7 @@ use crate::handler::Handler;
 use crate::registry::Registry;
 use bo_model::EdgeId;
 use bo_runtime::Shutdown;
-use bo_wire::{Direction, Down, Topic};
+use bo_wire::Down;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub struct Uplink(Arc<Shared>);
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
-    pub(crate) external: OnceLock<rumqttc::AsyncClient>,
+    external: OnceLock<broker::External>,
     gate: OnceLock<SocketAddr>,
 }
 
@@ -77,8 +77,8 @@ impl Uplink {
             let _ = self.0.gate.set(address);
         }
         if let Some(external) = config.broker {
-            let client = broker::join(external, handler, config.handler_deadline, shutdown);
-            let _ = self.0.external.set(client);
+            let joined = broker::join(external, handler, config.handler_deadline, shutdown);
+            let _ = self.0.external.set(joined);
         }
         Ok(())
     }
@@ -91,15 +91,13 @@ impl Uplink {
                 TrySendError::Closed(_) => SendError::NotConnected,
             });
         }
-        let client = self.0.external.get().ok_or(SendError::NotConnected)?;
-        let (kind, payload) = down.encode();
-        let topic = Topic::new(edge, Direction::Down, kind).to_string();
-        client.try_publish(topic, rumqttc::QoS::AtLeastOnce, false, payload).map_err(|_| SendError::Busy)
+        self.0.external.get().ok_or(SendError::NotConnected)?.send(edge, down)
     }
 
     /// Puts an edge out at once: it was revoked, or its certificate was. `Handler::admit` keeps it out. True when it was in.
     pub fn kick(&self, edge: EdgeId) -> bool {
-        self.0.registry.kick(edge)
+        let carried = self.0.external.get().is_some_and(|external| external.kick(edge));
+        self.0.registry.kick(edge) || carried
     }
 
     /// Edges connected through the gate.

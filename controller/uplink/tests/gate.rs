@@ -327,5 +327,26 @@ async fn an_external_broker_carries_edges_as_well() {
     while raw.message().await != Some(ack(4, false)) {}
     let seqs: Vec<u64> = memory.records(edge(1), Class::Log).iter().map(|record| record.seq).collect();
     assert_eq!(seqs, [1, 2, 3, 4]);
+
+    let asked = Down::Backfill(Backfill { class: Class::Log, epoch: 1, from: 1, to: 2 });
+    assert_eq!(uplink.send(edge(2), &asked), Err(SendError::NotConnected), "it never came in");
+    uplink.send(edge(1), &asked).unwrap();
+    assert_eq!(raw.message().await, Some(asked.clone()));
+    memory.revoked.lock().unwrap().insert(edge(1));
+    assert!(uplink.kick(edge(1)), "put out, though the broker goes on carrying it");
+    assert_eq!(uplink.send(edge(1), &asked), Err(SendError::NotConnected));
+    raw.up(edge(1), batch(5..=5)).await;
+    raw.up(edge(1), batch(6..=6)).await;
+    // The next thing it hears is the answer to what it says when it may again; nothing came between.
+    let again = async {
+        while memory.refused.load(std::sync::atomic::Ordering::Acquire) < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.expect("it is refused twice");
+    assert_eq!(uplink.send(edge(1), &asked), Err(SendError::NotConnected), "what it says opens no way back");
+    memory.revoked.lock().unwrap().remove(&edge(1));
+    raw.up(edge(1), batch(5..=5)).await;
+    assert_eq!(raw.message().await, Some(ack(5, false)));
     shutdown.drain(PATIENCE).await;
 }

@@ -34,6 +34,8 @@ pub struct Memory {
     pub authority: Authority,
     pub stored: Mutex<HashMap<Key, Vec<Record>>>,
     pub revoked: Mutex<HashSet<EdgeId>>,
+    /// How often somebody was turned away.
+    pub refused: AtomicU64,
     pub heartbeats: Mutex<Vec<(EdgeId, Heartbeat)>>,
     pub snapshots: Mutex<Vec<(EdgeId, Snapshot)>>,
     pub backfilled: Mutex<Vec<Record>>,
@@ -52,6 +54,7 @@ impl Memory {
             authority: Authority::open(folder, Arc::new(SystemClock)).unwrap(),
             stored: Mutex::default(),
             revoked: Mutex::default(),
+            refused: AtomicU64::new(0),
             heartbeats: Mutex::default(),
             snapshots: Mutex::default(),
             backfilled: Mutex::default(),
@@ -93,6 +96,7 @@ impl Memory {
 impl Handler for Memory {
     async fn admit(&self, edge: EdgeId, _serial: &str) -> Admission {
         if self.revoked.lock().unwrap().contains(&edge) {
+            self.refused.fetch_add(1, Ordering::AcqRel);
             return Admission::Refused("revoked".into());
         }
         Admission::Welcome
