@@ -3,6 +3,7 @@
 //! operator of the machine; whoever just reaches the address sees nothing unless `local_page.open` says so.
 
 mod device_page;
+mod hook;
 mod map_page;
 mod page;
 mod session;
@@ -13,7 +14,7 @@ use crate::error::EdgeError;
 use crate::operate;
 use crate::status::Status;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Form, Path, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -21,6 +22,7 @@ use axum::{Json, Router};
 use bo_model::Level;
 use bo_model::command::Actor;
 use bo_model::driver::Command;
+use hook::Hooks;
 use session::{Sessions, Who};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -39,7 +41,7 @@ type Shared = Arc<Local>;
 struct Local {
     agent: Arc<Agent>,
     sessions: Sessions,
-    webhook_token: Option<String>,
+    hooks: Hooks,
 }
 
 /// Serves the page until the end; returns the address it listens on, `None` when none is configured.
@@ -54,7 +56,7 @@ pub async fn serve(agent: &Arc<Agent>) -> Result<Option<SocketAddr>, EdgeError> 
         None => None,
     };
     let sessions = Sessions::new(config.operator_password_hash.clone(), agent.clock.clone());
-    let local = Arc::new(Local { agent: agent.clone(), sessions, webhook_token });
+    let local = Arc::new(Local { agent: agent.clone(), sessions, hooks: Hooks::new(webhook_token) });
     let app = Router::new()
         .route("/", get(home))
         .route("/device/{device}", get(device))
@@ -66,7 +68,7 @@ pub async fn serve(agent: &Arc<Agent>) -> Result<Option<SocketAddr>, EdgeError> 
         .route("/device/{device}/command/{command}", post(command))
         .route("/device/{device}/release/{target}", post(release))
         .route("/status.json", get(status))
-        .route("/hooks/{name}", post(hook))
+        .route("/hooks/{name}", post(hook::call))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(local);
     let shutdown = agent.shutdown.clone();
@@ -303,29 +305,4 @@ async fn status(State(local): State<Shared>, headers: HeaderMap) -> Response {
         return (StatusCode::FORBIDDEN, "sign in, or set local_page.open in edge.toml\n").into_response();
     }
     ([(CACHE_CONTROL, "no-store")], Json(local.status(&visitor).await)).into_response()
-}
-
-/// A webhook: with the configured token, or from this very machine when none is configured.
-async fn hook(
-    State(local): State<Shared>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let allowed = match &local.webhook_token {
-        Some(token) => sent.is_some_and(|sent| session::same(sent, token)),
-        None => from.ip().is_loopback(),
-    };
-    if !allowed {
-        return (
-            StatusCode::FORBIDDEN,
-            "a webhook needs `Authorization: Bearer` with the token of local_page.webhook_token_file\n",
-        )
-            .into_response();
-    }
-    match local.agent.triggers.webhook(&name).await {
-        0 => (StatusCode::NOT_FOUND, format!("no trigger listens to the webhook `{name}`\n")).into_response(),
-        heard => (StatusCode::OK, format!("{heard} triggers heard it\n")).into_response(),
-    }
 }

@@ -129,3 +129,66 @@ impl Visitor {
         status
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Agent;
+    use crate::config::EdgeConfig;
+    use crate::uplink::UplinkHandle;
+    use bo_model::{ManualClock, Time};
+    use bo_runtime::Shutdown;
+    use std::time::Duration;
+
+    const SITE: &str = r#"
+people_valid_for = "168h"
+[[zone]]
+id = "0198c0de-0000-7000-8000-000000000101"
+name = "House"
+[[system]]
+id = "0198c0de-0000-7000-8000-000000000001"
+name = "Room"
+zone = "0198c0de-0000-7000-8000-000000000101"
+[[person]]
+id = "0198c0de-0000-7000-8000-000000000201"
+login = "ann"
+name = "Ann"
+pin_hash = "x"
+levels = { "zone:0198c0de-0000-7000-8000-000000000101" = "edit" }
+"#;
+
+    #[tokio::test]
+    async fn people_operate_for_seven_days_without_the_controller_and_look_on_until_it_speaks_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Time::from_seconds(1_772_000_000));
+        let mut config = EdgeConfig { data: folder.path().join("data"), ..EdgeConfig::default() };
+        config.local_page.listen = None;
+        config.broker.listen.set_port(0);
+        std::fs::create_dir_all(&config.data).unwrap();
+        let agent = Agent::start(config, clock.clone(), Shutdown::new()).await.unwrap();
+        let file = folder.path().join("site.toml");
+        std::fs::write(&file, SITE).unwrap();
+        agent.apply(Desired::from_file(&file, folder.path(), None).unwrap()).await.unwrap();
+        let may = || {
+            let desired = agent.desired().borrow().clone();
+            let who = Who::Person { id: desired.site.people[0].id, pin_hash: "x".into() };
+            let who = Visitor::known(who, &desired);
+            let stale = agent.people_are_stale();
+            let system = desired.site.systems[0].id;
+            Visitor { who, form: None, can_sign_in: true, open: false, stale, desired }.system(system)
+        };
+        clock.advance(Duration::from_secs(30 * 86_400));
+        assert_eq!(may(), Level::Edit, "a site without a controller never gets too old");
+
+        agent.set_uplink(UplinkHandle::silent());
+        assert_eq!(may(), Level::View, "a controller that was never heard");
+        agent.set_contact(agent.clock.now());
+        clock.advance(Duration::from_secs(7 * 86_400));
+        assert_eq!(may(), Level::Edit, "seven days to the second");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(may(), Level::View);
+        agent.set_contact(agent.clock.now());
+        assert_eq!(may(), Level::Edit, "as soon as it speaks");
+        assert!(agent.stop().await);
+    }
+}

@@ -75,6 +75,12 @@ pub struct UplinkHandle {
 }
 
 impl UplinkHandle {
+    /// Of a controller that never answers.
+    #[cfg(test)]
+    pub(crate) fn silent() -> UplinkHandle {
+        UplinkHandle { state: watch::channel(UplinkState::default()).1, fetches: mpsc::channel(1).0 }
+    }
+
     /// Whether the controller is there, as it changes.
     pub fn state(&self) -> watch::Receiver<UplinkState> {
         self.state.clone()
