@@ -24,10 +24,12 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .about("Why somebody can do something")
         .get("/api/v1/why", view, super::with(identity, api_why))
         .about("The level of a subject on an object, and the widest path that gives it")
-        .accepts(json!({"type": "object", "properties": {"subject": {"type": "string"}, "object": {"type": "string"}}}))
+        .accepts(json!({"type": "object", "required": ["subject", "object"], "properties": {
+            "subject": {"type": "string", "description": "Like `account:<id>`"}, "object": {"type": "string", "description": "Like `zone:<id>`"}}}))
         .get("/api/v1/relations", Need::signed_in(), api_list)
         .about("What was granted on an object one owns")
-        .accepts(json!({"type": "object", "properties": {"object": {"type": "string"}}}))
+        .accepts(json!({"type": "object", "required": ["object"], "properties": {
+            "object": {"type": "string", "description": "Like `zone:<id>`"}}}))
         .put("/api/v1/relations", Need::signed_in(), api_grant)
         .about("Give a level on an object one owns; `none` takes it back")
         .accepts(json!({"type": "object", "required": ["subject", "object", "level"], "properties": {
