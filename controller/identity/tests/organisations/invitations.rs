@@ -198,7 +198,13 @@ async fn inviting_tells_nobody_whether_an_address_has_an_account() {
         let rows: Vec<String> = ["sam@example.org", "nosuch@example.org"]
             .iter()
             .map(|address| {
-                let row = page.split("<tr>").find(|row| row.contains(address)).unwrap().split("</tr>").next().unwrap();
+                let row = page
+                    .split("<tr>")
+                    .find(|row| row.contains(address))
+                    .unwrap()
+                    .split("</tr>")
+                    .next()
+                    .unwrap();
                 let ids = row.split("/workspace/invitations/").skip(1).map(|rest| rest[..36].to_owned());
                 ids.fold(row.replace(address, "ADDRESS"), |row, id| row.replace(&id, "ID"))
             })

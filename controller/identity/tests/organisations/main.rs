@@ -6,6 +6,7 @@ mod events;
 mod handover;
 mod invitations;
 mod licences;
+mod sentences;
 mod tabs;
 
 use bo_db::testing::TestDb;

@@ -66,7 +66,7 @@ fn invitation_page(ctx: &Ctx, offered: &Offered, code: &str, input: &Input) -> R
             (ctx.csrf()) input type="hidden" name="code" value=(code);
             button.btn.btn--quiet type="submit" { "Decline" }
         }
-        p.muted { "The invitation is for " (invitation.email) " and works until " (parts::time(invitation.expires_at, ctx.now())) "." }
+        p.muted { "The invitation is for " (invitation.email) ". It ends " (parts::time(invitation.expires_at, ctx.now())) "." }
     };
     Ok(plain_page(ctx, "Invitation", body))
 }

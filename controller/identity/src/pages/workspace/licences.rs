@@ -144,7 +144,7 @@ fn section(
                     (parts::notice(Tone::Info, html! { "All " (held.quantity) " seats are in use. Release one, or get more below." }))
                 } @else if !free.is_empty() {
                     form.form.form--inline action=(path("seats")) method="post" {
-                        (ctx.csrf()) (form::select("account", "Give a seat to", "", &free, input))
+                        (ctx.csrf()) (choice("account", "Give a seat to", &free, input))
                         button.btn type="submit" { "Give seat" }
                     }
                 }
@@ -180,12 +180,39 @@ fn table(ctx: &Ctx, licence: Licence, holders: &[&Holder], level: Level) -> Mark
     }
 }
 
+/// A field inside its label: there are several of the same name on this page, so none can have an id made from it.
+fn field(title: &str, error: Option<&str>, control: Markup) -> Markup {
+    html! {
+        label.field {
+            span.field__label { (title) }
+            (control)
+            @if let Some(error) = error { span.field__error { (title) " " (error) "." } }
+        }
+    }
+}
+
+fn number(name: &str, title: &str, input: &Input) -> Markup {
+    let invalid = input.error(name).map(|_| "true");
+    let control = html! { input name=(name) inputmode="numeric" required value=(input.raw(name)) autocomplete="off" aria-invalid=[invalid]; };
+    field(title, input.error(name), control)
+}
+
+fn choice(name: &str, title: &str, options: &[(String, String)], input: &Input) -> Markup {
+    let control = html! {
+        select name=(name) required aria-invalid=[input.error(name).map(|_| "true")] {
+            option value="" { "Choose…" }
+            @for (key, label) in options { option value=(key) selected[key == input.text(name)] { (label) } }
+        }
+    };
+    field(title, input.error(name), control)
+}
+
 fn quantity(ctx: &Ctx, held: &Holding, input: &Input, path: &str) -> Markup {
     let stored = Input::filled([("quantity", held.quantity.to_string())]);
     let input = if input.has("quantity") { input } else { &stored };
     html! {
         form.form.form--inline action=(path) method="post" {
-            (ctx.csrf()) (form::text("quantity", "How many", "", "text", true, input))
+            (ctx.csrf()) (number("quantity", "How many", input))
             button.btn type="submit" { "Change" }
         }
     }
@@ -199,8 +226,8 @@ fn mover(ctx: &Ctx, held: &Holding, others: &[Space], input: &Input, path: &str)
         @if !options.is_empty() {
             form.form.form--inline action=(path) method="post" {
                 (ctx.csrf())
-                (form::text("count", "Move", "", "text", true, input))
-                (form::select("to", "to", "", &options, input))
+                (number("count", "Move", input))
+                (choice("to", "to", &options, input))
                 button.btn type="submit" { "Move" }
             }
         }

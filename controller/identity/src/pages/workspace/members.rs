@@ -104,8 +104,8 @@ fn members_page(identity: &Identity, ctx: &Ctx, list: &ListQuery, input: &Input)
     })?;
     let states = ["active", "invited", "disabled"].map(|word| (word.to_owned(), word.to_owned())).to_vec();
     let body = html! {
+        (parts::filters(list, PATH, "Search members", &[("state", "State", states)]))
         section.card.card--flush {
-            (parts::filters(list, PATH, "Search members", &[("state", "State", states)]))
             div.table-wrap { table.table.table--cards {
                 thead { tr {
                     (parts::heading(list, PATH, "Name", Some("name"))) (parts::heading(list, PATH, "Mail address", Some("email")))
