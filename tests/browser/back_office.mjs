@@ -80,8 +80,8 @@ await step("the mail arrives; its link lets them choose a password", async () =>
   await ada.goto(activation);
   await heading(ada, "Choose a password").waitFor();
   found.push(...(await inspect(ada, "activate", "the activation page", true)));
-  await ada.getByLabel("New password").fill("adaquist2026");
-  await ada.getByLabel("Once more").fill("adaquist2026");
+  await ada.getByLabel("New password").fill("quist12345");
+  await ada.getByLabel("Once more").fill("quist12345");
   await ada.getByRole("button", { name: "Save password" }).click();
   await ada.getByText("New password is too close").waitFor();
   await ada.getByLabel("New password").fill(ADA.password);
@@ -248,9 +248,8 @@ await step("every page about people and access stands at three widths in both th
       await anybody.context().close();
     }
   }
-  if (found.length > 0) throw new Error(found.join(" || "));
 });
 
 await browser.close();
 // Refused on purpose: forms that were wrong, pages that were not theirs.
-finish([owner, ada], [422, 404, 403]);
+finish([owner, ada, { problems: found }], [422, 404]);

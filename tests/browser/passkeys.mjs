@@ -92,7 +92,7 @@ await step("it is asked for after the password once its owner wants that", async
   await page.getByLabel("Mail address").fill(user);
   await page.getByLabel(/^Password/).fill(password);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.getByLabel("Code").fill(codes[4]);
+  await page.getByRole("textbox", { name: "Code" }).fill(codes[4]);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.waitForSelector("#nav");
 });
@@ -105,7 +105,7 @@ await step("an authenticator app is set up with a picture and a key", async () =
   await heading("Set up an authenticator app").waitFor();
   await page.locator('[aria-label="The key as a QR code"] svg').waitFor();
   found.push(...(await inspect(page, "set up an app", "setting up an app", true)));
-  await page.getByLabel("Code").fill("000000");
+  await page.getByRole("textbox", { name: "Code" }).fill("000000");
   await page.getByRole("button", { name: "Confirm" }).click();
   await page.getByText("is not what the app should show now").waitFor();
 });
@@ -133,7 +133,6 @@ await step("a copy with an older counter is refused, and both are stopped", asyn
   await page.getByText("This passkey signs nobody in here.").waitFor();
 });
 
-found.push(...page.problems.splice(0).filter((problem) => !problem.includes("status of 422") && !problem.includes("status of 403")));
 await browser.close();
-if (found.length > 0) await step("pages stand", () => Promise.reject(new Error(found.join(" || "))));
-finish([page], [422, 403]);
+// Refused on purpose: wrong passwords, passkeys that were copied.
+finish([page, { problems: found }], [422]);

@@ -12,7 +12,8 @@ use serde_json::Value as Json;
 use webauthn_rp::bin::{Decode, Encode};
 use webauthn_rp::request::auth::AuthenticationVerificationOptions;
 use webauthn_rp::request::register::{
-    Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
+    CredProtect, Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16,
+    Username,
 };
 use webauthn_rp::request::{AsciiDomain, PublicKeyCredentialDescriptor, RpId};
 use webauthn_rp::response::auth::error::AuthCeremonyErr;
@@ -124,7 +125,9 @@ pub fn ask_new(
         let id = CredentialId::<Vec<u8>>::decode(decode(&key.credential)?).ok()?;
         Some(PublicKeyCredentialDescriptor { id, transports: AuthTransports::decode(key.transports).ok()? })
     });
-    let asked = PublicKeyCredentialCreationOptions::passkey(&party, user, known.collect());
+    let mut asked = PublicKeyCredentialCreationOptions::passkey(&party, user, known.collect());
+    // It keeps a passkey from being found without a finger or PIN. Asked for, devices that do not know it make none at all.
+    asked.extensions.cred_protect = CredProtect::None;
     let (server, client) = asked.start_ceremony().map_err(refused)?;
     Ok(Asked { options: options(&client)?, state: encode(server.encode().map_err(refused)?) })
 }
