@@ -55,7 +55,10 @@ fn main() -> anyhow::Result<()> {
             figures.at_most(&of("a check"), check, "µs", 20.0);
 
             // Who belongs to group n sees the building of zone 3n: from all of the devices to a few hundred.
-            let mut pages: Vec<f64> = people[..50].iter().map(|person| page_of_50(&cache, tx, person, devices)).collect::<Result<_, _>>()?;
+            let mut pages: Vec<f64> = people[..50]
+                .iter()
+                .map(|person| page_of_50(&cache, tx, person, devices))
+                .collect::<Result<_, _>>()?;
             pages.sort_by(f64::total_cmp);
             figures.at_most(&of("a page of 50, half of the people"), pages[25], "ms", 5.0);
             figures.say(&of("a page of 50, whoever sees least"), pages[49], "ms");
@@ -86,7 +89,12 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Walks through all devices in order until somebody sees 50 of them, as a page of a list does; in milliseconds.
-fn page_of_50(cache: &LevelCache, tx: &mut bo_db::Tx, person: &Object, devices: usize) -> anyhow::Result<f64> {
+fn page_of_50(
+    cache: &LevelCache,
+    tx: &mut bo_db::Tx,
+    person: &Object,
+    devices: usize,
+) -> anyhow::Result<f64> {
     let started = Instant::now();
     let mut shown = 0;
     for number in 0..devices {

@@ -230,13 +230,15 @@ async fn new_recovery_codes_take_the_place_of_the_old_ones() {
     for world in worlds(&[], &[]).await {
         let mut noor = world.browser("Noor").await;
         let (_, old) = set_up(&world, &mut noor).await;
-        let wrong = noor.post("/account/second-factor/recovery", &[("proof_password", "not it at all")]).await;
+        let wrong =
+            noor.post("/account/second-factor/recovery", &[("proof_password", "not it at all")]).await;
         assert_eq!(wrong.status, 422);
         let page = noor.post("/account/second-factor/recovery", &[("proof_password", PASSWORD)]).await;
         let fresh: Vec<&str> = between(&page.text, "<pre>", "</pre>").unwrap().lines().collect();
         assert!(fresh.len() == 10 && fresh.iter().all(|code| !old.contains(&(*code).to_owned())));
         let (mut browser, pending) = half(&world).await;
-        let enter = |code: &str| vec![("pending".to_owned(), pending.clone()), ("code".to_owned(), code.to_owned())];
+        let enter =
+            |code: &str| vec![("pending".to_owned(), pending.clone()), ("code".to_owned(), code.to_owned())];
         for (code, status) in [(old[0].as_str(), 422), (fresh[0], 303)] {
             let fields = enter(code);
             let fields: Vec<(&str, &str)> = fields.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();

@@ -172,10 +172,8 @@ fn page(identity: &Identity, ctx: &Ctx, provider: &Input, domain: &Input) -> Res
             @if let Some(callback) = &callback { p { "At the provider, register this address to come back to: " code { (callback) } } }
             @else { (parts::notice(Tone::Warn, html! { "The installation has no public address yet, so nobody can sign in at a provider: set " code { "public_url" } " in its configuration." })) }
             @if providers.is_empty() { p.muted { "None yet: people sign in with passwords." } }
-            ul { @for provider in &providers { li {
-                strong { (provider.name) } " " code { (provider.issuer) } " "
-                (parts::post_button("Remove", "btn--small btn--danger", &format!("/access/sign-in/providers/{}/remove", provider.id), ctx.csrf()))
-            } } }
+            @else { (removable(ctx, ["Name", "Address"], "/access/sign-in/providers", providers.iter().map(|provider|
+                (provider.id.to_string(), provider.name.clone(), provider.issuer.clone())))) }
             form.form action="/access/sign-in/providers" method="post" {
                 h3 { "Add a provider" }
                 (ctx.csrf()) (form::problems(provider))
@@ -192,10 +190,8 @@ fn page(identity: &Identity, ctx: &Ctx, provider: &Input, domain: &Input) -> Res
         section.card.stack {
             div.card__head { h2 { "Domains" } }
             p.muted { "A host name this organisation is served under may have ways to sign in of its own. Who may sign in there, and what is served under which path: " a href="/workspace/domains" { "Domains" } "." }
-            ul { @for domain in &domains { li {
-                strong { (domain.host) } ": " (methods(&domain.methods, &providers)) " "
-                (parts::post_button("Remove", "btn--small btn--danger", &format!("/access/sign-in/domains/{}/remove", domain.host), ctx.csrf()))
-            } } }
+            @if !domains.is_empty() { (removable(ctx, ["Host name", "One signs in with"], "/access/sign-in/domains", domains.iter().map(|domain|
+                (domain.host.clone(), domain.host.clone(), methods(&domain.methods, &providers))))) }
             form.form action="/access/sign-in/domains" method="post" {
                 (ctx.csrf()) (form::problems(domain))
                 (form::text("host", "Host name", "", "text", true, domain))
@@ -210,6 +206,27 @@ fn page(identity: &Identity, ctx: &Ctx, provider: &Input, domain: &Input) -> Res
             .crumb("Backoffice users", "/users")
             .lead("How people prove who they are, and under which names this is served."),
     ))
+}
+
+/// What can be taken away: (its place in the path, its name, what is known of it).
+fn removable(
+    ctx: &Ctx,
+    titles: [&str; 2],
+    path: &str,
+    rows: impl Iterator<Item = (String, String, String)>,
+) -> Markup {
+    html! {
+        div.table-wrap { table.table.table--cards {
+            thead { tr { @for title in titles { th scope="col" { (title) } } th scope="col" { span.sr-only { "Actions" } } } }
+            tbody { @for (id, name, about) in rows { tr {
+                td data-label=(titles[0]) { (name) }
+                td data-label=(titles[1]) { (about) }
+                td.num { form action={ (path) "/" (id) "/remove" } method="post" data-confirm={ "Remove " (name) "? Nobody can sign in by it any more." } {
+                    (ctx.csrf()) button.btn.btn--small.btn--danger type="submit" aria-label={ "Remove " (name) } { "Remove" }
+                } }
+            } } }
+        } }
+    }
 }
 
 fn names(groups: &[group::Group]) -> String {

@@ -66,7 +66,7 @@ async fn show(ctx: Ctx) -> Result<Markup> {
     let viewer = ctx.who()?;
     let body = html! {
         div.grid.grid--wide {
-            section.card {
+            section.card.stack {
                 div.card__head { h2 { "Who I am" } }
                 (parts::facts(&[
                     ("Name", html! { (viewer.name) }),

@@ -38,7 +38,12 @@ pub fn routes() -> Routes {
 }
 
 async fn show(ctx: Ctx) -> Result<Markup> {
-    shown(&ctx, &Input::default(), None)
+    shown(&ctx, &blank(), None)
+}
+
+/// The form before anything is chosen: the least that is of use.
+fn blank() -> Input {
+    Input::filled([("level", "view")])
 }
 
 fn shown(ctx: &Ctx, input: &Input, fresh: Option<&str>) -> Result<Markup> {
@@ -235,7 +240,7 @@ async fn add(ctx: Ctx) -> Result<Response> {
         Err(error) => Err(error),
     };
     match made {
-        Ok((_, secret)) => Ok(shown(&ctx, &Input::default(), Some(&secret))?.into_response()),
+        Ok((_, secret)) => Ok(shown(&ctx, &blank(), Some(&secret))?.into_response()),
         Err(error) => {
             let shown = shown(&ctx, &input.with_errors(fields(error)?), None)?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, shown).into_response())
