@@ -5,6 +5,7 @@ use crate::{commands, serve};
 use anyhow::Result;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// The BackOffice controller: buildings, people and everything that happens in them, from one place.
 #[derive(Parser)]
@@ -82,9 +83,10 @@ enum Command {
 }
 
 /// Reads the command line and does what it says.
-pub fn run() -> Result<()> {
+pub fn run() -> Result<ExitCode> {
     let matches = bo_runtime::help::teach(Cli::command()).get_matches();
     match Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
+        Command::Audit(command) => return commands::audit::run(&command),
         Command::Serve(options) => serve::run(&options),
         Command::CheckConfig(flag) => {
             let config = flag.load()?;
@@ -101,6 +103,6 @@ pub fn run() -> Result<()> {
         Command::Enroll(options) => commands::enroll::run(&options),
         Command::Broker(options) => commands::broker::run(&options),
         Command::Status(options) => commands::status::run(&options),
-        Command::Audit(command) => commands::audit::run(&command),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

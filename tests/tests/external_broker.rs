@@ -13,7 +13,7 @@ use backoffice_tests::rig::{Rig, Way};
 use bo_testkit::{skip_without, wait_for};
 use serde_json::json;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 #[test]
@@ -107,13 +107,7 @@ fn confined(rig: &Rig, api: &Api) -> Result<()> {
     rig.controller.enrol("edge-2", &other)?;
     let view = rig.edge_view(api)?;
     let theirs = view["id"].as_str().context("no id")?;
-    let identity = other.home.join("data/identity");
-    let mut command = client(rig, "mosquitto_sub");
-    command.args(["-W", "8"]).stdout(Stdio::piped()).stderr(Stdio::null());
-    for (flag, file) in [("--cafile", "authority.pem"), ("--cert", "edge.pem"), ("--key", "edge.pem")] {
-        command.arg(flag).arg(identity.join(file));
-    }
-    let listening = command.args(["-t", &format!("bo/1/{theirs}/#")]).spawn()?;
+    let listening = listen(rig, &other, &format!("bo/1/{theirs}/#"))?;
     // Heartbeats go up and a command goes down meanwhile.
     let relay = api.device("Relay_1")?;
     api.command(&relay, "set_power", json!({ "on": true }))?;
@@ -122,12 +116,51 @@ fn confined(rig: &Rig, api: &Api) -> Result<()> {
     Ok(())
 }
 
-/// From a revocation on nothing the edge says counts.
+/// Listens for some seconds with an edge's own certificate.
+fn listen(rig: &Rig, edge: &Edge, topic: &str) -> Result<Child> {
+    let identity = edge.home.join("data/identity");
+    let mut command = client(rig, "mosquitto_sub");
+    command.args(["-W", "8", "-t", topic]).stdout(Stdio::piped()).stderr(Stdio::null());
+    for (flag, file) in [("--cafile", "authority.pem"), ("--cert", "edge.pem"), ("--key", "edge.pem")] {
+        command.arg(flag).arg(identity.join(file));
+    }
+    Ok(command.spawn()?)
+}
+
+/// The broker still carries the edge, and whoever holds its key hears nothing any more, whatever is asked of it.
+fn nothing_is_said_to_it(rig: &Rig, api: &Api, id: &str) -> Result<()> {
+    let mut listening = listen(rig, &rig.edge, &format!("bo/1/{id}/down/#"))?;
+    let relay = api.device("Relay_1")?;
+    let range = json!({ "class": "status", "epoch": 1, "from": 1, "to": 2 });
+    while listening.try_wait()?.is_none() {
+        // It goes on sending heartbeats and records meanwhile.
+        let ask = json!({ "command": "set_power", "params": { "on": true }, "within": "5s" });
+        let asked = api.post(&format!("/devices/{relay}/commands"), &ask)?;
+        ensure!(asked.status < 500, "{asked:?}");
+        if let Some(command) = asked.json().ok().and_then(|command| command["id"].as_str().map(str::to_owned))
+        {
+            let command = api.get(&format!("/commands/{command}"))?;
+            ensure!(
+                command["final"] == true && command["stage"] == "failed",
+                "it waits for a revoked edge: {command}"
+            );
+        }
+        let asked = api.post(&format!("/edges/{id}/backfill"), &range)?;
+        ensure!(asked.status >= 400, "{asked:?}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let heard = text(&listening.wait_with_output()?);
+    ensure!(heard.is_empty(), "a revoked edge still hears: {heard}");
+    Ok(())
+}
+
+/// From a revocation on the edge is told nothing, and nothing it says counts.
 fn revoked(rig: &Rig, api: &Api) -> Result<()> {
     let view = rig.edge_view(api)?;
     let id = view["id"].as_str().context("no id")?;
     let reply = api.post(&format!("/edges/{id}/revoke"), &json!({ "reason": "stolen" }))?;
     ensure!(reply.status < 300, "{reply:?}");
+    nothing_is_said_to_it(rig, api, id)?;
     let marks = |view: &serde_json::Value| view["watermarks"].clone();
     let before = wait_for("its records to stop", PATIENCE, || {
         let (one, _) = (marks(&rig.edge_view(api)?), std::thread::sleep(Duration::from_secs(2)));

@@ -10,6 +10,7 @@ use bo_model::SystemClock;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 /// What to do with the log.
@@ -28,7 +29,11 @@ pub enum Command {
 #[command(after_help = "Examples:\n  \
     backoffice audit verify --config controller.toml                       the database of this installation\n  \
     backoffice audit verify log.jsonl --key audit.pub                      an export, with a key you kept\n  \
-    backoffice audit verify sqlite:copy.db --key audit.pub --trusted note  a copy, against a checkpoint you kept")]
+    backoffice audit verify sqlite:copy.db --key audit.pub --trusted note  a copy, against a checkpoint you kept\n\n\
+    Exit status:\n  \
+    0  the log is whole, and signed\n  \
+    1  it is not whole (each finding is a line), or could not be read\n  \
+    3  it is consistent and nothing was signed: that proves nothing")]
 pub struct Verify {
     /// An export's file, or a database's address; the configured database when absent.
     what: Option<String>,
@@ -52,20 +57,20 @@ pub struct Export {
     out: Option<PathBuf>,
 }
 
-/// Does it.
-pub fn run(command: &Command) -> Result<()> {
+/// Exit status of a log that nothing is wrong with and nobody has signed. 2 is what a wrong command line gives.
+const NOT_SIGNED: u8 = 3;
+
+/// Does it; gives the process's exit status.
+pub fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Verify(options) => check(options),
-        Command::Export(options) => write(options),
-        Command::Key(flag) => {
-            let opened = open::open(&flag.load()?)?;
-            print!("{}", opened.audit_key.public().pem());
-            Ok(())
-        }
+        Command::Verify(options) => return check(options),
+        Command::Export(options) => write(options)?,
+        Command::Key(flag) => print!("{}", open::open(&flag.load()?)?.audit_key.public().pem()),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn check(options: &Verify) -> Result<()> {
+fn check(options: &Verify) -> Result<ExitCode> {
     let key = match &options.key {
         Some(path) => {
             let pem =
@@ -89,7 +94,7 @@ fn check(options: &Verify) -> Result<()> {
         .collect::<Result<_>>()?;
     let Report { records, signed, mut findings } = verify(&lines, &notes, &trusted, &key);
     // Consistent, but anybody could have written it: no fault of the log, and something to know.
-    let unsigned = findings.contains(&Finding::NotSigned);
+    let unsigned = records == 0 || findings.contains(&Finding::NotSigned);
     findings.retain(|finding| *finding != Finding::NotSigned);
     for finding in &findings {
         println!("{finding}");
@@ -98,15 +103,20 @@ fn check(options: &Verify) -> Result<()> {
         let word = if findings.len() == 1 { "finding" } else { "findings" };
         bail!("the log is not whole: {} {word} in {records} records", findings.len());
     }
-    if unsigned {
-        println!(
-            "The log is consistent: {records} records. None is signed yet, so that alone proves nothing;"
-        );
-        println!("`backoffice serve` signs within a minute, `backoffice audit export` at once.");
-    } else {
-        println!("The log is whole: {records} records, {signed} of them covered by a signed checkpoint.");
+    match (unsigned, records) {
+        (false, _) => {
+            println!("The log is whole: {records} records, {signed} of them covered by a signed checkpoint.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        (true, 0) => {
+            println!("The log is empty: there is nothing to prove, and nothing proves that it was always so.")
+        }
+        (true, _) => println!(
+            "The log is consistent: {records} records. None is signed, so that alone proves nothing: whoever can write to it could have written it anew."
+        ),
     }
-    Ok(())
+    println!("`backoffice serve` signs within a minute, `backoffice audit export` at once.");
+    Ok(ExitCode::from(NOT_SIGNED))
 }
 
 type Copy = (Vec<bo_db::audit::verify::Line>, Vec<String>);
