@@ -24,7 +24,7 @@ use bo_model::clock::SharedClock;
 use bo_model::release::SiteDevice;
 use bo_model::{DeviceId, IdGen, Time};
 use bo_runtime::Shutdown;
-use bo_wire::Class;
+use bo_wire::{Body, Class};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -301,12 +301,12 @@ fn stays(desired: &Desired, key: &str, device: Option<DeviceId>) -> bool {
 
 /// Records go to the journal's queue. When it is full, protected ones are waited for by a task of their own.
 fn recorder(journal: Journal) -> Recorder {
-    Arc::new(move |class: Class, at, body| {
-        if journal.append(class, at, &body) || !class.is_protected() {
+    Arc::new(move |class: Class, at, body: &Body| {
+        if journal.append(class, at, body) || !class.is_protected() {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let journal = journal.clone();
+            let (journal, body) = (journal.clone(), body.clone());
             runtime.spawn(async move {
                 if let Err(error) = journal.append_durable(class, at, body).await {
                     tracing::error!(class = class.word(), %error, "a record could not be kept");

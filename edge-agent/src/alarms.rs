@@ -123,7 +123,7 @@ impl Alarms {
         if active.get(&event.key) != Some(&event) {
             active.insert(event.key.clone(), event.clone());
             self.store.put(KIND, event.key.clone(), &event);
-            (self.record)(Class::Alarm, self.clock.now(), Body::Alarm(event));
+            (self.record)(Class::Alarm, self.clock.now(), &Body::Alarm(event));
         }
     }
 
@@ -147,7 +147,7 @@ impl Alarms {
 
     fn end(&self, event: AlarmEvent) {
         self.store.remove(KIND, event.key.clone());
-        (self.record)(Class::Alarm, self.clock.now(), Body::Alarm(AlarmEvent { active: false, ..event }));
+        (self.record)(Class::Alarm, self.clock.now(), &Body::Alarm(AlarmEvent { active: false, ..event }));
     }
 
     /// All active conditions, by key.

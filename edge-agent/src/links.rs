@@ -34,7 +34,7 @@ pub struct Bytes {
     pub handle: Handle<BytesOp, BytesReply>,
     /// Events from the link's start on, for its first user; later ones subscribe.
     first: Arc<Mutex<Option<broadcast::Receiver<bo_link_bytes::Event>>>>,
-    later: Arc<bo_link_bytes::ByteLink>,
+    later: bo_link_bytes::Later,
 }
 
 impl Bytes {
@@ -103,15 +103,13 @@ impl Links {
                     .map_err(|error| error.to_string())
             }
             LinkConfig::Serial { .. } | LinkConfig::Tcp { .. } | LinkConfig::Udp { .. } => {
-                let mut link =
+                let link =
                     bo_link_bytes::spawn(config, wanted.framing.as_ref(), wanted.port, clock, shutdown)
                         .map_err(|error| error.to_string())?;
-                let later = link.subscribe();
-                let first = std::mem::replace(&mut link.events, later);
                 Ok(Link::Bytes(Bytes {
-                    handle: link.handle.clone(),
-                    first: Arc::new(Mutex::new(Some(first))),
-                    later: Arc::new(link),
+                    handle: link.handle,
+                    first: Arc::new(Mutex::new(Some(link.events))),
+                    later: link.later,
                 }))
             }
             LinkConfig::MqttEmbedded => {

@@ -117,7 +117,7 @@ pub fn audit(
         outcome,
         previous: String::new(),
     };
-    (agent.record)(Class::Audit, agent.clock.now(), Body::Audit(entry));
+    (agent.record)(Class::Audit, agent.clock.now(), &Body::Audit(entry));
 }
 
 /// The outcome in a sentence.

@@ -55,7 +55,7 @@ impl Agent {
                 let mut host = self.host(driver, device, Some(link.clone()))?;
                 host.parts = Some(Arc::new(Parts::of(&context)));
                 let described = manifest.clone();
-                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
+                devices.start(shutdown, board, site, manifest, slots, None, move |queue, shutdown| {
                     let (context, host, kept, link) =
                         (context.clone(), host.clone(), kept.clone(), link.clone());
                     let beside = context.clone();
@@ -70,20 +70,27 @@ impl Agent {
             }
             link if manifest.component.is_some() => {
                 let host = self.host(driver, device, link)?;
-                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
+                devices.start(shutdown, board, site, manifest, slots, None, move |queue, shutdown| {
                     component::run(context.clone(), host.clone(), queue, shutdown)
                 });
             }
             Some(Link::Modbus(handle)) if manifest.modbus.is_some() => {
                 let kept = memory.of(device.id);
-                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
+                devices.start(shutdown, board, site, manifest, slots, None, move |queue, shutdown| {
                     modbus::run(context.clone(), kept.clone(), handle.clone(), queue, shutdown)
                 });
             }
             Some(Link::Mqtt(link)) if manifest.mqtt.is_some() => {
-                devices.start(shutdown, board, site, manifest, slots, move |queue, shutdown| {
-                    mqtt::run(context.clone(), link.clone(), queue, shutdown)
-                });
+                let direct = mqtt::direct(&context, &link);
+                devices.start(
+                    shutdown,
+                    board,
+                    site,
+                    manifest,
+                    slots,
+                    Some(direct),
+                    move |queue, shutdown| mqtt::run(context.clone(), link.clone(), queue, shutdown),
+                );
             }
             _ => {
                 return Err(format!(

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Where records go: the journal, or a test's list. Must not block.
-pub type Recorder = Arc<dyn Fn(Class, Time, Body) + Send + Sync>;
+pub type Recorder = Arc<dyn Fn(Class, Time, &Body) + Send + Sync>;
 
 /// How often [`Board::sweep`] has to be called: the resolution of staleness.
 pub const SWEEP: Duration = Duration::from_millis(250);
@@ -363,7 +363,7 @@ impl Update<'_> {
         slot.value = value;
         let change =
             StatusChange { device: slot.device, name: slot.name.to_string(), value: slot.value.clone() };
-        (self.board.record)(slot.class, self.now, Body::Status(change));
+        (self.board.record)(slot.class, self.now, &Body::Status(change));
         for id in &slot.watchers {
             if let Some(Some(feed)) = inner.feeds.get(*id as usize) {
                 feed.push(Change { slot: SlotIx(ix as u32), value: slot.value.clone() });

@@ -10,7 +10,7 @@ fn board() -> (Arc<Board>, Arc<ManualClock>, Records) {
     let clock = ManualClock::at(Time::from_seconds(1_000));
     let records = Records::default();
     let sink = records.clone();
-    let record: Recorder = Arc::new(move |class, _, body| sink.lock().unwrap().push((class, body)));
+    let record: Recorder = Arc::new(move |class, _, body| sink.lock().unwrap().push((class, body.clone())));
     (Board::new(clock.clone(), record), clock, records)
 }
 

@@ -7,6 +7,7 @@ pub mod arbiter;
 pub mod effect;
 mod pipeline;
 mod progress;
+mod under_way;
 mod waiting;
 
 pub use arbiter::{Hold, Policy};
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use under_way::UnderWay;
 use waiting::Waiting;
 
 /// Commands under way at once; more are refused.
@@ -38,6 +40,7 @@ const SAFE_VALUE_WITHIN: Duration = Duration::from_secs(30);
 /// What commands under way get to finish when the agent stops.
 const GRACE: Duration = Duration::from_secs(2);
 const HOLD: &str = "hold";
+const STOPPED: &str = "the agent was stopped while it was under way; whether it was written is not known";
 
 /// The one way to change a device. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +59,7 @@ struct Shared {
     waiting: Mutex<Waiting>,
     progress: Mutex<Progress>,
     room: Arc<Semaphore>,
+    under_way: UnderWay,
     shutdown: Shutdown,
 }
 
@@ -86,12 +90,14 @@ impl Commands {
         let holds = Store::load::<Hold>(state, HOLD)?;
         let (progress, interrupted) = Progress::restore(Store::load(state, progress::KIND)?);
         let waiting = Waiting::new(Store::load(state, waiting::KIND)?, parts.store.clone());
+        let (under_way, outcomes) = UnderWay::new();
         let commands = Commands {
             shared: Arc::new(Shared {
                 waiting: Mutex::new(waiting),
                 arbiter: Mutex::new(Arbiter::new(parts.policy, holds.into_values())),
                 progress: Mutex::new(progress),
                 room: Arc::new(Semaphore::new(AT_ONCE)),
+                under_way,
                 board: parts.board,
                 devices: parts.devices,
                 record: parts.record,
@@ -105,6 +111,7 @@ impl Commands {
             let why = "the agent was restarted while it was under way; whether it was written is not known";
             commands.shared.finish(command, Stage::Failed { why: why.into() }, true);
         }
+        commands.shared.shutdown.spawn(under_way::hear(commands.shared.clone(), outcomes));
         let leases = commands.clone();
         commands.shared.shutdown.spawn(async move { leases.watch_leases().await });
         Ok(commands)
@@ -119,35 +126,50 @@ impl Commands {
             let mut progress = self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.begin(&request, durable, now)
         };
-        let stage = match known {
-            progress::Begin::Known(stage) => return stage,
-            progress::Begin::New(stage) => stage,
-        };
-        (self.shared.record)(
-            Class::Command,
-            self.shared.clock.now(),
-            Body::Command { request: request.clone() },
-        );
+        match known {
+            progress::Begin::Known(stage) => stage,
+            progress::Begin::New(stage) => {
+                self.start_one(request, durable);
+                stage
+            }
+        }
+    }
+
+    /// Takes a request of the product's own, whose id is fresh and which nobody follows.
+    pub fn give(&self, request: CommandRequest) {
+        self.start_one(request, false);
+    }
+
+    /// As far as it goes at once. A command that only has to be written is ended by whoever hears that it was; one that has to
+    /// be remembered first, or whose effect is watched, has a task of its own.
+    fn start_one(&self, request: CommandRequest, durable: bool) {
+        let body = Body::Command { request };
+        (self.shared.record)(Class::Command, self.shared.clock.now(), &body);
+        let Body::Command { request } = body else { return };
         let Ok(room) = self.shared.room.clone().try_acquire_owned() else {
             let why = format!("{AT_ONCE} commands are under way already");
-            self.shared.finish(request.id, Stage::Refused { why }, durable);
-            return stage;
+            return self.shared.finish(request.id, Stage::Refused { why }, durable);
         };
+        let begun = match pipeline::begin(&self.shared, request, durable) {
+            Ok(begun) => begun,
+            Err((id, last)) => return self.shared.finish(id, last, durable),
+        };
+        if !durable && !begun.is_watched() && begun.device.direct().is_some() {
+            return self.shared.under_way.write(begun, room);
+        }
         let shared = self.shared.clone();
         self.shared.shutdown.spawn(async move {
-            let id = request.id;
             let ended = async {
                 shared.shutdown.signalled().await;
                 tokio::time::sleep(GRACE).await;
             };
             let last = tokio::select! {
-                last = pipeline::run(&shared, request, durable) => last,
-                () = ended => Stage::Failed { why: "the agent was stopped while it was under way; whether it was written is not known".into() },
+                last = pipeline::carry_out(&shared, &begun, durable) => last,
+                () = ended => Stage::Failed { why: STOPPED.into() },
             };
-            shared.finish(id, last, durable);
+            pipeline::end(&shared, begun, last, durable);
             drop(room);
         });
-        stage
     }
 
     /// Takes a request and waits for its final stage.
@@ -192,7 +214,7 @@ impl Commands {
     fn hold_ended(&self, device: DeviceId, target: &str) -> bool {
         let now = self.shared.clock.now();
         let wish = self.shared.waiting().take(device, target, self.id(), now);
-        wish.map(|request| self.submit(request)).is_some()
+        wish.map(|request| self.give(request)).is_some()
     }
 
     /// What is held stays held for as long as it was meant to be.
@@ -202,7 +224,7 @@ impl Commands {
         let text =
             format!("the clock was set by {seconds} s; records before and after have times of two clocks");
         let line = LogLine { device: None, level: LogLevel::Warn, text };
-        (self.shared.record)(Class::Log, now, Body::Log(line));
+        (self.shared.record)(Class::Log, now, &Body::Log(line));
         let mut arbiter = self.shared.arbiter();
         arbiter.shift(by);
         for hold in arbiter.holds() {
@@ -236,7 +258,7 @@ impl Commands {
                     continue;
                 }
                 let Some((command, params)) = hold.then else { continue };
-                self.submit(CommandRequest {
+                self.give(CommandRequest {
                     id: self.id(),
                     device: hold.device,
                     command,
@@ -264,8 +286,11 @@ impl Shared {
     /// Writes a link of the evidence chain and shows it to whoever waits.
     fn step(&self, command: CommandId, stage: Stage) {
         let at = self.clock.now();
-        (self.record)(Class::Command, at, Body::Step { step: Step { command, stage: stage.clone(), at } });
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).advance(command, stage);
+        let body = Body::Step { step: Step { command, stage, at } };
+        (self.record)(Class::Command, at, &body);
+        if let Body::Step { step } = body {
+            self.progress.lock().unwrap_or_else(PoisonError::into_inner).advance(command, step.stage);
+        }
     }
 
     fn finish(&self, command: CommandId, stage: Stage, durable: bool) {

@@ -2,12 +2,12 @@
 
 use super::effect::Wanted;
 use super::progress::{KIND, Kept};
-use super::{Commands, HOLD, Shared};
+use super::{Commands, HOLD, Hold, Shared};
 use crate::devices::{Carried, CommandError, Device};
-use bo_model::Time;
 use bo_model::command::{Actor, CommandRequest, Stage};
 use bo_model::driver::Command;
 use bo_model::settings::{Values, check_all};
+use bo_model::{CommandId, Time};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,49 +17,89 @@ const ROOM: usize = 64;
 /// How often a value that is confirmed without a change is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Runs a command and returns its final stage; the steps before are written on the way.
-pub(super) async fn run(shared: &Arc<Shared>, request: CommandRequest, durable: bool) -> Stage {
-    let id = request.id;
-    let (device, params) = match check(shared, &request) {
-        Ok(checked) => checked,
-        Err(stage) => return stage,
-    };
-    let Some(command) = device.manifest.commands.get(&request.command) else {
-        return Stage::Refused { why: format!("its driver has no command `{}`", request.command) };
-    };
-    shared.step(id, Stage::Authorised);
+/// A command that may be written.
+pub(super) struct Begun {
+    pub request: CommandRequest,
+    pub device: Arc<Device>,
+    /// Checked, defaults filled in.
+    pub params: Values,
+    pub deadline: Instant,
+    target: String,
+    /// Who held the target before.
+    before: Option<Hold>,
+}
 
-    let target = command.target.clone().unwrap_or_else(|| request.command.clone());
-    let claim = match shared.arbiter().claim(&request, &target, shared.clock.now()) {
-        Ok(claim) => claim,
-        Err(why) => {
-            let waits = shared.waiting().add(&request, &target, shared.clock.now());
-            let then = if waits { "; it is asked again when that ends" } else { "" };
-            return Stage::Refused { why: format!("{why}{then}") };
-        }
-    };
+impl Begun {
+    fn command(&self) -> Option<&Command> {
+        self.device.manifest.commands.get(&self.request.command)
+    }
+
+    /// Its effect is to be seen.
+    pub fn is_watched(&self) -> bool {
+        self.command().is_some_and(|command| command.effect.is_some())
+    }
+
+    fn key(&self) -> String {
+        format!("{}/{}", self.request.device, self.target)
+    }
+}
+
+/// Checks a command and claims its target; the steps are written. The error is its final stage.
+pub(super) fn begin(
+    shared: &Shared,
+    request: CommandRequest,
+    durable: bool,
+) -> Result<Begun, (CommandId, Stage)> {
+    let id = request.id;
+    let (device, params) = check(shared, &request).map_err(|last| (id, last))?;
+    shared.step(id, Stage::Authorised);
+    let described = device.manifest.commands.get(&request.command);
+    let target = described.and_then(|command| command.target.clone());
+    let target = target.unwrap_or_else(|| request.command.clone());
+    let now = shared.clock.now();
+    let claim = shared.arbiter().claim(&request, &target, now);
+    let claim = claim.map_err(|why| {
+        let waits = shared.waiting().add(&request, &target, now);
+        let then = if waits { "; it is asked again when that ends" } else { "" };
+        (id, Stage::Refused { why: format!("{why}{then}") })
+    })?;
     if matches!(request.actor, Actor::Trigger { .. }) {
         shared.waiting().overtaken(request.device, &target);
     }
-    shared.step(id, Stage::Arbitrated { displaced: claim.displaced.clone() });
-    let key = format!("{}/{target}", request.device);
+    shared.step(id, Stage::Arbitrated { displaced: claim.displaced });
+    let deadline = Instant::now() + request.deadline.since(now);
+    let begun = Begun { request, device, params, deadline, target, before: claim.before };
     match &claim.hold {
-        Some(hold) => shared.store.put(HOLD, key.clone(), hold),
-        None if claim.before.is_some() => shared.store.remove(HOLD, key.clone()),
+        Some(hold) => shared.store.put(HOLD, begun.key(), hold),
+        None if begun.before.is_some() => shared.store.remove(HOLD, begun.key()),
         None => {}
     }
     if durable {
-        shared.store.put(KIND, id.to_string(), &Kept { at: shared.clock.now(), last: None });
-        if let Err(error) = shared.store.flush().await {
-            tracing::error!(%error, command = %id, "the command is carried out without being remembered across a restart");
-        }
+        shared.store.put(KIND, id.to_string(), &Kept { at: now, last: None });
     }
+    Ok(begun)
+}
 
-    let last = write_and_watch(shared, &request, &device, command, params).await;
+/// Writes it and watches for its effect; returns the final stage. The steps before are written on the way.
+pub(super) async fn carry_out(shared: &Arc<Shared>, begun: &Begun, durable: bool) -> Stage {
+    if durable && let Err(error) = shared.store.flush().await {
+        tracing::error!(%error, command = %begun.request.id, "the command is carried out without being remembered across a restart");
+    }
+    match begun.command() {
+        Some(command) => write_and_watch(shared, begun, command).await,
+        None => Stage::Refused { why: format!("its driver has no command `{}`", begun.request.command) },
+    }
+}
+
+/// The last of it: a target that was not written is given back.
+pub(super) fn end(shared: &Arc<Shared>, begun: Begun, last: Stage, durable: bool) {
+    let id = begun.request.id;
     if matches!(last, Stage::Refused { .. } | Stage::Failed { .. }) {
+        let key = begun.key();
+        let Begun { request, target, before, .. } = begun;
         let is_held = {
             let mut arbiter = shared.arbiter();
-            arbiter.give_back(request.device, &target, id, claim.before);
+            arbiter.give_back(request.device, &target, id, before);
             let holder = arbiter.holder(request.device, &target, shared.clock.now());
             match holder {
                 Some(hold) => shared.store.put(HOLD, key, hold),
@@ -71,7 +111,24 @@ pub(super) async fn run(shared: &Arc<Shared>, request: CommandRequest, durable: 
             Commands { shared: shared.clone() }.hold_ended(request.device, &target);
         }
     }
-    last
+    shared.finish(id, last, durable);
+}
+
+/// Writes the steps of a command that its device took. The error is its final stage.
+pub(super) fn written(
+    shared: &Shared,
+    id: CommandId,
+    outcome: Result<Carried, CommandError>,
+) -> Result<(), Stage> {
+    let carried = outcome.map_err(|error| match error {
+        CommandError::Refused(why) => Stage::Refused { why },
+        CommandError::Failed(why) => Stage::Failed { why },
+    })?;
+    shared.step(id, Stage::Written);
+    if carried == Carried::ReadBack {
+        shared.step(id, Stage::ReadBack);
+    }
+    Ok(())
 }
 
 fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Values), Stage> {
@@ -96,17 +153,10 @@ fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Valu
     Ok((device, params))
 }
 
-async fn write_and_watch(
-    shared: &Arc<Shared>,
-    request: &CommandRequest,
-    device: &Device,
-    command: &Command,
-    params: Values,
-) -> Stage {
-    let id = request.id;
-    let deadline = Instant::now() + request.deadline.since(shared.clock.now());
+async fn write_and_watch(shared: &Arc<Shared>, begun: &Begun, command: &Command) -> Stage {
+    let Begun { request, device, params, deadline, .. } = begun;
     let wanted = command.effect.as_ref().and_then(|effect| {
-        let wanted = Wanted::new(effect, &params)?;
+        let wanted = Wanted::new(effect, params)?;
         let slot = device.slots.slot(&wanted.status)?;
         Some((wanted, slot, effect.within))
     });
@@ -116,14 +166,9 @@ async fn write_and_watch(
         shared.board.get(*slot).is_some_and(|value| wanted.is_seen_in(&value))
     });
 
-    match device.carry_out(&request.command, params, deadline).await {
-        Ok(Carried::Written) => shared.step(id, Stage::Written),
-        Ok(Carried::ReadBack) => {
-            shared.step(id, Stage::Written);
-            shared.step(id, Stage::ReadBack);
-        }
-        Err(CommandError::Refused(why)) => return Stage::Refused { why },
-        Err(CommandError::Failed(why)) => return Stage::Failed { why },
+    let outcome = device.carry_out(&request.command, params.clone(), *deadline).await;
+    if let Err(last) = written(shared, request.id, outcome) {
+        return last;
     }
     let (Some((wanted, slot, within)), Some(feed)) = (wanted, feed.as_mut()) else { return Stage::Done };
     let written_at = shared.clock.now();

@@ -1,7 +1,7 @@
 //! What a person, a trigger and the controller can rely on when they command a device.
 
 use super::*;
-use crate::devices::{Carried, CommandError, CommandQueue};
+use crate::devices::{Carried, CommandError, CommandQueue, Direct, Done};
 use bo_model::command::Lease;
 use bo_model::driver::Manifest;
 use bo_model::release::SiteDevice;
@@ -48,9 +48,18 @@ fn site(obeys: bool) -> Site {
 }
 
 fn start(folder: tempfile::TempDir, clock: Arc<ManualClock>, obeys: bool) -> Site {
+    start_with(folder, clock, obeys, None)
+}
+
+fn start_with(
+    folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    obeys: bool,
+    direct: Option<Direct>,
+) -> Site {
     let records: Arc<Mutex<Vec<Body>>> = Arc::default();
     let sink = records.clone();
-    let record: Recorder = Arc::new(move |_, _, body| sink.lock().unwrap().push(body));
+    let record: Recorder = Arc::new(move |_, _, body| sink.lock().unwrap().push(body.clone()));
     let board = Board::new(clock.clone(), record.clone());
     let devices = Arc::new(Devices::default());
     let shutdown = Shutdown::new();
@@ -68,7 +77,7 @@ fn start(folder: tempfile::TempDir, clock: Arc<ManualClock>, obeys: bool) -> Sit
         enabled: true,
     };
     let (shown, place, now, log) = (board.clone(), slots.clone(), clock.clone(), written.clone());
-    devices.start(&shutdown, &board, relay, manifest, slots, move |queue: CommandQueue, shutdown| {
+    devices.start(&shutdown, &board, relay, manifest, slots, direct, move |queue: CommandQueue, shutdown| {
         let (shown, place, now, log) = (shown.clone(), place.clone(), now.clone(), log.clone());
         async move {
             let mut queue = queue.lock().await;
@@ -310,4 +319,72 @@ async fn a_lease_that_ended_while_the_agent_was_down_is_made_good_at_start() {
     tokio::time::timeout(Duration::from_secs(5), done).await.unwrap();
     assert_eq!(second.written.lock().unwrap()[0].1["on"], json!(false));
     second.stop().await;
+}
+
+/// Confirmations that a device reached directly still owes.
+type Owed = Arc<Mutex<Vec<Done>>>;
+
+fn reached_directly() -> (Site, Owed) {
+    let owed = Owed::default();
+    let into = owed.clone();
+    let direct: Direct = Arc::new(move |_, _, _, done| into.lock().unwrap().push(done));
+    let clock = ManualClock::at(Time::from_seconds(1_000));
+    (start_with(tempfile::tempdir().unwrap(), clock, false, Some(direct)), owed)
+}
+
+fn blink(site: &Site, within: Duration) -> CommandRequest {
+    let trigger = Actor::Trigger { id: RELAY.parse().unwrap(), name: "t".into() };
+    let deadline = site.clock.now().after(within);
+    CommandRequest {
+        actor: trigger,
+        priority: Priority::Trigger,
+        deadline,
+        ..site.request("blink", json!({}))
+    }
+}
+
+async fn until_ended(site: &Site, id: CommandId) -> Vec<&'static str> {
+    for _ in 0..1_000 {
+        let steps = site.steps(id);
+        if steps.last().is_some_and(|last| ["done", "failed"].contains(last)) {
+            return steps;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never ends: {:?}", site.steps(id));
+}
+
+#[tokio::test]
+async fn a_direct_command_is_written_at_once_and_done_when_it_is_confirmed() {
+    let (site, owed) = reached_directly();
+    let request = blink(&site, Duration::from_secs(30));
+    let id = request.id;
+    site.commands.give(request);
+    assert_eq!(site.steps(id), ["authorised", "arbitrated"]);
+    let done = owed.lock().unwrap().pop().unwrap();
+    done(Ok(Carried::Written));
+    assert_eq!(until_ended(&site, id).await, ["authorised", "arbitrated", "written", "done"]);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_direct_command_that_nobody_confirms_fails_at_its_deadline_or_when_the_agent_stops() {
+    let (site, owed) = reached_directly();
+    let (soon, late) = (blink(&site, Duration::from_millis(50)), blink(&site, Duration::from_secs(3_600)));
+    let (first, second) = (soon.id, late.id);
+    site.commands.give(soon);
+    site.commands.give(late);
+    assert_eq!(until_ended(&site, first).await, ["authorised", "arbitrated", "failed"]);
+    let confirmed_late = owed.lock().unwrap().remove(0);
+    confirmed_late(Ok(Carried::Written));
+    assert_eq!(site.steps(second), ["authorised", "arbitrated"]);
+    let records = site.records.clone();
+    site.stop().await;
+    let ends = records
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|body| matches!(body, Body::Step { step } if step.stage.is_final()))
+        .count();
+    assert_eq!(ends, 2, "each has one end, the late confirmation none");
 }

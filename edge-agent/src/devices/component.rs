@@ -83,8 +83,10 @@ pub async fn run(
         parts: parts.clone(),
     });
     let mut outside = Outside::open(&host.reach).await?;
-    let (watches, mut wanted) = mpsc::channel::<Watch>(256);
-    let system = host.neighbours.as_ref().map(|neighbours| neighbours.seen_by(context.site.id, watches));
+    // A queue takes memory even when it is empty, and most drivers see no neighbours.
+    let watches = host.neighbours.as_ref().map(|neighbours| (neighbours, mpsc::channel::<Watch>(256)));
+    let (system, mut wanted) =
+        watches.map(|(all, (watches, wanted))| (all.seen_by(context.site.id, watches), wanted)).unzip();
     let links = Links {
         bytes: outside.bytes.clone(),
         mqtt: outside.mqtt.clone(),
@@ -117,7 +119,7 @@ pub async fn run(
         fault: None,
         connected: outside.health.is_none(),
     };
-    if outside.is_up() {
+    if outside.up {
         presence.connected = true;
         instance.event(Event::Connected);
     }
@@ -142,7 +144,7 @@ pub async fn run(
                 }
                 instance.event(event);
             }
-            Some(watch) = wanted.recv() => {
+            Some(watch) = next_watch(&mut wanted) => {
                 instance.event(input(&watch));
                 inputs.add(&context, watch);
             }
@@ -271,10 +273,6 @@ impl Outside {
         Ok(outside)
     }
 
-    fn is_up(&self) -> bool {
-        self.up
-    }
-
     /// The next event. Cancel safe.
     async fn next(&mut self) -> Event {
         use bo_link_bytes::Event as Bytes;
@@ -317,6 +315,13 @@ async fn next_of(
 async fn next_message(messages: &mut Option<Listener>) -> Option<bo_link::MqttMessage> {
     match messages {
         Some(messages) => messages.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_watch(wanted: &mut Option<mpsc::Receiver<Watch>>) -> Option<Watch> {
+    match wanted {
+        Some(wanted) => wanted.recv().await,
         None => std::future::pending().await,
     }
 }
@@ -388,6 +393,6 @@ impl Sink for BoardSink {
             Level::Error => LogLevel::Error,
         };
         let line = LogLine { device: Some(device), level, text: message.to_owned() };
-        (self.record)(Class::Log, self.context.clock.now(), Body::Log(line));
+        (self.record)(Class::Log, self.context.clock.now(), &Body::Log(line));
     }
 }

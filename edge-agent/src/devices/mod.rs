@@ -65,6 +65,13 @@ pub enum CommandError {
     Failed(String),
 }
 
+/// What is called with a command's outcome, once. It must not block.
+pub type Done = Box<dyn FnOnce(Result<Carried, CommandError>) + Send + Sync>;
+
+/// Carries a command out without the device's task: name, checked parameters, deadline, and whom to tell. Whoever asks counts the
+/// deadline itself: when a peer never answers, nobody is told.
+pub type Direct = Arc<dyn Fn(&str, &Values, Instant, Done) + Send + Sync>;
+
 /// One running device.
 pub struct Device {
     /// What the site says of it.
@@ -76,10 +83,26 @@ pub struct Device {
     /// How its task is.
     pub state: watch::Receiver<UnitState>,
     commands: mpsc::Sender<DeviceCommand>,
+    direct: Option<Direct>,
     shutdown: Shutdown,
 }
 
 impl Device {
+    fn fault(&self) -> Option<CommandError> {
+        match &*self.state.borrow() {
+            UnitState::Waiting { why, .. } => {
+                Some(CommandError::Failed(format!("the device is faulted: {why}")))
+            }
+            _ => None,
+        }
+    }
+
+    /// The device's direct way, where it has one.
+    pub fn direct(&self) -> Option<Result<&Direct, CommandError>> {
+        let direct = self.direct.as_ref()?;
+        Some(self.fault().map_or(Ok(direct), Err))
+    }
+
     /// Hands a command to the device's task and waits for how far it came.
     pub async fn carry_out(
         &self,
@@ -87,11 +110,24 @@ impl Device {
         params: Values,
         deadline: Instant,
     ) -> Result<Carried, CommandError> {
-        if let UnitState::Waiting { why, .. } = &*self.state.borrow() {
-            return Err(CommandError::Failed(format!("the device is faulted: {why}")));
-        }
         let (reply, outcome) = oneshot::channel();
-        let command = DeviceCommand { name: name.to_owned(), params, deadline, reply };
+        match self.direct() {
+            Some(direct) => {
+                direct?(name, &params, deadline, Box::new(move |outcome| drop(reply.send(outcome))))
+            }
+            None => self.queue(DeviceCommand { name: name.to_owned(), params, deadline, reply })?,
+        }
+        match tokio::time::timeout_at(deadline, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(CommandError::Failed("the device's driver was restarted meanwhile".into())),
+            Err(_) => Err(CommandError::Failed("the device did not take it before the deadline".into())),
+        }
+    }
+
+    fn queue(&self, command: DeviceCommand) -> Result<(), CommandError> {
+        if let Some(fault) = self.fault() {
+            return Err(fault);
+        }
         self.commands.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 CommandError::Failed(format!("{COMMANDS_WAITING} commands already wait for this device"))
@@ -99,12 +135,7 @@ impl Device {
             mpsc::error::TrySendError::Closed(_) => {
                 CommandError::Failed("the device was taken out of service".into())
             }
-        })?;
-        match tokio::time::timeout_at(deadline, outcome).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(CommandError::Failed("the device's driver was restarted meanwhile".into())),
-            Err(_) => Err(CommandError::Failed("the device did not take it before the deadline".into())),
-        }
+        })
     }
 
     /// A name for people.
@@ -130,7 +161,9 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Starts a device: `task` is run, and run again with back-off when it returns an error or panics.
+    /// Starts a device: `task` is run, and run again with back-off when it returns an error or panics. Commands go to `direct` where
+    /// it has that, else to the task.
+    #[allow(clippy::too_many_arguments, reason = "what a device is made of, each of another type")]
     pub fn start<F, Fut>(
         &self,
         shutdown: &Shutdown,
@@ -138,6 +171,7 @@ impl Devices {
         site: SiteDevice,
         manifest: Arc<Manifest>,
         slots: Arc<DeviceSlots>,
+        direct: Option<Direct>,
         mut task: F,
     ) -> Arc<Device>
     where
@@ -163,7 +197,7 @@ impl Devices {
                 ended
             }
         });
-        let device = Arc::new(Device { site, manifest, slots, state, commands, shutdown });
+        let device = Arc::new(Device { site, manifest, slots, state, commands, direct, shutdown });
         let mut running = self.write();
         let system = running.by_address.entry(device.site.system).or_default();
         system.insert(device.site.address.clone(), device.clone());

@@ -12,13 +12,14 @@ use bo_link_modbus::sunspec::{Found, Next, Walk};
 use bo_link_modbus::{
     Learned, Points, Poll, Proof, ReadRequest, Reading, WearLedger, WriteError, WriteOptions, Writer,
 };
+use bo_model::driver::Manifest;
 use bo_model::points::ModbusProfile;
 use bo_model::{Data, DeviceId, Reason, Value};
 use bo_runtime::Shutdown;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -41,6 +42,38 @@ pub struct Kept {
     pub learned: Learned,
     /// Writes to flash today.
     pub wear: Arc<Mutex<WearLedger>>,
+    /// Shared with the devices that were started with it.
+    pub plans: Plans,
+}
+
+/// The points of each driver: devices of one driver have the same, unless they tell themselves which they have.
+#[derive(Clone, Default)]
+pub struct Plans(Arc<Mutex<Vec<(Arc<Manifest>, Weak<Points>)>>>);
+
+impl Plans {
+    fn of(
+        &self,
+        manifest: &Arc<Manifest>,
+        profile: &ModbusProfile,
+        found: Option<&Found>,
+    ) -> Result<Arc<Points>, String> {
+        let make = || {
+            let points = Points::new(profile, found, |name| manifest.status.contains_key(name));
+            points.map(Arc::new).map_err(|error| error.to_string())
+        };
+        if found.is_some() {
+            return make();
+        }
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.iter().find(|(of, _)| Arc::ptr_eq(of, manifest));
+        if let Some(points) = known.and_then(|(_, points)| points.upgrade()) {
+            return Ok(points);
+        }
+        let points = make()?;
+        all.retain(|(_, points)| points.strong_count() > 0);
+        all.push((manifest.clone(), Arc::downgrade(&points)));
+        Ok(points)
+    }
 }
 
 /// Staleness of a variable: three times the interval of the slowest point that feeds it.
@@ -64,7 +97,8 @@ pub async fn run(
     queue: CommandQueue,
     shutdown: Shutdown,
 ) -> Result<(), String> {
-    let profile = context.manifest.modbus.clone().ok_or("the driver has no [modbus] profile")?;
+    let manifest = context.manifest.clone();
+    let profile = manifest.modbus.as_ref().ok_or("the driver has no [modbus] profile")?;
     let unit = context.site.settings.get("unit").and_then(serde_json::Value::as_u64).unwrap_or(1);
     let unit =
         u8::try_from(unit).map_err(|_| format!("setting `unit` is {unit}; a Modbus unit is 0 to 255"))?;
@@ -85,9 +119,7 @@ pub async fn run(
             None => return Ok(()),
         },
     };
-    let manifest = device.context.manifest.clone();
-    let points = Points::new(&profile, found.as_ref(), |name| manifest.status.contains_key(name));
-    let points = Arc::new(points.map_err(|error| error.to_string())?);
+    let points = kept.plans.of(&manifest, profile, found.as_ref())?;
     device.poll(points, kept.learned, &mut queue, &shutdown).await
 }
 
@@ -165,11 +197,10 @@ impl Device {
             points.statuses.iter().map(|name| self.context.slots.slot(name)).collect();
         let seed = seed(self.context.site.id);
         let mut poll = Poll::new(points.clone(), self.unit, learned, seed, Instant::now());
-        self.show(&poll.unavailable(self.context.clock.now()), &slots, None);
+        self.show(poll.unavailable(self.context.clock.now()), &slots, None);
         let mut known = poll.learned().clone();
         let mut waiting: VecDeque<ReadRequest> = VecDeque::new();
         let mut reading: Option<Read> = None;
-        let mut readings = Vec::new();
         loop {
             if reading.is_none() {
                 if waiting.is_empty() {
@@ -188,10 +219,9 @@ impl Device {
                 }
                 (request, result) = under_way(&mut reading) => {
                     reading = None;
-                    let now = Instant::now();
+                    let (now, mut readings) = (Instant::now(), Vec::new());
                     poll.apply(&request, &result, now, self.context.clock.now(), &mut readings);
-                    let back = self.judge(&result, &readings, &slots);
-                    readings.clear();
+                    let back = self.judge(&result, readings, &slots);
                     if back {
                         // It may have been switched off and on: what is read once is read once more.
                         poll.restart(now);
@@ -210,7 +240,7 @@ impl Device {
     fn judge(
         &mut self,
         result: &Result<ModbusReply, LinkError>,
-        readings: &[Reading],
+        readings: Vec<Reading>,
         slots: &[Option<SlotIx>],
     ) -> bool {
         let online = match result {
@@ -226,11 +256,11 @@ impl Device {
         back
     }
 
-    fn show(&self, readings: &[Reading], slots: &[Option<SlotIx>], online: Option<bool>) {
+    fn show(&self, readings: Vec<Reading>, slots: &[Option<SlotIx>], online: Option<bool>) {
         let mut update = self.context.board.update();
         for reading in readings {
             if let Some(slot) = slots[reading.status] {
-                update.set(slot, reading.value.clone());
+                update.set(slot, reading.value);
             }
         }
         if let Some(online) = online {
@@ -343,13 +373,15 @@ fn seed(id: DeviceId) -> u64 {
 pub struct Memory {
     learned: BTreeMap<String, Learned>,
     wear: BTreeMap<String, WearLedger>,
+    plans: Plans,
 }
 
 impl Memory {
     /// Reads all of it.
     pub fn load(state: &std::path::Path) -> Result<Memory, crate::EdgeError> {
         use crate::store::Store;
-        Ok(Memory { learned: Store::load(state, LEARNED)?, wear: Store::load(state, WEAR)? })
+        let (learned, wear) = (Store::load(state, LEARNED)?, Store::load(state, WEAR)?);
+        Ok(Memory { learned, wear, plans: Plans::default() })
     }
 
     /// One device's part.
@@ -358,6 +390,7 @@ impl Memory {
         Kept {
             learned: self.learned.get(&key).cloned().unwrap_or_default(),
             wear: Arc::new(Mutex::new(self.wear.get(&key).cloned().unwrap_or_default())),
+            plans: self.plans.clone(),
         }
     }
 }

@@ -1,28 +1,23 @@
 //! An MQTT device described by its profile: messages become values, commands become messages.
+//!
+//! Both happen where they come up: a message is decoded in the link's task, a command is written by whoever gives it. The device's
+//! own task is there for what is rare.
 
-use super::{Carried, CommandError, CommandQueue, DeviceCommand, DeviceContext};
+use super::{Carried, CommandError, CommandQueue, DeviceContext, Direct, Done};
+use crate::board::Board;
 use crate::site::fill;
-use bo_link::{Handle, Health, LinkError, LinkState, MqttMessage, MqttOp, Urgency};
-use bo_link_mqtt::{Listener, MqttLink, Profile};
+use bo_link::{Asker, Health, LinkError, LinkState, MqttMessage};
+use bo_link_mqtt::{MqttLink, Profile};
+use bo_model::settings::Values;
 use bo_model::{Quality, Reason, Value};
 use bo_runtime::Shutdown;
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
-/// Messages that may wait for one device.
-const ROOM: usize = 1024;
-/// Messages taken under one lock of the board.
-const BATCH: usize = 64;
-/// Commands under way at one device.
-const COMMANDS: usize = 256;
 const GREET_WITHIN: Duration = Duration::from_secs(10);
-
-type Outcome = (oneshot::Sender<Result<Carried, CommandError>>, Result<Carried, CommandError>);
 
 /// Runs the device until the end is signalled. The error is the reason of a fault.
 pub async fn run(
@@ -33,41 +28,37 @@ pub async fn run(
 ) -> Result<(), String> {
     let described = context.manifest.mqtt.as_ref().ok_or("the driver has no [mqtt] profile")?;
     let profile = Profile::new(described, &context.site.settings).map_err(|error| error.to_string())?;
-    let (handle, mut messages) = link.user(&profile.filters(), ROOM).map_err(|error| error.to_string())?;
+    let profile = Arc::new(profile);
+    let (sink, decoder) = (context.clone(), profile.clone());
+    let messages = link.listen(&profile.filters(), move |message| take(&sink, &decoder, message));
+    let mut messages = messages.map_err(|error| error.to_string())?;
     let mut health = link.health();
     let mut queue = queue.lock().await;
-    let mut device = Device { context, profile, handle, connected: false };
-    let mut under_way: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
+    let direct = direct(&context, &link);
+    let mut device = Device { context, profile, link, connected: false };
     device.link_changed(&mut health);
     loop {
         tokio::select! {
             biased;
             () = shutdown.signalled() => return Ok(()),
-            Some(command) = queue.recv(), if under_way.len() < COMMANDS => {
-                let mut sending: BoxFuture<'static, Outcome> = Box::pin(device.carry_out(command));
-                // Polled once here, so that messages go out in the order of the commands.
-                match futures_util::poll!(&mut sending) {
-                    std::task::Poll::Ready((reply, outcome)) => drop(reply.send(outcome)),
-                    std::task::Poll::Pending => under_way.push(sending),
-                }
+            Some(command) = queue.recv() => {
+                let reply = command.reply;
+                let done = Box::new(move |outcome| drop(reply.send(outcome)));
+                direct(&command.name, &command.params, command.deadline, done);
             }
-            Some((reply, outcome)) = under_way.next() => drop(reply.send(outcome)),
             changed = health.changed() => match changed {
                 Ok(()) => device.link_changed(&mut health),
                 Err(_) => return Ok(()),
             },
-            message = messages.recv() => match message {
-                Some(message) => device.take(message, &mut messages),
-                None => return Ok(()),
-            },
+            None = messages.recv() => return Err("a message could not be decoded".into()),
         }
     }
 }
 
 struct Device {
     context: DeviceContext,
-    profile: Profile,
-    handle: Handle<MqttOp, ()>,
+    profile: Arc<Profile>,
+    link: MqttLink,
     connected: bool,
 }
 
@@ -79,95 +70,98 @@ impl Device {
         }
         self.connected = up;
         if up {
-            let handle = self.handle.clone();
-            let greetings = self.profile.greetings().to_vec();
+            let greetings = self.profile.greetings().iter();
+            let greetings: Vec<_> =
+                greetings.map(|(topic, payload)| message(topic, payload.clone())).collect();
+            let link = self.link.clone();
             tokio::spawn(async move {
-                for (topic, payload) in greetings {
-                    let op = publish(topic, payload);
-                    if let Err(error) = handle.call(op, Urgency::Poll, GREET_WITHIN).await {
-                        tracing::debug!(%error, "a greeting was not sent");
-                    }
+                if let Err(error) = send_all(&link, greetings, Instant::now() + GREET_WITHIN).await {
+                    tracing::debug!(%error, "a greeting was not sent");
                 }
             });
         } else {
-            self.context.board.set_online(&self.context.slots, false);
-            self.context.board.fail_device(&self.context.slots, &Reason::Offline);
+            go(&self.context.board, &self.context);
         }
     }
+}
 
-    /// Takes a message and those that wait behind it.
-    fn take(&self, first: MqttMessage, more: &mut Listener) {
-        let mut gone = false;
-        {
-            let mut update = self.context.board.update();
-            let mut next = Some(first);
-            for _ in 0..BATCH {
-                let Some(message) = next.take().or_else(|| more.try_recv()) else { break };
-                let decoded = self.profile.decode(&message, update.now());
-                let spoke = !message.retain && !decoded.values.is_empty();
-                for (name, value) in decoded.values {
-                    if let Some(slot) = self.context.slots.slot(&name)
-                        && !(is_retained(&value) && update.is_good(slot))
-                    {
-                        update.set(slot, value);
-                    }
-                }
-                match decoded.online {
-                    Some(online) => {
-                        update.online(&self.context.slots, online);
-                        gone = !online;
-                    }
-                    None if spoke => {
-                        update.online(&self.context.slots, true);
-                        gone = false;
-                    }
-                    None => {}
-                }
+/// The device is not there any more.
+fn go(board: &Board, context: &DeviceContext) {
+    board.set_online(&context.slots, false);
+    board.fail_device(&context.slots, &Reason::Offline);
+}
+
+/// Takes a message.
+fn take(context: &DeviceContext, profile: &Profile, message: &MqttMessage) {
+    let gone = {
+        let mut update = context.board.update();
+        let decoded = profile.decode(message, update.now());
+        let spoke = !message.retain && !decoded.values.is_empty();
+        for (name, value) in decoded.values {
+            if let Some(slot) = context.slots.slot(name)
+                && !(is_retained(&value) && update.is_good(slot))
+            {
+                update.set(slot, value);
             }
         }
-        if gone {
-            self.context.board.fail_device(&self.context.slots, &Reason::Offline);
+        if let Some(online) = decoded.online.or(spoke.then_some(true)) {
+            update.online(&context.slots, online);
         }
-    }
-
-    fn carry_out(&self, command: DeviceCommand) -> impl Future<Output = Outcome> + Send + 'static {
-        let handle = self.handle.clone();
-        let messages: Vec<MqttOp> = match self.context.manifest.commands.get(&command.name) {
-            Some(described) => described
-                .publish
-                .iter()
-                .map(|message| {
-                    let params = message.worded(&command.params);
-                    let values = [&params, &self.context.site.settings];
-                    publish(fill(&message.topic, &values), fill(&message.payload, &values))
-                })
-                .collect(),
-            None => Vec::new(),
-        };
-        async move {
-            let outcome = send_all(&handle, messages, command.deadline).await;
-            (command.reply, outcome)
-        }
+        decoded.online == Some(false)
+    };
+    if gone {
+        context.board.fail_device(&context.slots, &Reason::Offline);
     }
 }
 
-async fn send_all(
-    handle: &Handle<MqttOp, ()>,
-    messages: Vec<MqttOp>,
-    deadline: Instant,
-) -> Result<Carried, CommandError> {
+/// How commands reach the device: what its driver publishes for them, ready to be written before this returns.
+pub fn direct(context: &DeviceContext, link: &MqttLink) -> Direct {
+    let (manifest, settings, link) = (context.manifest.clone(), context.site.settings.clone(), link.clone());
+    Arc::new(move |name: &str, params: &Values, deadline: Instant, done: Done| {
+        let described = manifest.commands.get(name).into_iter().flat_map(|command| &command.publish);
+        let mut messages: Vec<MqttMessage> = described
+            .map(|publish| {
+                let params = publish.worded(params);
+                let values = [&params, &settings];
+                message(&fill(&publish.topic, &values), fill(&publish.payload, &values))
+            })
+            .collect();
+        match messages.pop() {
+            None => done(Ok(Carried::Written)),
+            Some(only) if messages.is_empty() => {
+                link.publish(only, Asker::call(deadline, move |sent| done(carried(sent))));
+            }
+            Some(last) => {
+                messages.push(last);
+                let link = link.clone();
+                tokio::spawn(async move { done(carried(send_all(&link, messages, deadline).await)) });
+            }
+        }
+    })
+}
+
+fn carried(sent: Result<(), LinkError>) -> Result<Carried, CommandError> {
+    sent.map(|()| Carried::Written).map_err(|error| match error {
+        LinkError::Invalid(why) => CommandError::Refused(why.to_string()),
+        other => CommandError::Failed(other.to_string()),
+    })
+}
+
+/// One after the other; the first that fails is the last.
+async fn send_all(link: &MqttLink, messages: Vec<MqttMessage>, deadline: Instant) -> Result<(), LinkError> {
     for message in messages {
-        let within = deadline.saturating_duration_since(Instant::now());
-        handle.call(message, Urgency::Command, within).await.map_err(|error| match error {
-            LinkError::Invalid(why) => CommandError::Refused(why.to_string()),
-            other => CommandError::Failed(other.to_string()),
-        })?;
+        let (asker, sent) = Asker::wait(deadline);
+        link.publish(message, asker);
+        timeout_at(deadline, sent)
+            .await
+            .map_err(|_| LinkError::Timeout)?
+            .map_err(|_| LinkError::Closed)??;
     }
-    Ok(Carried::Written)
+    Ok(())
 }
 
-fn publish(topic: String, payload: String) -> MqttOp {
-    MqttOp::Publish(MqttMessage { topic, payload: Bytes::from(payload), qos: 1, retain: false })
+fn message(topic: &str, payload: String) -> MqttMessage {
+    MqttMessage { topic: topic.to_owned(), payload: Bytes::from(payload), qos: 1, retain: false }
 }
 
 /// What a broker kept says less than a live value that is still good.

@@ -345,7 +345,7 @@ impl Releases {
             outcome: outcome.into(),
             previous: String::new(),
         };
-        (self.agent.record)(Class::Audit, self.agent.clock.now(), Body::Audit(entry));
+        (self.agent.record)(Class::Audit, self.agent.clock.now(), &Body::Audit(entry));
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, no
         trace: Raw::of(&outcome.trace),
         notify,
     };
-    (parts.record)(Class::Status, now, Body::Trigger(run));
+    (parts.record)(Class::Status, now, &Body::Trigger(run));
 }
 
 /// What ends with a trigger that is taken out of service, or replaced by `next`, while it is active: the alarms the next
@@ -61,7 +61,7 @@ pub(super) fn retire(parts: &Parts, instance: &Instance, next: Option<&Compiled>
         let why = "Taken out of service while it was active: what it had switched stays as it is.";
         let trace = Raw::of(&json!({"at": now, "why": why}));
         let run = TriggerRun { trigger: id, outcome: "cleared".into(), trace, notify: Vec::new() };
-        (parts.record)(Class::Status, now, Body::Trigger(run));
+        (parts.record)(Class::Status, now, &Body::Trigger(run));
     }
 }
 
@@ -71,7 +71,7 @@ fn command(parts: &Parts, instance: &Instance, action: Act) {
         tracing::warn!(trigger = %instance.site.name, %device, %command, "the trigger's command has no device in service");
         return;
     };
-    parts.commands.submit(CommandRequest {
+    parts.commands.give(CommandRequest {
         id: parts.commands.id(),
         device: target.site.id,
         command,

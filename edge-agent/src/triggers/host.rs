@@ -18,6 +18,8 @@ use tokio::time::Instant;
 const ROOM: usize = 65_536;
 /// Timers are looked at this often at least: a wall clock that jumps moves them.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long states gather before they are kept, each once however often it changed.
+const KEEP_AFTER: Duration = Duration::from_millis(50);
 /// How exactly a start after a power cut knows how long it was down.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
@@ -29,8 +31,9 @@ pub(super) struct Host {
     readers: HashMap<SlotIx, Vec<(usize, usize)>>,
     due: BinaryHeap<Reverse<(Time, usize)>>,
     feed: Option<Feed>,
-    /// Instances whose state is to be kept.
+    /// Instances whose state is to be kept, and when.
     changed: Vec<usize>,
+    keep_at: Option<Instant>,
     /// When the agent was last alive before this start, until the states from then are taken over.
     stopped: Option<Time>,
     clock: ClockWatch,
@@ -62,6 +65,7 @@ impl Host {
             due: BinaryHeap::new(),
             feed: None,
             changed: Vec::new(),
+            keep_at: None,
             stopped,
             clock,
             looked: now,
@@ -71,12 +75,22 @@ impl Host {
 
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let shutdown = self.parts.shutdown.clone();
+        let ended = shutdown.signalled();
+        let alarm = tokio::time::sleep(LOOK_EVERY);
+        tokio::pin!(ended, alarm);
         let mut changes = Vec::new();
         loop {
-            let pause = self.pause();
+            // An alarm that is set too early costs a look; setting it anew for each change would cost more.
+            let next = Instant::now() + self.pause();
+            if next < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(next);
+            }
             let feed = self.feed.as_mut();
             tokio::select! {
-                () = shutdown.signalled() => return self.alive(),
+                () = &mut ended => {
+                    self.keep();
+                    return self.alive();
+                }
                 Some(request) = requests.recv() => self.answer(request),
                 lost = wait(feed, &mut changes) => {
                     for change in changes.drain(..) {
@@ -87,16 +101,19 @@ impl Host {
                         self.read_afresh();
                     }
                 }
-                () = tokio::time::sleep(pause) => {}
+                () = &mut alarm => {}
             }
             self.look();
             self.run_due();
-            self.keep();
+            if self.keep_at.is_some_and(|at| at <= Instant::now()) {
+                self.keep();
+            }
         }
     }
 
     /// Keeps the states that changed, each once however often it did.
     fn keep(&mut self) {
+        self.keep_at = None;
         for ix in self.changed.drain(..) {
             if let Some(instance) = self.instances.get_mut(ix) {
                 instance.changed = false;
@@ -283,6 +300,7 @@ impl Host {
         }
         if outcome.changed && !std::mem::replace(&mut instance.changed, true) {
             self.changed.push(ix);
+            self.keep_at.get_or_insert_with(|| Instant::now() + KEEP_AFTER);
         }
         if let Some(trace) = &outcome.trace {
             instance.traces.push_front(trace.clone());
@@ -294,8 +312,9 @@ impl Host {
     }
 
     fn pause(&self) -> Duration {
-        let now = self.parts.clock.now();
-        self.due.peek().map_or(LOOK_EVERY, |Reverse((at, _))| at.since(now).min(LOOK_EVERY))
+        let look = if self.keep_at.is_some() { KEEP_AFTER } else { LOOK_EVERY };
+        let Some(Reverse((at, _))) = self.due.peek() else { return look };
+        at.since(self.parts.clock.now()).min(look)
     }
 
     fn show(&self) -> Vec<Shown> {

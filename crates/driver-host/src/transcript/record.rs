@@ -103,7 +103,7 @@ impl Recorder {
             let _health = health;
             while let Some(job) = inbox.next().await {
                 let began = Instant::now();
-                let within = job.deadline.saturating_duration_since(began);
+                let within = job.deadline().saturating_duration_since(began);
                 let reply = link.call(job.op.clone(), bo_link::Urgency::Command, within).await;
                 let lines = spell(&job.op, &reply);
                 recorder.script().pause(began);

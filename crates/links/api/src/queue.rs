@@ -24,8 +24,6 @@ pub struct Job<Op, Reply> {
     pub op: Op,
     /// The lane it came by: a command may probe a device that polls leave alone.
     pub urgency: Urgency,
-    /// When its asker stops waiting; the task drops it unsent after that.
-    pub deadline: Instant,
     asker: Asker<Reply>,
 }
 
@@ -33,6 +31,11 @@ impl<Op, Reply> Job<Op, Reply> {
     /// Gives the answer; the asker may be gone.
     pub fn answer(self, result: Result<Reply, LinkError>) {
         self.asker.answer(result);
+    }
+
+    /// When its asker stops waiting; the task drops it unsent after that.
+    pub fn deadline(&self) -> Instant {
+        self.asker.deadline
     }
 
     /// True when nobody waits any more.
@@ -122,7 +125,7 @@ impl<Op, Reply> Handle<Op, Reply> {
             Urgency::Poll => &self.polls,
             Urgency::Command => &self.commands,
         };
-        lane.try_send(Job { op, urgency, deadline, asker }).map_err(|error| match error {
+        lane.try_send(Job { op, urgency, asker }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LinkError::Busy,
             mpsc::error::TrySendError::Closed(_) => LinkError::Closed,
         })?;

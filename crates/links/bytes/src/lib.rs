@@ -9,4 +9,4 @@ mod error;
 mod task;
 
 pub use error::ConfigError;
-pub use task::{ByteLink, Event, spawn};
+pub use task::{ByteLink, Event, Later, spawn};

@@ -19,7 +19,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 const ROOM: usize = 256;
 /// Events a slow subscriber may be behind before it loses the oldest. Each link holds memory for all of them, and a
 /// driver's own queue takes no more anyway.
-const EVENTS: usize = 256;
+const EVENTS: usize = 64;
+/// Bytes taken from the socket at once; devices that speak in lines send few.
+const READ: usize = 4 * 1024;
 /// A peer that takes no bytes for this long is gone.
 const SEND: Duration = Duration::from_secs(5);
 /// Reads of what already lies there before a request is sent; a chatty device must not keep it from being sent.
@@ -43,13 +45,21 @@ pub struct ByteLink {
     pub handle: Handle<BytesOp, BytesReply>,
     /// Everything that happens from the start on: the first greeting is in here.
     pub events: broadcast::Receiver<Event>,
+    /// For further users.
+    pub later: Later,
 }
 
-impl ByteLink {
-    /// Events from now on, for a further user. Whoever needs a greeting that is over asks for
-    /// [`BytesOp::Reconnect`].
+/// Where further users of a link hear of its events. It keeps no event for anybody.
+#[derive(Clone, Debug)]
+pub struct Later(broadcast::WeakSender<Event>);
+
+impl Later {
+    /// Events from now on. Whoever needs a greeting that is over asks for [`BytesOp::Reconnect`].
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.events.resubscribe()
+        match self.0.upgrade() {
+            Some(tell) => tell.subscribe(),
+            None => broadcast::channel(1).1, // the link was closed
+        }
     }
 }
 
@@ -66,6 +76,7 @@ pub fn spawn(
     let framer = Framer::new(framing)?;
     let (handle, line) = Line::new(endpoint(config, port)?, ROOM, clock, moot);
     let (tell, events) = broadcast::channel(EVENTS);
+    let later = Later(tell.downgrade());
     let task = Task { line, framer, tell };
     let ended = shutdown.clone();
     shutdown.spawn(async move {
@@ -74,7 +85,7 @@ pub fn spawn(
             () = ended.signalled() => {}
         }
     });
-    Ok(ByteLink { handle, events })
+    Ok(ByteLink { handle, events, later })
 }
 
 /// How a connection ended.
@@ -141,7 +152,7 @@ impl Task {
 
     async fn serve(&mut self, mut connection: Connection) -> Ended {
         let mut talk = Talk::default();
-        let mut buffer = vec![0u8; 16 * 1024];
+        let mut buffer = vec![0u8; READ];
         let ended = loop {
             let ended = match self.turn(&mut connection, &mut buffer, &mut talk).await {
                 Turn::Quiet => None,
@@ -168,7 +179,7 @@ impl Task {
             return Turn::Request(job);
         }
         let far = Instant::now() + Duration::from_secs(3600);
-        let overdue = talk.exchange.as_ref().map_or(far, |job| job.deadline);
+        let overdue = talk.exchange.as_ref().map_or(far, |job| job.deadline());
         tokio::select! {
             read = connection.read(buffer) => match read {
                 Ok(0) if !connection.is_datagrams() => Turn::Ended(broken("closed by the peer", talk.alive)),
@@ -176,7 +187,7 @@ impl Task {
                     talk.alive = true;
                     self.line.report.proved();
                     self.framer.push(&buffer[..count]);
-                    if let Err(why) = self.deliver(connection.is_datagrams(), &mut talk.exchange) {
+                    if let Err(why) = self.deliver(connection.is_datagrams(), &mut talk.exchange).await {
                         return Turn::Ended(broken(&why, talk.alive));
                     }
                     let open = self.framer.is_open();
@@ -254,15 +265,21 @@ impl Task {
         None
     }
 
-    /// Hands out the whole frames received so far.
-    fn deliver(
+    /// Hands out the whole frames received so far. After some of them their readers get a turn, so that a burst is not lost on
+    /// them.
+    async fn deliver(
         &mut self,
         datagram: bool,
         exchange: &mut Option<Job<BytesOp, BytesReply>>,
     ) -> Result<(), String> {
-        loop {
+        for count in 1usize.. {
             match self.framer.next_frame() {
-                Ok(Some(frame)) => self.hand_out(frame, exchange),
+                Ok(Some(frame)) => {
+                    self.hand_out(frame, exchange);
+                    if count.is_multiple_of(EVENTS / 2) {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Ok(None) => break,
                 Err(error) => return Err(error.to_string()),
             }
@@ -299,7 +316,7 @@ impl Task {
                 Ok(0) if !connection.is_datagrams() => return Err("closed by the peer".into()),
                 Ok(count) => {
                     self.framer.push(&buffer[..count]);
-                    self.deliver(connection.is_datagrams(), &mut None)?;
+                    self.deliver(connection.is_datagrams(), &mut None).await?;
                 }
                 Err(error) => return Err(error.to_string()),
             }

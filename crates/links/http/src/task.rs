@@ -137,7 +137,7 @@ impl Task {
         let request = self.client.request(method, url).headers(headers).body(job.op.body.clone());
         under_way.spawn(async move {
             let exchange = async { read(request.send().await.map_err(failed)?).await };
-            let result = timeout_at(job.deadline, exchange).await.unwrap_or(Err(LinkError::Timeout));
+            let result = timeout_at(job.deadline(), exchange).await.unwrap_or(Err(LinkError::Timeout));
             let outcome = result.as_ref().map(drop).map_err(Clone::clone);
             job.answer(result);
             outcome

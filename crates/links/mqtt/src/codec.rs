@@ -1,5 +1,7 @@
 //! From a profile's topics and payloads to values, and back to nothing: writing is a driver's `publish` lines. Pure.
 
+mod path;
+
 use crate::error::MqttError;
 use crate::topic::{is_filter, matches};
 use bo_link::MqttMessage;
@@ -41,9 +43,9 @@ struct Available {
 
 /// What a message said.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decoded {
+pub struct Decoded<'a> {
     /// Status variable and value.
-    pub values: Vec<(String, Value)>,
+    pub values: Vec<(&'a str, Value)>,
     /// The device said whether it is there.
     pub online: Option<bool>,
 }
@@ -95,13 +97,15 @@ impl Profile {
     }
 
     /// Decodes a message that arrived at `now`. A retained one is uncertain: it was true once, nobody said when.
-    pub fn decode(&self, message: &MqttMessage, now: Time) -> Decoded {
+    pub fn decode(&self, message: &MqttMessage, now: Time) -> Decoded<'_> {
         let mut decoded = Decoded::default();
-        let mut body = Body { bytes: &message.payload, json: None };
         let fallback = if message.retain { Quality::Uncertain(Reason::Retained) } else { Quality::Good };
         let wild = self.wild.iter().filter(|(filter, _)| matches(filter, &message.topic));
         let points = self.exact.get(&message.topic).into_iter().chain(wild.map(|(_, points)| points));
-        for point in points.flatten() {
+        let points = points.flatten();
+        let several = points.clone().filter(|point| point.path.is_some()).nth(1).is_some();
+        let mut body = Body { bytes: &message.payload, several, json: None };
+        for point in points {
             let value = match point.decode(&mut body) {
                 Ok(Some(data)) => {
                     Value { data, quality: fallback.clone(), observed_at: now, source: Source::Device }
@@ -109,7 +113,7 @@ impl Profile {
                 Ok(None) => continue,
                 Err(why) => Value::bad(Reason::Decode(why.into()), now),
             };
-            decoded.values.push((point.status.clone(), value));
+            decoded.values.push((&point.status, value));
         }
         if let Some(availability) = self.availability.as_ref().filter(|a| a.topic == message.topic) {
             let word = match &availability.path {
@@ -140,9 +144,9 @@ impl Point {
     /// `None`: the message does not speak of this point. `Err`: it does, and is not understood.
     fn decode(&self, body: &mut Body<'_>) -> Result<Option<Data>, String> {
         let raw = match &self.path {
-            Some(path) => match body.at(path)? {
+            Some(path) => match body.take(path)? {
                 None => return Ok(None),
-                Some(json) => Data::from_json(json.clone()),
+                Some(json) => Data::from_json(json),
             },
             None => {
                 let text = std::str::from_utf8(body.bytes).map_err(|_| "not text".to_owned())?.trim();
@@ -179,10 +183,19 @@ impl Point {
 /// A payload, parsed as JSON once and only when a point asks for it.
 struct Body<'a> {
     bytes: &'a [u8],
+    /// More than one point looks into it.
+    several: bool,
     json: Option<Result<Json, String>>,
 }
 
 impl Body<'_> {
+    fn take(&mut self, path: &[String]) -> Result<Option<Json>, String> {
+        if self.several {
+            return Ok(self.at(path)?.cloned());
+        }
+        path::find(self.bytes, path).map_err(|error| format!("not JSON: {error}"))
+    }
+
     fn at(&mut self, path: &[String]) -> Result<Option<&Json>, String> {
         let bytes = self.bytes;
         let json = self

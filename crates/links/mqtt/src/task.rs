@@ -7,7 +7,7 @@
 use crate::config::MqttConfig;
 use crate::listeners::{Change, Listener, Listeners};
 use crate::packets::{Broken, next_packet, write};
-use crate::session::{Heard, Session, Waiting};
+use crate::session::{Heard, Session, Waiting, tell};
 use crate::terms::{Terms, greeting};
 use crate::topic::{is_filter, is_topic};
 use bo_link::{Asker, Handle, Health, Inbox, LinkError, MqttMessage, MqttOp, Reporter, queue};
@@ -122,8 +122,8 @@ impl MqttLink {
         Ok((handle, listener))
     }
 
-    /// Calls `sink` with each message of these filters, in the link's own task: a device that only decodes needs no task to be
-    /// woken for it. `sink` must not block, nor use the link; one that panics is dropped, and its [`Listener`] ends.
+    /// Calls `sink` with each message of these filters, in the link's own task. It must not block, nor use the link; one that
+    /// panics is dropped, and its [`Listener`] ends.
     pub fn listen(
         &self,
         filters: &[String],
@@ -136,7 +136,7 @@ impl MqttLink {
         Ok(listener)
     }
 
-    /// Publishes without a queue in between: the message is ready to be written when this returns, after those before it.
+    /// Publishes with no queue in between: the message is ready to be written when this returns.
     pub fn publish(&self, message: MqttMessage, asker: Asker<()>) {
         self.shared.publish(asker, message);
     }
@@ -392,12 +392,4 @@ fn take(
         }
     }
     Ok(refused)
-}
-
-/// Logs what was refused, and counts it.
-fn tell(refused: &[(String, Arc<str>)]) -> usize {
-    for (filter, why) in refused {
-        tracing::warn!(%filter, %why, "the broker refused a subscription");
-    }
-    refused.len()
 }

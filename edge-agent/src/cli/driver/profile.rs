@@ -32,7 +32,7 @@ pub fn start(manifest: Arc<Manifest>, bench: Bench) -> Result<Arc<dyn Subject>, 
     let sink = bench.sink.clone();
     let shown: crate::board::Recorder = Arc::new(move |_, _, body| {
         if let Body::Status(change) = body {
-            sink.publish(change.device, &change.name.into(), change.value);
+            sink.publish(change.device, &change.name.as_str().into(), change.value.clone());
         }
     });
     let board = Board::new(bench.clock.clone(), shown);
@@ -141,7 +141,7 @@ impl Subject for Mqtt {
                 let decoded = self.profile.decode(&message, self.context.clock.now());
                 let mut update = self.context.board.update();
                 for (name, value) in decoded.values {
-                    if let Some(slot) = self.context.slots.slot(&name) {
+                    if let Some(slot) = self.context.slots.slot(name) {
                         update.set(slot, value);
                     }
                 }

@@ -37,7 +37,7 @@ topic = "tele/{topic}/+"
 path = "Wifi.RSSI"
 "#;
 
-fn values(decoded: Decoded) -> BTreeMap<String, Value> {
+fn values(decoded: Decoded<'_>) -> BTreeMap<&str, Value> {
     decoded.values.into_iter().collect()
 }
 
