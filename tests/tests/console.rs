@@ -1,5 +1,5 @@
 //! The console in a real browser over a live demo: every page at three widths, light and dark; and what people do there,
-//! from a command's proof to a zone made, deployed and removed.
+//! from a command's proof to a zone made, deployed, rolled out and removed.
 
 use anyhow::Result;
 use backoffice_tests::browser;
@@ -24,5 +24,5 @@ fn people_operate_build_deploy_and_acknowledge_in_the_browser() -> Result<()> {
         return Ok(());
     }
     let demo = Demo::start()?;
-    browser::walk("work.mjs", &[&demo.url, &demo.user, &demo.password], 16)
+    browser::walk("work.mjs", &[&demo.url, &demo.user, &demo.password], 22)
 }

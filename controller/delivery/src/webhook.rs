@@ -45,6 +45,15 @@ pub(crate) fn client() -> Result<Client, DeliveryError> {
         .map_err(|error| wrong(error.to_string()))
 }
 
+/// What lies at the bottom of it: "connection refused" says more than "error sending request".
+fn why(error: &reqwest::Error) -> String {
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    if error.is_timeout() { "it took too long".to_owned() } else { deepest.to_string() }
+}
+
 /// Sends one.
 pub(crate) async fn send(client: &Client, id: i64, now: Time, hook: &Webhook) -> Result<(), DeliveryError> {
     let body = hook.body.to_string();
@@ -58,7 +67,7 @@ pub(crate) async fn send(client: &Client, id: i64, now: Time, hook: &Webhook) ->
         .body(body)
         .send()
         .await
-        .map_err(|error| DeliveryError::Http { why: error.without_url().to_string() })?;
+        .map_err(|error| DeliveryError::Http { why: why(&error.without_url()) })?;
     let status = answer.status();
     if status.is_success() { Ok(()) } else { Err(DeliveryError::Answer(status.as_u16())) }
 }

@@ -293,6 +293,8 @@ fn render(estate: &Estate, ctx: &Ctx, input: &Input) -> Result<Markup> {
     let filled = forms::filled(input, stored);
     let body = html! {
         (tabs(PATH))
+        // Of trying it out; the form below shows its own.
+        @if !input.has("name") { (form::problems(input)) }
         div.split {
             div.stack {
                 (own::flush("What went through it", own::more("All messages", &format!("{}?via={}", deliveries::PATH, channel.object())), html! {

@@ -57,13 +57,21 @@ fn as_count(attempts: i64) -> usize {
 
 /// What a message is about, as a link.
 fn about(registry: &Registry, delivery: &Delivery) -> Markup {
-    let Some(object) = &delivery.about else { return html! { (delivery.subject) } };
+    let words = match delivery.subject.as_str() {
+        "alarm.raised" => "An alarm began",
+        "alarm.cleared" => "An alarm is over",
+        "alarm.escalated" => "An alarm nobody has seen to",
+        "trigger.notified" => "A trigger's notice",
+        "channel.tried" => "A message to try out",
+        other => other,
+    };
+    let Some(object) = &delivery.about else { return html! { (words) } };
     let href = match object.kind() {
         "alarm" | "trigger" | "channel" => format!("/{}s/{}", object.kind(), object.id()),
         _ => String::new(),
     };
     let gone = object.is(Kind::TRIGGER) && own::name_of(registry, object.kind(), object.id()).is_none();
-    html! { @if href.is_empty() || gone { (delivery.subject) } @else { a href=(href) { (delivery.subject) } } }
+    html! { @if href.is_empty() || gone { (words) } @else { a href=(href) { (words) } } }
 }
 
 /// The kind of a channel, for people.

@@ -245,7 +245,7 @@ fn chosen_card(editing: &Editing<'_>, ctx: &Ctx, path: &str, shape: &Shape, inpu
         &shape.name,
         own::none(),
         html! {
-            form.form action={ (path) "#edit" } method="get" {
+            div.stack { form.form action={ (path) "#edit" } method="get" {
                 (hidden("element", &shape.id))
                 (reloads(form::select("system", "Stands for", "A room or plant.", &systems, &picked)))
                 @if system.is_some() { (reloads(form::select("device", "Which of it", "", &devices, &picked))) }
@@ -262,7 +262,7 @@ fn chosen_card(editing: &Editing<'_>, ctx: &Ctx, path: &str, shape: &Shape, inpu
             }
             @if element.is_some() {
                 form action={ (path) "/unbind" } method="post" { (ctx.csrf()) (hidden("element", &shape.id)) button.btn type="submit" { "Let it stand for nothing" } }
-            }
+            } }
         },
     ))
 }

@@ -63,7 +63,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                 }
                 a.card.stat href={ "/devices" @if well < devices { "?state=offline" } } {
                     span.stat__label { "Devices online" } span.stat__value { (well) span.stat__unit { " of " (devices) } }
-                    span.stat__note { @if away.is_empty() { "All answer" } @else { (away.len()) " not answering" } }
+                    span.stat__note { @if !away.is_empty() { (away.len()) " not answering" } @else if well == devices { "All answer" } @else { (devices - well) " not set up or heard yet" } }
                 }
                 a.card.stat href="/edges" {
                     span.stat__label { "Gateways online" } span.stat__value { (summary.edges_online) span.stat__unit { " of " (summary.edges - summary.edges_not_set_up) } }
@@ -127,7 +127,9 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
     if away > 0 {
         wrong.push(format!("{away} of {devices} devices not answering"));
     }
+    let well = summary.devices.get("ok").copied().unwrap_or_default();
     let (tone, symbol) = match (critical + gateways, wrong.is_empty()) {
+        _ if expected == 0 && summary.edges > 0 && wrong.is_empty() => ("verdict verdict--info", "edge"),
         (1.., _) => ("verdict verdict--bad", "warning"),
         (_, false) => ("verdict verdict--warn", "alarm"),
         _ => ("verdict", "check"),
@@ -136,7 +138,8 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
         p class=(tone) role="status" {
             (icon(symbol))
             @if summary.edges == 0 { strong { "Nothing is connected yet." } span { "Create a gateway to bring a building in." } a.btn href="/edges/new" { "New gateway" } }
-            @else if wrong.is_empty() { strong { "All well." } span { (devices) " devices answer, no alarm waits." } }
+            @else if expected == 0 && wrong.is_empty() { strong { "No gateway is set up yet." } span { "Let the machine on site in with a one-time code." } a.btn href="/edges?state=new" { "Gateways" } }
+            @else if wrong.is_empty() { strong { "All well." } span { (own::count(well, "device")) @if well == 1 { " answers" } @else { " answer" } ", no alarm waits." } }
             @else { strong { (wrong.join(", ")) "." } @if unseen > 0 { a.btn href="/alarms" { "See to it" } } @else if gateways > 0 { a.btn href="/edges?state=offline" { "Which" } } @else { a.btn href="/devices?state=offline" { "Which" } } }
         }
     }

@@ -19,6 +19,8 @@ pub struct Tally {
     pub devices: usize,
     /// Devices that don't answer, or whose gateway is away.
     pub unwell: usize,
+    /// Devices of gateways that are not set up yet.
+    pub not_set_up: usize,
     /// Active alarms.
     pub alarms: usize,
     /// Those of them that need somebody now.
@@ -30,6 +32,7 @@ impl Tally {
         self.systems += other.systems;
         self.devices += other.devices;
         self.unwell += other.unwell;
+        self.not_set_up += other.not_set_up;
         self.alarms += other.alarms;
         self.critical += other.critical;
     }
@@ -41,7 +44,8 @@ impl Tally {
                 (badge(if self.critical > 0 { Tone::Bad } else { Tone::Warn }, &super::parts::count(self.alarms, "alarm")))
             }
             @if self.unwell > 0 { (badge(Tone::Bad, &format!("{} of {} not answering", self.unwell, self.devices))) }
-            @else if self.devices > 0 && self.alarms == 0 { (badge(Tone::Good, "All well")) }
+            @if self.not_set_up > 0 { (badge(Tone::Idle, &format!("{} not set up yet", self.not_set_up))) }
+            @if self.unwell == 0 && self.devices > self.not_set_up && self.alarms == 0 { (badge(Tone::Good, "All well")) }
         }
     }
 }
@@ -75,12 +79,16 @@ pub fn tallies(estate: &Estate, ctx: &Ctx, registry: &Registry) -> Result<Tallie
                 continue;
             }
             let devices = registry.devices_in(system.id);
-            let unwell = devices.iter().filter_map(|id| registry.devices.get(id));
-            let unwell =
-                unwell.filter(|entry| matches!(health(estate, entry).state, "offline" | "gateway-offline"));
+            let (mut unwell, mut not_set_up) = (0, 0);
+            for entry in devices.iter().filter_map(|id| registry.devices.get(id)) {
+                match health(estate, entry).state {
+                    "offline" | "gateway-offline" => unwell += 1,
+                    "not-set-up" => not_set_up += 1,
+                    _ => {}
+                }
+            }
             let (alarms, critical) = alarms.get(&system.id).copied().unwrap_or_default();
-            let tally =
-                Tally { systems: 1, devices: devices.len(), unwell: unwell.count(), alarms, critical };
+            let tally = Tally { systems: 1, devices: devices.len(), unwell, not_set_up, alarms, critical };
             tallies.systems.insert(system.id, tally);
             for zone in registry.path(system.zone) {
                 tallies.zones.entry(zone.id).or_default().add(tally);

@@ -247,7 +247,7 @@ fn told(error: &WebError) -> String {
 
 /// The answer in lines while the work goes on. Who goes away ends it.
 fn stream(estate: Arc<Estate>, ctx: Ctx, asked: Asked, plan: Plan, turn: OwnedSemaphorePermit) -> Response {
-    let (lines, receiver) = tokio::sync::mpsc::channel::<Bytes>(16);
+    let (lines, mut receiver) = tokio::sync::mpsc::channel::<Bytes>(16);
     let progress = lines.clone();
     let step = move |part: f64| progress.blocking_send(line(&json!({ "progress": part }))).is_ok();
     tokio::spawn(async move {
@@ -260,8 +260,9 @@ fn stream(estate: Arc<Estate>, ctx: Ctx, asked: Asked, plan: Plan, turn: OwnedSe
         // Nobody listens any more when this fails.
         drop(lines.send(line(&last)).await);
     });
-    let body = futures_util::stream::unfold(receiver, |mut receiver| async move {
-        Some((Ok::<_, std::convert::Infallible>(receiver.recv().await?), receiver))
+    // May be asked again after its end: compression does.
+    let body = futures_util::stream::poll_fn(move |task| {
+        receiver.poll_recv(task).map(|line| line.map(Ok::<_, std::convert::Infallible>))
     });
     ([(header::CONTENT_TYPE, LINES)], Body::from_stream(body)).into_response()
 }
