@@ -7,14 +7,14 @@
 pub mod attachment;
 pub mod comment;
 pub mod diff;
-pub mod files;
 mod error;
+pub mod files;
 pub mod markdown;
 pub mod merge;
 pub mod revision;
 pub mod search;
 
-pub use error::ContentError;
+pub use error::{ContentError, ModuleError};
 
 use bo_db::{Migration, migration};
 

@@ -24,14 +24,14 @@ pub use tasks::{
     set_status,
 };
 
-use crate::error::EventsError;
 use crate::model::{AreaId, CollaboratorId, Event, EventId};
 use crate::queries::{self, Of};
+use bo_content::ModuleError;
 use bo_db::{Tx, params};
 use bo_model::{Object, WorkspaceId};
 use serde_json::{Value as Json, json};
 
-type Result<T> = std::result::Result<T, EventsError>;
+type Result<T> = std::result::Result<T, ModuleError>;
 
 /// Where the module stands in the permission graph.
 pub fn module(workspace: WorkspaceId) -> Object {
@@ -40,7 +40,7 @@ pub fn module(workspace: WorkspaceId) -> Object {
 
 /// An event that was not removed.
 pub fn present(tx: &mut Tx, id: EventId) -> Result<Event> {
-    queries::event(tx, id)?.filter(|event| event.removed_at.is_none()).ok_or(EventsError::NotFound)
+    queries::event(tx, id)?.filter(|event| event.removed_at.is_none()).ok_or(ModuleError::NotFound)
 }
 
 /// Notes that an event, or something in it, changed.
@@ -64,12 +64,12 @@ fn belong(tx: &mut Tx, event: EventId, area: Option<AreaId>, people: &[Collabora
     if let Some(area) = area {
         let known = queries::area(tx, area)?.is_some_and(|area| area.event == event);
         if !known {
-            return Err(EventsError::field("area", "is no area of this event any more"));
+            return Err(ModuleError::field("area", "is no area of this event any more"));
         }
     }
     let known = queries::people(tx, Of::Event(event))?;
     if people.iter().any(|person| known.iter().all(|other| other.id != *person)) {
-        return Err(EventsError::field("people", "names somebody who is not on this event any more"));
+        return Err(ModuleError::field("people", "names somebody who is not on this event any more"));
     }
     Ok(())
 }

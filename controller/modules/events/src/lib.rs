@@ -3,7 +3,6 @@
 mod actions;
 mod calendar;
 mod conflict;
-mod error;
 mod model;
 mod queries;
 mod routes;

@@ -19,10 +19,10 @@ pub use rollup::{Clash, Counts, Row};
 pub use settings::Known;
 
 use crate::actions;
-use crate::error::EventsError;
 use crate::model::{EVENT, Event, Task};
 use crate::queries;
 use crate::sight::Sight;
+use bo_content::ModuleError;
 use bo_db::Tx;
 use bo_identity::workspace;
 use bo_model::{Level, Object};
@@ -71,13 +71,13 @@ pub fn here(ctx: &Ctx, tx: &mut Tx) -> Result<Here> {
 async fn with_sight<T, F>(ctx: &Ctx, work: F) -> Result<T>
 where
     T: Send + 'static,
-    F: Fn(&mut Tx, &mut Sight<'_>, &Event) -> std::result::Result<T, EventsError> + Send + 'static,
+    F: Fn(&mut Tx, &mut Sight<'_>, &Event) -> std::result::Result<T, ModuleError> + Send + 'static,
 {
     let (level_of, workspace, id) = (ctx.checker(), ctx.workspace()?, ctx.param("id")?);
-    ctx.write(move |tx| -> std::result::Result<T, EventsError> {
+    ctx.write(move |tx| -> std::result::Result<T, ModuleError> {
         let event = actions::present(tx, id)?;
         if event.workspace != workspace {
-            return Err(EventsError::NotFound);
+            return Err(ModuleError::NotFound);
         }
         work(tx, &mut Sight::new(&level_of), &event)
     })
@@ -92,8 +92,8 @@ fn task_of(
     event: &Event,
     id: crate::model::TaskId,
     level: Level,
-) -> std::result::Result<Task, EventsError> {
-    let task = queries::task(tx, id)?.filter(|task| task.event == event.id).ok_or(EventsError::NotFound)?;
+) -> std::result::Result<Task, ModuleError> {
+    let task = queries::task(tx, id)?.filter(|task| task.event == event.id).ok_or(ModuleError::NotFound)?;
     sight.need(tx, &task.parts(), level)?;
     Ok(task)
 }
@@ -104,7 +104,7 @@ fn may_put(
     sight: &mut Sight<'_>,
     home: Object,
     people: impl Iterator<Item = Object>,
-) -> std::result::Result<(), EventsError> {
+) -> std::result::Result<(), ModuleError> {
     let mut parts: Vec<Object> = people.collect();
     for person in &parts {
         sight.need(tx, std::slice::from_ref(person), Level::View)?;

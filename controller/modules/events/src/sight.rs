@@ -1,7 +1,7 @@
 //! What of events somebody sees: every question is the permission graph's; this only remembers the answers within a request.
 
-use crate::error::EventsError;
 use crate::model::{Area, Collaborator, Event, Item, Task};
+use bo_content::ModuleError;
 use bo_db::{DbError, Tx};
 use bo_model::{Level, Object};
 use std::collections::HashMap;
@@ -43,13 +43,13 @@ impl<'f> Sight<'f> {
     /// Passes when the widest level is enough.
     ///
     /// # Errors
-    /// [`EventsError::NotFound`] for what they may not see, [`EventsError::NotAllowed`] for what they may not do.
-    pub fn need(&mut self, tx: &mut Tx, objects: &[Object], level: Level) -> Result<(), EventsError> {
+    /// [`ModuleError::NotFound`] for what they may not see, [`ModuleError::NotAllowed`] for what they may not do.
+    pub fn need(&mut self, tx: &mut Tx, objects: &[Object], level: Level) -> Result<(), ModuleError> {
         match self.widest(tx, objects)? {
             has if has >= level => Ok(()),
             // To see that there is something is not to see what.
-            has if has < Level::View => Err(EventsError::NotFound),
-            _ => Err(EventsError::NotAllowed("You may look at this, and not change it.".into())),
+            has if has < Level::View => Err(ModuleError::NotFound),
+            _ => Err(ModuleError::NotAllowed("You may look at this, and not change it.".into())),
         }
     }
 

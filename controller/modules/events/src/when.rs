@@ -1,6 +1,6 @@
 //! Time zones, days and wall clocks of events: what people type, and what is stored.
 
-use crate::error::EventsError;
+use bo_content::ModuleError;
 use bo_model::Time;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 /// A time zone by its IANA name.
 ///
 /// # Errors
-/// [`EventsError::Fields`] on `zone`.
-pub fn zone(name: &str) -> Result<TimeZone, EventsError> {
-    TimeZone::get(name).map_err(|_| EventsError::field("zone", "is no time zone; choose one of the list"))
+/// [`ModuleError::Fields`] on `zone`.
+pub fn zone(name: &str) -> Result<TimeZone, ModuleError> {
+    TimeZone::get(name).map_err(|_| ModuleError::field("zone", "is no time zone; choose one of the list"))
 }
 
 /// The time zones a form offers, by name.

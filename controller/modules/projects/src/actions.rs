@@ -9,9 +9,9 @@ pub use folders::{add_folder, remove_folder, rename_folder};
 pub use profiles::{Row, columns, matrix, set_up};
 pub use team::{Member, add_role, members, set_member, set_right};
 
-use crate::error::ProjectsError;
 use crate::model::{self, FIELDS, FolderId, Project, ProjectId, Trade};
 use crate::queries;
+use bo_content::ModuleError;
 use bo_db::{Event, Tx, params};
 use bo_identity::ceiling::{self, Ceiling, CeilingKind};
 use bo_identity::relation::{self, Containment, Validity};
@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
-type Result<T> = std::result::Result<T, ProjectsError>;
+type Result<T> = std::result::Result<T, ModuleError>;
 
 /// Where the module stands in the permission graph.
 pub fn module(workspace: WorkspaceId) -> Object {
@@ -60,7 +60,7 @@ impl Facts {
 
 /// One project of a workspace.
 pub fn present(tx: &mut Tx, workspace: WorkspaceId, id: ProjectId) -> Result<Project> {
-    queries::project(tx, id)?.filter(|project| project.workspace == workspace).ok_or(ProjectsError::NotFound)
+    queries::project(tx, id)?.filter(|project| project.workspace == workspace).ok_or(ModuleError::NotFound)
 }
 
 fn payload(project: &Project) -> Json {
@@ -81,7 +81,7 @@ fn free_code(tx: &mut Tx, workspace: WorkspaceId, id: ProjectId, code: &str) -> 
     let sql = "SELECT 1 FROM project WHERE workspace = ?1 AND lower(code) = lower(?2) AND id <> ?3";
     match tx.query_opt(sql, params![workspace, code, id], |_| Ok(()))? {
         None => Ok(()),
-        Some(()) => Err(ProjectsError::field("code", "is that of another project")),
+        Some(()) => Err(ModuleError::field("code", "is that of another project")),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Projects: what is worked on for clients, by whom, and who sees what of it. See the README for nouns and invariants.
 
 mod actions;
-mod error;
 mod model;
 mod queries;
 mod routes;

@@ -11,8 +11,8 @@ pub use projects::{Shown, Visible};
 pub use team::{Rights, Team};
 
 use crate::actions;
-use crate::error::ProjectsError;
 use crate::model::{PROJECT, Project};
+use bo_content::ModuleError;
 use bo_db::Tx;
 use bo_model::Level;
 use bo_web::list::ListSpec;
@@ -49,7 +49,7 @@ pub fn here(ctx: &Ctx, tx: &mut Tx) -> Result<Here> {
 async fn change<T, F>(ctx: &Ctx, work: F) -> Result<T>
 where
     T: Send + 'static,
-    F: Fn(&mut Tx, &Project) -> std::result::Result<T, ProjectsError> + Send + 'static,
+    F: Fn(&mut Tx, &Project) -> std::result::Result<T, ModuleError> + Send + 'static,
 {
     let (workspace, id) = (ctx.workspace()?, ctx.param("id")?);
     ctx.write(move |tx| {

@@ -54,3 +54,14 @@ fn words(level: Level) -> &'static str {
         Level::Own => "administers",
     }
 }
+
+/// What the viewer may do there, as the beginning of a sentence.
+fn yours(level: Level) -> &'static str {
+    match level {
+        Level::None => "Nothing for you",
+        Level::See => "You see the name",
+        Level::View => "You read",
+        Level::Edit => "You write",
+        Level::Own => "You administer",
+    }
+}

@@ -5,7 +5,7 @@ use axum::http::Method;
 use bo_identity::testing::{World, worlds};
 use bo_identity::workspace::Builtin;
 use bo_identity::{delegate, group};
-use bo_model::{AccountId, GroupId, Kind, Level, Object};
+use bo_model::{AccountId, Clock, GroupId, Kind, Level, Object};
 use bo_projects::{FOLDER, MODULE, PROJECT};
 use bo_web::testing::{Answer, Client, walk};
 use serde_json::{Value as Json, json};
@@ -182,7 +182,8 @@ async fn a_freelancer_manages_a_project_and_no_other() {
         let (agency, workspace): (GroupId, _) = (world.ids.make(), world.workspace);
         world.change(move |tx| group::create(tx, workspace, agency, "Agency", "")).await;
         world.join(account(&world, "Emil"), agency).await;
-        let fields = [("subject", "Agency"), ("role", "developer"), ("until", "2027-01-20")];
+        let day = world.clock.now().after(std::time::Duration::from_secs(5 * 86_400)).rfc3339();
+        let fields = [("subject", "Agency"), ("role", "developer"), ("until", &day[..10])];
         assert_eq!(fay.post(&format!("/projects/{id}/team"), &fields).await.status, 303);
         let mut emil = world.browser("Emil").await;
         assert!(

@@ -2,9 +2,9 @@
 
 use super::events::admit_member;
 use super::{Result, present};
-use crate::error::EventsError;
 use crate::model::{AreaId, Collaborator, Event};
 use crate::queries::{self, Of};
+use bo_content::ModuleError;
 use bo_db::{DbError, Event as Record, Tx, params};
 use bo_identity::relation::{self, RelationKind, Validity};
 use bo_identity::{account, delegate, licence, workspace};
@@ -73,10 +73,10 @@ pub fn set_access(tx: &mut Tx, viewer: &Viewer, person: &Collaborator, wanted: &
 fn member(tx: &mut Tx, event: &Event, person: &Collaborator) -> Result<AccountId> {
     if workspace::is_personal(tx, event.workspace)? {
         let text = "A personal workspace is for one person. Move the event into an organisation to work on it with others.";
-        return Err(EventsError::Conflict(text.into()));
+        return Err(ModuleError::Conflict(text.into()));
     }
     if person.email.is_empty() {
-        return Err(EventsError::field("email", "is needed to give access: it is what they sign in with"));
+        return Err(ModuleError::field("email", "is needed to give access: it is what they sign in with"));
     }
     let found = account::by_email(tx, &person.email)?.map(|(account, _)| account.id);
     let member = found.map(|id| account::find_member(tx, event.workspace, id)).transpose()?.flatten();
@@ -85,12 +85,12 @@ fn member(tx: &mut Tx, event: &Event, person: &Collaborator) -> Result<AccountId
     };
     match member {
         Some(account) if taken(account.id, queries::people(tx, Of::Event(event.id))?) => {
-            Err(EventsError::Conflict("Somebody else on this event has that account already.".into()))
+            Err(ModuleError::Conflict("Somebody else on this event has that account already.".into()))
         }
         Some(account) => Ok(account.id),
         None => {
             let text = format!("{} is no member of this organisation yet. Invite them first.", person.email);
-            Err(EventsError::Conflict(text))
+            Err(ModuleError::Conflict(text))
         }
     }
 }
@@ -120,7 +120,7 @@ fn give_slice(
     give(tx, &person.object(), Level::Edit)?;
     for (area, level) in areas {
         if !known.contains(area) || *level < Level::View || *level > Level::Edit {
-            return Err(EventsError::field("areas", "names an area or a level that can't be given"));
+            return Err(ModuleError::field("areas", "names an area or a level that can't be given"));
         }
         give(tx, &Object::new(crate::AREA, area), *level)?;
     }

@@ -1,9 +1,9 @@
 //! Calendars: secret addresses that other programs read.
 
 use super::Result;
-use crate::error::EventsError;
 use crate::model::{CALENDAR, Calendar, CalendarId, EventId};
 use crate::queries;
+use bo_content::ModuleError;
 use bo_db::{Event as Record, Tx, params};
 use bo_model::{AccountId, Object, WorkspaceId};
 use serde_json::json;
@@ -23,7 +23,7 @@ pub fn make_calendar(
     secret_hash: &str,
 ) -> Result<()> {
     if queries::calendars(tx, account, workspace)?.len() >= MOST {
-        return Err(EventsError::Conflict(format!("You have {MOST} calendars already. Revoke one first.")));
+        return Err(ModuleError::Conflict(format!("You have {MOST} calendars already. Revoke one first.")));
     }
     let now = tx.now();
     tx.execute(
@@ -47,7 +47,7 @@ pub fn revoke_calendar(
     id: CalendarId,
 ) -> Result<()> {
     let own = queries::calendars(tx, account, workspace)?;
-    let calendar = own.into_iter().find(|calendar| calendar.id == id).ok_or(EventsError::NotFound)?;
+    let calendar = own.into_iter().find(|calendar| calendar.id == id).ok_or(ModuleError::NotFound)?;
     tx.execute("DELETE FROM event_calendar WHERE id = ?1", params![id])?;
     tx.audit(Record::new("event-calendar.revoke", Object::new(CALENDAR, id)).name(calendar.name));
     Ok(())

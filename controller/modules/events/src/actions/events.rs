@@ -1,9 +1,9 @@
 //! Events themselves: made, changed, confirmed, cancelled, removed and brought back.
 
 use super::{Result, module, payload, present, touch};
-use crate::error::EventsError;
 use crate::model::{Event, EventId, Stage, State, StatusId};
 use crate::{queries, when};
+use bo_content::ModuleError;
 use bo_db::{Event as Record, Tx, params};
 use bo_identity::relation::{self, Containment, Validity};
 use bo_identity::{level, licence, workspace};
@@ -44,7 +44,7 @@ impl Facts {
 
     fn check(&self) -> Result<()> {
         let mut errors = FieldErrors::new();
-        if let Err(EventsError::Fields(wrong)) = when::zone(&self.zone) {
+        if let Err(ModuleError::Fields(wrong)) = when::zone(&self.zone) {
             errors.extend(wrong);
         }
         if self.ends_on < self.starts_on {
@@ -52,7 +52,7 @@ impl Facts {
         } else if self.starts_on.until(self.ends_on).is_ok_and(|span| span.get_days() > 366) {
             errors.push(("ends_on".into(), "must be within a year of the first day".into()));
         }
-        if errors.is_empty() { Ok(()) } else { Err(EventsError::Fields(errors)) }
+        if errors.is_empty() { Ok(()) } else { Err(ModuleError::Fields(errors)) }
     }
 }
 
@@ -165,7 +165,7 @@ pub fn remove_event(tx: &mut Tx, id: EventId) -> Result<()> {
 
 /// Takes an event out of the bin.
 pub fn recover_event(tx: &mut Tx, id: EventId) -> Result<()> {
-    let event = queries::event(tx, id)?.ok_or(EventsError::NotFound)?;
+    let event = queries::event(tx, id)?.ok_or(ModuleError::NotFound)?;
     tx.execute("UPDATE event SET removed_at = NULL WHERE id = ?1", params![id])?;
     tx.audit(Record::new("event.recover", event.object()).name(&event.name));
     tx.emit("events.recovered", &event.object(), payload(&event));

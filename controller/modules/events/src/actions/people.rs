@@ -1,9 +1,9 @@
 //! Areas and collaborators: the parts of an event that permission knows.
 
 use super::{Result, present, touch};
-use crate::error::EventsError;
 use crate::model::{Area, AreaId, Collaborator, CollaboratorId, EventId};
 use crate::queries::{self, Of};
+use bo_content::ModuleError;
 use bo_db::{Event as Record, Tx, params};
 use bo_identity::account::fold_email;
 use bo_identity::licence;
@@ -40,10 +40,10 @@ fn take_down(tx: &mut Tx, part: &Object) -> Result<()> {
 fn free_area_name(tx: &mut Tx, event: EventId, id: AreaId, name: &str) -> Result<()> {
     let areas = queries::areas(tx, Of::Event(event))?;
     if areas.iter().any(|area| area.id != id && area.name.to_lowercase() == name.to_lowercase()) {
-        return Err(EventsError::field("name", "is the name of another area of this event"));
+        return Err(ModuleError::field("name", "is the name of another area of this event"));
     }
     if areas.len() >= MOST {
-        return Err(EventsError::Conflict(format!("An event has at most {MOST} areas.")));
+        return Err(ModuleError::Conflict(format!("An event has at most {MOST} areas.")));
     }
     Ok(())
 }
@@ -97,7 +97,7 @@ pub fn remove_area(tx: &mut Tx, area: &Area) -> Result<()> {
             "“{}” still has {} tasks, {} schedule items and {} files. Move or remove them first.",
             area.name, left.0, left.1, left.2
         );
-        return Err(EventsError::Conflict(text));
+        return Err(ModuleError::Conflict(text));
     }
     tx.execute("DELETE FROM event_area WHERE id = ?1", params![area.id])?;
     take_down(tx, &area.object())?;
@@ -124,12 +124,12 @@ fn check_person(tx: &mut Tx, event: EventId, id: CollaboratorId, facts: &PersonF
         return Ok(());
     }
     if let Some(wrong) = check_email(&facts.email) {
-        return Err(EventsError::Fields(vec![wrong]));
+        return Err(ModuleError::Fields(vec![wrong]));
     }
     let people = queries::people(tx, Of::Event(event))?;
     let wanted = fold_email(&facts.email);
     if people.iter().any(|other| other.id != id && fold_email(&other.email) == wanted) {
-        return Err(EventsError::field("email", "is that of somebody else on this event"));
+        return Err(ModuleError::field("email", "is that of somebody else on this event"));
     }
     Ok(())
 }
@@ -138,7 +138,7 @@ fn check_person(tx: &mut Tx, event: EventId, id: CollaboratorId, facts: &PersonF
 pub fn add_person(tx: &mut Tx, event: EventId, id: CollaboratorId, facts: &PersonFacts) -> Result<()> {
     check_person(tx, event, id, facts)?;
     if queries::people(tx, Of::Event(event))?.len() >= MOST {
-        return Err(EventsError::Conflict(format!("An event has at most {MOST} people.")));
+        return Err(ModuleError::Conflict(format!("An event has at most {MOST} people.")));
     }
     tx.execute(
         "INSERT INTO event_collaborator (id, event, name, email, phone, job, account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)",
@@ -160,7 +160,7 @@ pub fn add_person(tx: &mut Tx, event: EventId, id: CollaboratorId, facts: &Perso
 pub fn change_person(tx: &mut Tx, person: &Collaborator, facts: &PersonFacts) -> Result<()> {
     check_person(tx, person.event, person.id, facts)?;
     if person.account.is_some() && fold_email(&person.email) != fold_email(&facts.email) {
-        return Err(EventsError::field("email", "stays while they have access; take the access first"));
+        return Err(ModuleError::field("email", "stays while they have access; take the access first"));
     }
     tx.execute(
         "UPDATE event_collaborator SET name = ?2, email = ?3, phone = ?4, job = ?5 WHERE id = ?1",

@@ -1,8 +1,8 @@
 //! Schedule items.
 
 use super::{Result, belong, present, touch};
-use crate::error::EventsError;
 use crate::model::{AreaId, CollaboratorId, EventId, ITEM, Item, ItemId};
+use bo_content::ModuleError;
 use bo_db::{Event as Record, Tx, params};
 use bo_model::{Object, Time};
 use serde::Serialize;
@@ -47,13 +47,13 @@ impl ItemFacts {
 
     fn check(&self) -> Result<()> {
         if self.ends_at <= self.starts_at {
-            return Err(EventsError::field("ends_at", "must be after it begins"));
+            return Err(ModuleError::field("ends_at", "must be after it begins"));
         }
         if self.ends_at.since(self.starts_at) > LONGEST {
-            return Err(EventsError::field("ends_at", "must be within a month of its beginning"));
+            return Err(ModuleError::field("ends_at", "must be within a month of its beginning"));
         }
         if self.people.len() > MOST_PEOPLE {
-            return Err(EventsError::field("people", format!("are at most {MOST_PEOPLE}")));
+            return Err(ModuleError::field("people", format!("are at most {MOST_PEOPLE}")));
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ pub fn add_item(tx: &mut Tx, event: EventId, id: ItemId, facts: &ItemFacts) -> R
     let count: i64 =
         tx.query_one("SELECT COUNT(*) FROM event_item WHERE event = ?1", params![event], |row| row.get(0))?;
     if count >= MOST_ITEMS {
-        return Err(EventsError::Conflict(format!("An event has at most {MOST_ITEMS} schedule items.")));
+        return Err(ModuleError::Conflict(format!("An event has at most {MOST_ITEMS} schedule items.")));
     }
     let now = tx.now();
     tx.execute(

@@ -1,9 +1,9 @@
 //! Tasks and the words for how far they are.
 
 use super::{Result, belong, present, touch};
-use crate::error::EventsError;
 use crate::model::{AreaId, CollaboratorId, EventId, State, Status, StatusId, TASK, Task, TaskId};
 use crate::queries;
+use bo_content::ModuleError;
 use bo_db::{Event as Record, Tx, params};
 use bo_model::Object;
 use jiff::civil::Date;
@@ -59,7 +59,7 @@ fn status_of(tx: &mut Tx, event: EventId, named: Option<StatusId>, state: State)
         Some(id) => known.into_iter().find(|status| status.id == id),
         None => known.into_iter().find(|status| status.state == state),
     };
-    found.ok_or_else(|| EventsError::field("status", "is no status of this event any more"))
+    found.ok_or_else(|| ModuleError::field("status", "is no status of this event any more"))
 }
 
 fn object(id: TaskId) -> Object {
@@ -74,7 +74,7 @@ pub fn add_task(tx: &mut Tx, event: EventId, id: TaskId, facts: &TaskFacts) -> R
     let count: i64 =
         tx.query_one("SELECT COUNT(*) FROM event_task WHERE event = ?1", params![event], |row| row.get(0))?;
     if count >= MOST_TASKS {
-        return Err(EventsError::Conflict(format!("An event has at most {MOST_TASKS} tasks.")));
+        return Err(ModuleError::Conflict(format!("An event has at most {MOST_TASKS} tasks.")));
     }
     let now = tx.now();
     tx.execute(
@@ -152,7 +152,7 @@ fn free_status_name(known: &[Status], id: Option<StatusId>, name: &str) -> Resul
     let same = |status: &&Status| Some(status.id) != id && status.name.to_lowercase() == name.to_lowercase();
     match known.iter().find(same) {
         Some(status) => {
-            Err(EventsError::field("name", format!("is a status of “{}” already", status.state.title())))
+            Err(ModuleError::field("name", format!("is a status of “{}” already", status.state.title())))
         }
         None => Ok(()),
     }
@@ -164,7 +164,7 @@ pub fn add_status(tx: &mut Tx, event: EventId, id: StatusId, state: State, name:
     let known = queries::statuses(tx, event)?;
     free_status_name(&known, None, name)?;
     if known.len() >= MOST_STATUSES {
-        return Err(EventsError::field(
+        return Err(ModuleError::field(
             "name",
             format!("can't be added: an event has at most {MOST_STATUSES}"),
         ));
@@ -183,7 +183,7 @@ pub fn add_status(tx: &mut Tx, event: EventId, id: StatusId, state: State, name:
 /// Renames a word; its state stays, or tasks would change theirs without anybody saying so.
 pub fn rename_status(tx: &mut Tx, event: EventId, id: StatusId, name: &str) -> Result<()> {
     let known = queries::statuses(tx, event)?;
-    let before = known.iter().find(|status| status.id == id).ok_or(EventsError::NotFound)?;
+    let before = known.iter().find(|status| status.id == id).ok_or(ModuleError::NotFound)?;
     free_status_name(&known, Some(id), name)?;
     tx.execute("UPDATE event_status SET name = ?2 WHERE id = ?1", params![id, name])?;
     touch(tx, event)?;
@@ -195,12 +195,12 @@ pub fn rename_status(tx: &mut Tx, event: EventId, id: StatusId, name: &str) -> R
 /// Removes a word; tasks in it get another of the same state, and each state keeps one.
 pub fn remove_status(tx: &mut Tx, event: EventId, id: StatusId) -> Result<()> {
     let known = queries::statuses(tx, event)?;
-    let gone = known.iter().find(|status| status.id == id).ok_or(EventsError::NotFound)?;
+    let gone = known.iter().find(|status| status.id == id).ok_or(ModuleError::NotFound)?;
     let other = known.iter().find(|status| status.id != id && status.state == gone.state);
     let Some(other) = other else {
         let text =
             format!("“{}” is the only status of “{}”; add another first.", gone.name, gone.state.title());
-        return Err(EventsError::Conflict(text));
+        return Err(ModuleError::Conflict(text));
     };
     tx.execute("UPDATE event_task SET status = ?2 WHERE status = ?1", params![id, other.id])?;
     tx.execute("DELETE FROM event_status WHERE id = ?1", params![id])?;

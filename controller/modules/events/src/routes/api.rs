@@ -99,7 +99,8 @@ pub async fn all_items(ctx: Ctx) -> Result<Response> {
 }
 
 pub async fn overview(ctx: Ctx) -> Result<Response> {
-    Ok(reply::json(&json!({"items": rollup::rows(&ctx)?})))
+    let (rows, conflicts) = rollup::rows(&ctx)?;
+    Ok(reply::json(&json!({"items": rows, "conflicts": conflicts})))
 }
 
 pub async fn create_area(ctx: Ctx) -> Result<Response> {

@@ -3,10 +3,10 @@
 use super::events::seen;
 use super::{forms, with_sight};
 use crate::actions;
-use crate::error::EventsError;
 use crate::model::{Area, AreaId, Event};
 use crate::{queries, views};
 use axum::response::{IntoResponse, Response};
+use bo_content::ModuleError;
 use bo_db::Tx;
 use bo_web::reply::Redirect;
 use bo_web::{Ctx, Input, Result};
@@ -25,8 +25,8 @@ fn back(ctx: &Ctx) -> Result<Redirect> {
 }
 
 /// An area of an event.
-pub fn area_of(tx: &mut Tx, event: &Event, id: AreaId) -> std::result::Result<Area, EventsError> {
-    queries::area(tx, id)?.filter(|area| area.event == event.id).ok_or(EventsError::NotFound)
+pub fn area_of(tx: &mut Tx, event: &Event, id: AreaId) -> std::result::Result<Area, ModuleError> {
+    queries::area(tx, id)?.filter(|area| area.event == event.id).ok_or(ModuleError::NotFound)
 }
 
 pub async fn create(ctx: Ctx) -> Result<Response> {

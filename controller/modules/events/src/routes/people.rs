@@ -3,11 +3,11 @@
 use super::events::{Seen, seen};
 use super::{forms, with_sight};
 use crate::actions::{self, Access};
-use crate::error::EventsError;
 use crate::model::{Collaborator, CollaboratorId, Event};
 use crate::queries::{self, Of};
 use crate::views;
 use axum::response::{IntoResponse, Response};
+use bo_content::ModuleError;
 use bo_db::Tx;
 use bo_identity::licence;
 use bo_model::Level;
@@ -52,9 +52,9 @@ fn person_of(
     tx: &mut Tx,
     event: &Event,
     id: CollaboratorId,
-) -> std::result::Result<Collaborator, EventsError> {
+) -> std::result::Result<Collaborator, ModuleError> {
     let people = queries::people(tx, Of::Event(event.id))?;
-    people.into_iter().find(|person| person.id == id).ok_or(EventsError::NotFound)
+    people.into_iter().find(|person| person.id == id).ok_or(ModuleError::NotFound)
 }
 
 pub async fn create(ctx: Ctx) -> Result<Response> {

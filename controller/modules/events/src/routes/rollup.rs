@@ -3,12 +3,12 @@
 use super::TASKS;
 use crate::actions;
 use crate::conflict::{self, Booking};
-use crate::error::EventsError;
 use crate::model::{Event, Item, Stage, State, Task, TaskId};
 use crate::queries::{self, EVER, Of};
 use crate::sight::Sight;
 use crate::{views, when};
 use axum::response::{IntoResponse, Response};
+use bo_content::ModuleError;
 use bo_db::Tx;
 use bo_model::{Level, Time};
 use bo_web::{Ctx, ListQuery, Paged, Result, WebError, reply};
@@ -98,10 +98,10 @@ pub fn asked(ctx: &Ctx, tx: &mut Tx, list: &ListQuery) -> Result<Vec<(Task, Leve
     Ok(seen)
 }
 
-/// A page of tasks. Without a filter of state everything but what was put away.
+/// A page of tasks. Without a filter of state those that are not over.
 pub fn page(list: &ListQuery, tasks: Vec<(Task, Level)>) -> Paged<(Task, Level)> {
     let state = list.filter("state").and_then(State::from_word);
-    let wanted = |task: &Task| state.map_or(task.state != State::Archived, |state| task.state == state);
+    let wanted = |task: &Task| state.map_or(!task.state.is_over(), |state| task.state == state);
     let rows = tasks.into_iter().filter(|(task, _)| wanted(task)).collect();
     list.page_of(rows, |(task, _): &(Task, Level)| {
         let due = task.due_on.map_or("9999".to_owned(), |due| due.to_string());
@@ -171,7 +171,7 @@ pub async fn set_state(ctx: Ctx) -> Result<Response> {
     }
     let chosen = ids.len();
     let changed = ctx
-        .write(move |tx| -> std::result::Result<usize, EventsError> {
+        .write(move |tx| -> std::result::Result<usize, ModuleError> {
             let (mut sight, mut changed) = (Sight::new(&level_of), 0);
             for id in &ids {
                 let Some(task) = queries::task(tx, *id)? else { continue };
@@ -236,8 +236,9 @@ pub struct Row {
     pub conflicts: usize,
 }
 
-/// How all events are that are not over and not cancelled.
-pub fn rows(ctx: &Ctx) -> Result<Vec<Row>> {
+/// How all events are that are not over and not cancelled, and how many conflicts there are: one between two events is in
+/// both, and counts once.
+pub fn rows(ctx: &Ctx) -> Result<(Vec<Row>, usize)> {
     let (now, workspace, level_of) = (ctx.now(), ctx.workspace()?, ctx.checker());
     let (events, tasks, items) = ctx.read(|tx| -> Result<_> {
         let mut sight = Sight::new(&level_of);
@@ -266,9 +267,10 @@ pub fn rows(ctx: &Ctx) -> Result<Vec<Row>> {
             event,
         }
     });
-    Ok(rows.collect())
+    Ok((rows.collect(), clashes.len()))
 }
 
 pub async fn overview(ctx: Ctx) -> Result<Markup> {
-    Ok(views::rollup::overview(&ctx, &rows(&ctx)?))
+    let (rows, conflicts) = rows(&ctx)?;
+    Ok(views::rollup::overview(&ctx, &rows, conflicts))
 }

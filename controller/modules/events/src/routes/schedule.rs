@@ -3,11 +3,11 @@
 use super::events::{Seen, seen};
 use super::{forms, may_put, with_sight};
 use crate::actions::{self, ItemFacts};
-use crate::error::EventsError;
 use crate::model::{Event, Item, ItemId, home, own_part};
 use crate::sight::Sight;
 use crate::{queries, views};
 use axum::response::{IntoResponse, Response};
+use bo_content::ModuleError;
 use bo_db::Tx;
 use bo_model::Level;
 use bo_web::reply::Redirect;
@@ -74,8 +74,8 @@ fn item_of(
     sight: &mut Sight<'_>,
     event: &Event,
     id: ItemId,
-) -> std::result::Result<Item, EventsError> {
-    let item = queries::item(tx, id)?.filter(|item| item.event == event.id).ok_or(EventsError::NotFound)?;
+) -> std::result::Result<Item, ModuleError> {
+    let item = queries::item(tx, id)?.filter(|item| item.event == event.id).ok_or(ModuleError::NotFound)?;
     sight.need(tx, &item.parts(), Level::Edit)?;
     Ok(item)
 }

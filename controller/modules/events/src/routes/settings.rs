@@ -166,9 +166,9 @@ pub async fn remove(ctx: Ctx) -> Result<Redirect> {
 
 pub async fn recover(ctx: Ctx) -> Result<Redirect> {
     let (event, workspace) = (id(&ctx)?, ctx.workspace()?);
-    ctx.write(move |tx| -> std::result::Result<(), crate::error::EventsError> {
+    ctx.write(move |tx| -> std::result::Result<(), bo_content::ModuleError> {
         let removed = queries::event(tx, event)?.filter(|event| event.workspace == workspace);
-        removed.ok_or(crate::error::EventsError::NotFound)?;
+        removed.ok_or(bo_content::ModuleError::NotFound)?;
         actions::recover_event(tx, event)
     })
     .await?;

@@ -81,10 +81,10 @@ pub async fn alter(ctx: &Ctx, input: Input) -> Result<()> {
     .await
 }
 
-fn fields(error: WebError) -> crate::error::EventsError {
+fn fields(error: WebError) -> bo_content::ModuleError {
     match error {
-        WebError::BadInput(fields) => crate::error::EventsError::Fields(fields),
-        other => crate::error::EventsError::Conflict(other.to_string()),
+        WebError::BadInput(fields) => bo_content::ModuleError::Fields(fields),
+        other => bo_content::ModuleError::Conflict(other.to_string()),
     }
 }
 

@@ -94,7 +94,7 @@ pub fn index(ctx: &Ctx, seen: &EventSeen, access: &[Access], slots: Slots, input
 
 fn says(access: &Access) -> Markup {
     match access {
-        Access::None => html! { span.muted { "none" } },
+        Access::None => html! { span.muted { "no access" } },
         Access::Slice(areas) => parts::badge(
             Tone::Info,
             &match areas.len() {

@@ -30,7 +30,7 @@ pub fn tasks(
     let events = events.iter().map(|(id, name)| (id.clone(), name.clone())).collect();
     let body = html! {
         nav.segments.segments--links aria-label="States" {
-            a.segment href=(list.href(TASKS, &[("state", "")])) aria-current=[list.filter("state").is_none().then_some("true")] { "All but archived" }
+            a.segment href=(list.href(TASKS, &[("state", "")])) aria-current=[list.filter("state").is_none().then_some("true")] { "Open" }
             @for (state, count, _) in counts {
                 a.segment href=(list.href(TASKS, &[("state", state.word())])) aria-current=[(list.filter("state") == Some(state.word())).then_some("true")] { (state.title()) " " (count) }
             }
@@ -103,7 +103,7 @@ pub fn schedule(ctx: &Ctx, (from, to): (Time, Time), items: &[(Item, Level)], cl
     )
 }
 
-pub fn overview(ctx: &Ctx, rows: &[Row]) -> Markup {
+pub fn overview(ctx: &Ctx, rows: &[Row], conflicts: usize) -> Markup {
     let sum = |of: fn(&Row) -> usize| rows.iter().map(of).sum::<usize>();
     let open = |row: &Row| row.states[..State::Done as usize].iter().sum::<usize>();
     let stat = |label: &str, value: usize, note: &str, href: &str| {
@@ -115,8 +115,7 @@ pub fn overview(ctx: &Ctx, rows: &[Row]) -> Markup {
             (stat("Open tasks", sum(|row| row.states[..State::Done as usize].iter().sum()), "on all of them", TASKS))
             (stat("Overdue", sum(|row| row.overdue), "show them", "/events/tasks?need=overdue"))
             (stat("Blocked", sum(|row| row.blocked), "show them", "/events/tasks?need=blocked"))
-            // A conflict between two events is in both.
-            (stat("Conflicts", sum(|row| row.conflicts), "in the schedules", "/events/schedule"))
+            (stat("Conflicts", conflicts, "in the schedules", "/events/schedule"))
         }
         section.card.card--flush {
             @if rows.is_empty() {
@@ -126,7 +125,7 @@ pub fn overview(ctx: &Ctx, rows: &[Row]) -> Markup {
                     thead { tr {
                         th scope="col" { "Event" } th scope="col" { "When" }
                         @for (_, _, title) in State::ALL { th.num scope="col" { (title) } }
-                        th.num scope="col" { "Overdue" } th.num scope="col" { "Blocked" } th scope="col" { "Next" }
+                        th.num scope="col" { "Overdue" } th.num scope="col" { "Blocked" } th.num scope="col" { "Conflicts" } th scope="col" { "Next" }
                     } }
                     tbody { @for row in rows { tr {
                         td { a href=(href(&row.event)) { (row.event.name) } " " (stage(row.event.stage)) @if open(row) == 0 && row.states[State::Done as usize] > 0 { " " (parts::badge(Tone::Good, "all done")) } }
@@ -134,10 +133,10 @@ pub fn overview(ctx: &Ctx, rows: &[Row]) -> Markup {
                         @for (place, (_, _, title)) in State::ALL.iter().enumerate() { td.num data-label=(title) { (row.states[place]) } }
                         td.num data-label="Overdue" { @if row.overdue > 0 { (parts::badge(Tone::Bad, &row.overdue.to_string())) } @else { "0" } }
                         td.num data-label="Blocked" { @if row.blocked > 0 { (parts::badge(Tone::Warn, &row.blocked.to_string())) } @else { "0" } }
-                        td data-label="Next" {
+                        td.num data-label="Conflicts" { @if row.conflicts > 0 { (parts::badge(Tone::Warn, &row.conflicts.to_string())) } @else { "0" } }
+                        td data-label="Next" { div {
                             @if let Some(item) = &row.next { (item.title) div.muted { (when::wall(item.starts_at, &item.tz()).strftime("%a %-d %b").to_string()) ", " (span(item)) } }
-                            @if row.conflicts > 0 { " " (parts::badge(Tone::Warn, &format!("{} conflicts", row.conflicts))) }
-                        }
+                        } }
                     } } }
                 } }
             }

@@ -30,7 +30,7 @@ pub fn show(ctx: &Ctx, known: &Known, input: &Input) -> Markup {
 
 fn statuses(ctx: &Ctx, known: &Known, at: &str, input: &Input) -> Markup {
     html! {
-        section.card.stack #statuses {
+        section.card.stack.statuses #statuses {
             h2 { "How far tasks can be" }
             p.muted { "The five states are the same everywhere, so that tasks of all events can be counted together. Within each you can have words of your own." }
             @for (state, _, title) in State::ALL {

@@ -1,9 +1,9 @@
 //! Phases, and folders in them.
 
 use super::Result;
-use crate::error::ProjectsError;
 use crate::model::{Folder, FolderId, ProjectId, object};
 use crate::queries;
+use bo_content::ModuleError;
 use bo_db::{Event, Tx, params};
 use bo_identity::relation::{self, Containment};
 use serde_json::json;
@@ -38,7 +38,7 @@ fn free_name(known: &[Folder], parent: Option<FolderId>, id: FolderId, name: &st
         folder.parent == parent && folder.id != id && folder.name.to_lowercase() == name.to_lowercase()
     };
     match known.iter().find(same) {
-        Some(_) => Err(ProjectsError::field("name", "is the name of another folder here")),
+        Some(_) => Err(ModuleError::field("name", "is the name of another folder here")),
         None => Ok(()),
     }
 }
@@ -59,7 +59,7 @@ pub fn add_folder(
     }
     if known.len() >= MOST || depth >= DEEPEST {
         let text = format!("A project has at most {MOST} folders, {DEEPEST} in each other.");
-        return Err(ProjectsError::Conflict(text));
+        return Err(ModuleError::Conflict(text));
     }
     let folder = put_folder(tx, project, parent, id, name)?;
     tx.audit(Event::new("project-folder.add", folder.object()).name(name).after(json!(folder)));
@@ -84,7 +84,7 @@ pub fn remove_folder(tx: &mut Tx, folder: &Folder) -> Result<()> {
     )?;
     if left > 0 {
         let text = format!("“{}” still has {left} folders and files. Remove them first.", folder.name);
-        return Err(ProjectsError::Conflict(text));
+        return Err(ModuleError::Conflict(text));
     }
     tx.execute("DELETE FROM project_folder WHERE id = ?1", params![folder.id])?;
     relation::forget(tx, &folder.object())?;

@@ -50,7 +50,7 @@ pub fn set_up(tx: &mut Tx, viewer: &Viewer, ids: &[GroupId]) -> Result<usize> {
         < Level::Own
     {
         let text = "Profiles are groups: making them takes “own” on Role & permission management.";
-        return Err(crate::error::ProjectsError::NotAllowed(text.into()));
+        return Err(bo_content::ModuleError::NotAllowed(text.into()));
     }
     scaffold(tx, workspace)?;
     let known = group::all(tx, workspace)?;

@@ -1,9 +1,9 @@
 //! Who works on a project: roles, members, and what each may do where.
 
 use super::Result;
-use crate::error::ProjectsError;
 use crate::model::{self, Project, ProjectId, Role};
 use crate::queries;
+use bo_content::ModuleError;
 use bo_db::{Event, Tx, params};
 use bo_identity::relation::{self, RelationKind, Validity};
 use bo_identity::{account, delegate, group};
@@ -29,13 +29,13 @@ pub(super) fn put_role(tx: &mut Tx, project: ProjectId, word: &str, title: &str,
 pub fn add_role(tx: &mut Tx, project: ProjectId, title: &str) -> Result<()> {
     let (known, word) = (queries::roles(tx, project)?, model::word_of(title));
     if word.is_empty() {
-        return Err(ProjectsError::field("title", "needs letters or digits"));
+        return Err(ModuleError::field("title", "needs letters or digits"));
     }
     if known.iter().any(|role| role.word == word) {
-        return Err(ProjectsError::field("title", "is a role of this project already"));
+        return Err(ModuleError::field("title", "is a role of this project already"));
     }
     if known.len() >= MOST {
-        return Err(ProjectsError::field(
+        return Err(ModuleError::field(
             "title",
             format!("can't be added: a project has at most {MOST} roles"),
         ));
@@ -92,10 +92,10 @@ pub fn set_member(
     wanted: Option<Validity>,
 ) -> Result<()> {
     if !queries::roles(tx, project.id)?.iter().any(|known: &Role| known.word == role) {
-        return Err(ProjectsError::field("role", "is no role of this project"));
+        return Err(ModuleError::field("role", "is no role of this project"));
     }
     if !matches!(subject.kind(), "account" | "group") {
-        return Err(ProjectsError::field("subject", "is no group, and no member's mail address"));
+        return Err(ModuleError::field("subject", "is no group, and no member's mail address"));
     }
     let scope = project.object();
     if wanted.is_some() {
@@ -116,7 +116,7 @@ pub fn set_right(
 ) -> Result<()> {
     let own_role = relation::role_parts(subject).is_some_and(|(_, scope)| scope == project.object());
     if !own_role && !subject.is(Kind::GROUP) && !subject.is(Kind::ACCOUNT) {
-        return Err(ProjectsError::field("subject", "is no role of this project, no group and no member"));
+        return Err(ModuleError::field("subject", "is no role of this project, no group and no member"));
     }
     Ok(delegate::set_grant(tx, viewer, subject, object, level, Validity::ALWAYS, "on the project")?)
 }

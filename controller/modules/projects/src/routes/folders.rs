@@ -2,10 +2,10 @@
 
 use super::{Here, change, here};
 use crate::actions;
-use crate::error::ProjectsError;
 use crate::model::{Folder, FolderId, Project, ProjectId};
 use crate::{queries, views};
 use axum::response::{IntoResponse, Response};
+use bo_content::ModuleError;
 use bo_content::attachment::{self, Attachment};
 use bo_content::files;
 use bo_db::Tx;
@@ -104,14 +104,14 @@ pub async fn add_phase(ctx: Ctx) -> Result<Response> {
 /// Does something to the folder in the path for which the viewer needs that level on it.
 async fn to_that<F>(ctx: &Ctx, level: Level, work: F) -> Result<()>
 where
-    F: Fn(&mut Tx, &Folder) -> std::result::Result<(), ProjectsError> + Send + 'static,
+    F: Fn(&mut Tx, &Folder) -> std::result::Result<(), ModuleError> + Send + 'static,
 {
     let folder = ctx.read(|tx| {
         let here = here(ctx, tx)?;
         folder_of(ctx, tx, &here.project, level)
     })?;
     change(ctx, move |tx, _| {
-        let folder = queries::folder(tx, folder.id)?.ok_or(ProjectsError::NotFound)?;
+        let folder = queries::folder(tx, folder.id)?.ok_or(ModuleError::NotFound)?;
         work(tx, &folder)
     })
     .await

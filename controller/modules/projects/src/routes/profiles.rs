@@ -30,7 +30,7 @@ pub async fn set(ctx: Ctx) -> Result<Redirect> {
     let object =
         columns.into_iter().map(|(object, _)| object).find(|object| object.as_str() == input.text("object"));
     let object = object.ok_or_else(|| WebError::field("object", "must be one of the columns"))?;
-    ctx.write(move |tx| -> std::result::Result<(), crate::error::ProjectsError> {
+    ctx.write(move |tx| -> std::result::Result<(), bo_content::ModuleError> {
         actions::scaffold(tx, viewer.workspace)?;
         let subject = Object::new(Kind::GROUP, group);
         Ok(delegate::set_grant(tx, &viewer, &subject, &object, level, Validity::ALWAYS, "profile")?)

@@ -231,7 +231,7 @@ pub async fn alter(ctx: &Ctx, input: &Input) -> Result<()> {
             let object: Object = model::field_of(project.id, field);
             if level_of(tx, &object)? < Level::Edit {
                 let text = format!("You may not change “{}” of this project.", field.title);
-                return Err(crate::error::ProjectsError::NotAllowed(text));
+                return Err(bo_content::ModuleError::NotAllowed(text));
             }
         }
         actions::change(tx, project, &facts, &fields)

@@ -191,7 +191,7 @@ pub async fn give(ctx: &Ctx, input: &Input) -> Result<()> {
             None => project.object(),
             Some(id) => {
                 let known = queries::folder(tx, id)?.filter(|folder| folder.project == project.id);
-                known.ok_or(crate::error::ProjectsError::NotFound)?.object()
+                known.ok_or(bo_content::ModuleError::NotFound)?.object()
             }
         };
         actions::set_right(tx, &viewer, project, &subject, &object, level)

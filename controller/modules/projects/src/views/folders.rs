@@ -1,6 +1,6 @@
 //! A folder: what is in it, and what one may do there.
 
-use super::{NAV, href, words};
+use super::{NAV, href, yours};
 use crate::routes::Inside;
 use bo_content::files::{self, Section};
 use bo_model::Level;
@@ -17,7 +17,7 @@ pub fn show(ctx: &Ctx, inside: &Inside, input: &Input) -> Markup {
         } @else {
             @if !inside.folders.is_empty() {
                 section.card.stack { h2 { "Folders" } ul.plain-list { @for (folder, level) in &inside.folders { li {
-                    (icon("folder")) " " a href={ (project) "/folders/" (folder.id) } { (folder.name) } " " span.muted { "you: " (words(*level)) }
+                    (icon("folder")) " " a href={ (project) "/folders/" (folder.id) } { (folder.name) } " " span.muted { (yours(*level)) }
                 } } } }
             }
             (files::section(ctx, Section { at: &at, title: "Files", edit: level >= Level::Edit, in_texts: false }, &inside.files))
@@ -33,7 +33,7 @@ pub fn show(ctx: &Ctx, inside: &Inside, input: &Input) -> Markup {
     let mut frame = Page::new(inside.folder.name.clone(), NAV, body)
         .crumb("Projects", NAV)
         .crumb(inside.here.project.name.clone(), project.clone())
-        .lead(format!("You: {} here.", words(level)));
+        .lead(format!("{} here.", yours(level)));
     for folder in &inside.path {
         frame = frame.crumb(folder.name.clone(), format!("{project}/folders/{}", folder.id));
     }

@@ -11,7 +11,7 @@ pub fn index(ctx: &Ctx, columns: &[(Object, &'static str)], rows: &[Row]) -> Mar
     let at = "/projects/profiles";
     let body = html! {
         p.muted { "A profile is a group. What it has here it has on every project; what somebody may do in one project is their role's. “History” is the right to read what is closed." }
-        section.card.card--flush { div.table-wrap tabindex="0" role="region" aria-label="Profiles" { table.table {
+        section.card.card--flush { div.table-wrap tabindex="0" role="region" aria-label="Profiles" { table.table.rights {
             thead { tr { th scope="col" { "Profile" } @for (_, title) in columns { th scope="col" { (title) } } } }
             tbody { @for row in rows { tr {
                 th scope="row" { a href={ "/groups/" (row.group.id) } { (row.group.name) } }

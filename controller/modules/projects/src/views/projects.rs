@@ -1,6 +1,6 @@
 //! The list of projects, their form, and one of them.
 
-use super::{NAV, href, state, within, words};
+use super::{NAV, href, state, within, yours};
 use crate::model::{Project, TRADES};
 use crate::routes::{Shown, Visible};
 use bo_model::Level;
@@ -120,7 +120,7 @@ pub fn show_with(ctx: &Ctx, shown: &Shown, input: &Input) -> Markup {
                     p.muted { @if level >= Level::Own { "No phases yet." } @else { "None that your roles open." } }
                 } @else {
                     ul.plain-list { @for (folder, level, depth) in &shown.folders { li class={ "indent-" (depth.min(&6)) } {
-                        (icon("folder")) " " a href={ (at) "/folders/" (folder.id) } { (folder.name) } " " span.muted { "you: " (words(*level)) }
+                        (icon("folder")) " " a href={ (at) "/folders/" (folder.id) } { (folder.name) } " " span.muted { (yours(*level)) }
                     } } }
                 }
                 @if level >= Level::Own {

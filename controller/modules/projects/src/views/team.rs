@@ -71,7 +71,7 @@ pub fn rights(ctx: &Ctx, rights: &Rights, input: &Input) -> Markup {
     };
     let body = html! {
         p.muted { "What was given here itself. Managers have everything; a folder in a folder passes on what one has above it, and the more of several rights counts." }
-        section.card.card--flush { div.table-wrap tabindex="0" role="region" aria-label="Rights" { table.table {
+        section.card.card--flush { div.table-wrap tabindex="0" role="region" aria-label="Rights" { table.table.rights {
             thead { tr { th scope="col" { "Where" } @for (_, name) in &rights.subjects { th scope="col" { (name) } } } }
             tbody { @for (object, name, depth) in &rights.objects { tr {
                 th scope="row" class={ "indent-" (depth.min(&6)) } { (name) }
