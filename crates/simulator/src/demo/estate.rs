@@ -250,6 +250,7 @@ impl Maker {
             driver: driver.into(),
             link: Some(wire.link.clone()),
             settings: own.clone(),
+            metadata: Default::default(),
             disabled: false,
         });
         let mut settings = values(json!({ "password": DISPLAY_PASSWORD }));
