@@ -4,7 +4,7 @@
 
 use axum::http::Method;
 use bo_identity::password::{self, Cost};
-use bo_identity::testing::{NOOR, PASSWORD, letters, with_mail, worlds, worlds_with};
+use bo_identity::testing::{NOOR, PASSWORD, with_mail, worlds, worlds_with};
 use bo_identity::workspace::Builtin;
 use bo_web::Need;
 use bo_web::testing::Client;
@@ -35,7 +35,7 @@ async fn names_and_mail_addresses_may_be_of_any_script() {
             );
         }
         let sent: Vec<String> =
-            letters(&world).iter().map(|letter| letter["to"].as_str().unwrap().to_owned()).collect();
+            world.letters().iter().map(|letter| letter["to"].as_str().unwrap().to_owned()).collect();
         assert_eq!(sent, people.map(|(_, _, email)| email.to_owned()), "a letter each");
         // However an accent is typed, it is the same person.
         let twice = [
