@@ -238,7 +238,7 @@ await step("a change is rolled out in rings, halted, and taken back", async () =
   await page.getByRole("button", { name: "Halt" }).click();
   await page.getByText("Halted.", { exact: true }).first().waitFor();
   await page.locator("summary", { hasText: "Take it back" }).click();
-  await page.getByRole("button", { name: "Take it back" }).click();
+  await page.locator("details[open] button", { hasText: "Take it back" }).click();
   await page.getByText("Taken back.", { exact: true }).first().waitFor();
 });
 
