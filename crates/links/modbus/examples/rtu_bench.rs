@@ -86,10 +86,13 @@ async fn reads(figures: &mut Figures, baud: u32, path: &str) -> anyhow::Result<(
 fn device(baud: u32) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
-    let (mut ours, mut theirs) = SerialStream::pair()?;
-    // Held open here too: a terminal that was hung up counts as readable for ever.
-    theirs.set_exclusive(false)?;
-    println!("{}", theirs.name().unwrap_or_default());
+    let (mut ours, theirs) = SerialStream::pair()?;
+    let name = theirs.name().unwrap_or_default();
+    // Held open here too: a terminal that was hung up counts as readable for ever. The pair's own end is locked, which would
+    // keep the link out.
+    let _open = std::fs::File::open(&name)?;
+    drop(theirs);
+    println!("{name}");
     std::io::stdout().flush()?;
     let (character, silence) = durations(baud);
     let (mut request, mut buffer) = (Vec::new(), [0u8; 256]);
