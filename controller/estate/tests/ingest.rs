@@ -340,7 +340,7 @@ async fn a_value_older_than_its_driver_allows_is_shown_as_stale_though_its_gatew
         rig.ingest.records(edge, power(device, 1..=1, |_| 5.0)).await.unwrap();
         rig.ingest.records(edge, batch(Class::Status, vec![mode(1, "heat")])).await.unwrap();
         // Heartbeats go on all the time: the gateway is there, the value is not.
-        let mut pass = async |seconds: u64| {
+        let pass = async |seconds: u64| {
             at.advance(Duration::from_secs(seconds));
             rig.ingest.heartbeat(edge, beat(rig.estate.clock.now(), vec![])).await;
         };

@@ -72,7 +72,7 @@ async fn details_are_described_once_and_written_with_a_form_where_they_belong() 
         assert_eq!(guest.call(Method::PATCH, &api, &json!({"built": 1990})).await.status, 403);
         assert_ne!(guest.post("/metadata/new", &serial).await.status, 303);
         assert!(guest.get(&format!("{path}?tab=about")).await.text.contains("A-1007"));
-        let audit = noor.get("/audit?verb=metadata").await;
+        let audit = noor.get("/audit?verb=metadata-field").await;
         assert!(audit.text.contains("Said which details are kept"), "{}", audit.text);
         assert!(noor.get("/audit?q=A-1007").await.text.contains("Changed a device"));
         assert_eq!(noor.post("/metadata/serial_number/remove", &[]).await.status, 303);
