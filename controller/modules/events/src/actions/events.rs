@@ -135,7 +135,8 @@ pub fn change_event(tx: &mut Tx, id: EventId, facts: &Facts) -> Result<()> {
 pub fn set_stage(tx: &mut Tx, id: EventId, stage: Stage) -> Result<()> {
     let before = present(tx, id)?;
     if before.stage == stage {
-        return Ok(tx.unaudited("an event is as it was wanted already"));
+        tx.unaudited("an event is as it was wanted already");
+        return Ok(());
     }
     tx.execute("UPDATE event SET stage = ?2 WHERE id = ?1", params![id, stage.word()])?;
     // What is in calendars follows: their items say whether the event is on.
