@@ -40,7 +40,7 @@ async fn every_page_shows_what_there_is() {
             (format!("/systems/{system}"), "1250.0 W"),
             (format!("/systems/{system}/peek"), "Main meter"),
             ("/devices?state=not-set-up".into(), "Main meter"),
-            (format!("/edges/{edge}"), "not set up yet"),
+            (format!("/edges/{edge}"), "Not set up yet"),
             ("/metadata".into(), "No details yet"),
             ("/rollouts".into(), "No rollouts yet"),
             (format!("/alarms?zone={zone}"), "Nothing needs you"),
