@@ -1,10 +1,11 @@
 //! Ports for servers that tests start, stop and start again.
 
 use anyhow::{Context, Result};
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher};
 use std::net::TcpListener;
 use std::sync::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Below the ports that the system gives to outgoing connections (32768 and up on Linux): otherwise a client's
 /// connection may sit on a server's port while the server is down between a kill and its restart.
@@ -17,8 +18,8 @@ static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
 pub fn free_port() -> Result<u16> {
     let folder = std::env::temp_dir().join("backoffice-test-ports");
     fs::create_dir_all(&folder)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos();
-    let first = (now ^ std::process::id().rotate_left(16)) as usize;
+    // Where to begin: somewhere else in each process, so that they do not queue at the same locks.
+    let first = RandomState::new().build_hasher().finish() as usize % RANGE.len();
     let free = (0..RANGE.len()).map(|step| RANGE.start + ((first + step) % RANGE.len()) as u16);
     for port in free {
         let lock = File::create(folder.join(port.to_string()))?;
