@@ -332,6 +332,7 @@ fn join(tx: &mut Tx, offered: &Offered, account: AccountId) -> Result<WorkspaceI
         let event = Event::new("group.join", object).name(&found.name).workspace(invitation.workspace);
         tx.audit(event.after(about).reason("invitation"));
     }
+    group::only_one(tx, &subject)?;
     let event = Event::new("member.join", subject).workspace(invitation.workspace);
     tx.audit(event.after(json!({"invited_by": invitation.invited_by})));
     Ok(invitation.workspace)

@@ -334,5 +334,5 @@ fn follow_groups(
         };
         tx.audit(Event::new(verb, object).after(json!({"subject": subject.as_str()})).reason(reason));
     }
-    Ok(())
+    crate::group::only_one(tx, &subject)
 }

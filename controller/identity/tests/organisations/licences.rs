@@ -25,7 +25,7 @@ async fn an_owner_gets_seats_gives_them_and_is_told_when_all_are_in_use() {
         let seats = "/workspace/licences/org-pro/seats";
         assert_eq!(noor.post(seats, &[("account", &tea.to_string())]).await.status, 303);
         let full = noor.get("/workspace/licences").await.text;
-        assert!(full.contains("All 1 seats are in use") && full.contains("1 of 1"), "{full}");
+        assert!(full.contains("The one seat is in use") && full.contains("1 of 1"), "{full}");
         let none = noor.post(seats, &[("account", &sam.to_string())]).await;
         assert!(none.status == 409 && none.text.contains("No seat of Org Pro is free"), "{}", none.text);
         let released = noor.post(&format!("{seats}/{tea}/release"), &[]).await;

@@ -141,7 +141,7 @@ fn section(
                     .filter(|(id, ..)| !holders.iter().any(|holder| holder.account == *id))
                     .map(|(id, name, email)| (id.to_string(), format!("{name} ({email})"))).collect();
                 @if held.used >= held.quantity {
-                    (parts::notice(Tone::Info, html! { "All " (held.quantity) " seats are in use. Release one, or get more below." }))
+                    (parts::notice(Tone::Info, html! { @if held.quantity == 1 { "The one seat is in use. Release it" } @else { "All " (held.quantity) " seats are in use. Release one" } ", or get more below." }))
                 } @else if !free.is_empty() {
                     form.form.form--inline action=(path("seats")) method="post" {
                         (ctx.csrf()) (choice("account", "Give a seat to", &free, input))
