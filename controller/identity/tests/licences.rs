@@ -56,7 +56,7 @@ async fn of_many_who_want_the_last_seats_and_slots_at_once_no_more_get_one_than_
             people.push(world.person(&format!("Person{number}"), &[]).await);
         }
         // Two controllers on one database, as it may be on PostgreSQL; each asks for all at once.
-        let other = Db::open(&world.url(), world.clock.clone()).unwrap();
+        let other = Db::open(world.url(), world.clock.clone()).unwrap();
         let mut waiting = Vec::new();
         for (place, id) in people.iter().copied().enumerate() {
             let db = if place % 2 == 0 { world.db().clone() } else { other.clone() };

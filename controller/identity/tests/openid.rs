@@ -296,9 +296,19 @@ async fn a_providers_secret_lies_sealed_in_the_database_and_still_works_under_a_
             })
             .await;
         assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
-        world.change(|tx| Ok(assert_eq!(oidc::store::reseal(tx)?, 1))).await;
+        world
+            .change(|tx| {
+                assert_eq!(oidc::store::reseal(tx)?, 1);
+                Ok(())
+            })
+            .await;
         assert!(stored(&world).starts_with("sealed:"));
-        world.change(|tx| Ok(assert_eq!(oidc::store::reseal(tx)?, 0, "once"))).await;
+        world
+            .change(|tx| {
+                assert_eq!(oidc::store::reseal(tx)?, 0, "once");
+                Ok(())
+            })
+            .await;
         assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303, "{}", world.engine());
     }
 }

@@ -183,7 +183,8 @@ async fn what_a_token_opens_is_never_more_than_its_owner_has_and_the_list_agrees
         for person in people {
             for (number, place) in places.iter().enumerate() {
                 let scope = Scope { on: place.clone(), level: levels[number % 3] };
-                let viewer = with_scopes(&world, person, &[scope.clone()], levels[(number / 3) % 3]);
+                let viewer =
+                    with_scopes(&world, person, std::slice::from_ref(&scope), levels[(number / 3) % 3]);
                 let whole = world.viewer(person);
                 world
                     .db()
