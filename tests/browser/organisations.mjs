@@ -95,7 +95,7 @@ await step("licences are got and given, and it is said when all are in use", asy
   await owner.getByText("Changed. It counts from now on.").waitFor();
   await owner.locator("#org-pro").getByLabel("Give a seat to").selectOption({ label: `Nina Berg (${NINA.mail})` });
   await owner.locator("#org-pro").getByRole("button", { name: "Give seat" }).click();
-  await owner.locator("#org-pro").getByText("All 1 seats are in use.").waitFor();
+  await owner.locator("#org-pro").getByText("The one seat is in use.").waitFor();
   found.push(...(await inspect(owner, "licences", "licences", true)));
 });
 
