@@ -1,5 +1,7 @@
 //! Scripts of `tests/browser` in Chromium.
 
+use crate::controller::{Controller, OWNER, databases};
+use crate::peers::Mailbox;
 use anyhow::{Context, Result, ensure};
 use bo_testkit::{root, skip_without};
 use serde_json::Value;
@@ -27,6 +29,27 @@ pub fn walk(script: &str, arguments: &[&str], count: usize) -> Result<()> {
     let (steps, problems) = (texts(&report, "steps"), texts(&report, "problems"));
     ensure!(problems.is_empty(), "{}", problems.join("\n"));
     ensure!(steps.len() == count, "{} of {count} steps: {steps:?}", steps.len());
+    Ok(())
+}
+
+/// Runs a script of steps on a controller of its own with a mail server beside it, once per database. Its arguments are the
+/// console's address, the owner's mail address and password, and the file of the letters that were sent.
+pub fn walk_with_letters(script: &str, estate: &str, count: usize) -> Result<()> {
+    if missing() || skip_without("aiosmtpd for python3", Mailbox::is_there()) {
+        return Ok(());
+    }
+    for database in databases()? {
+        let folder = tempfile::tempdir()?;
+        let mailbox = Mailbox::start(folder.path())?;
+        let mut controller = Controller::prepare(&folder.path().join("controller"), database)?;
+        controller.send_mail(mailbox.port)?;
+        if !estate.is_empty() {
+            controller.import(estate, &[])?;
+        }
+        controller.start()?;
+        let (url, file) = (controller.url(), mailbox.file.display().to_string());
+        walk(script, &[&url, OWNER.0, OWNER.1, &file], count)?;
+    }
     Ok(())
 }
 
