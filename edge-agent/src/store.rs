@@ -11,10 +11,13 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long writes nobody waits for gather before they are committed: spares the flash.
+/// How long it is at least from one commit of writes nobody waits for to the next: spares the flash. The first after a quiet
+/// time is committed at once: what a rule did, it remembers after a power cut a moment later.
 const LINGER: Duration = Duration::from_millis(50);
+/// What belongs together is put within this time.
+const TOGETHER: Duration = Duration::from_millis(2);
 
 /// The memory. Cheap to clone.
 #[derive(Clone)]
@@ -157,6 +160,7 @@ impl Shared {
     }
 
     fn run(&self, mut connection: Connection) {
+        let mut last: Option<Instant> = None;
         loop {
             let (writes, upto) = {
                 let mut waiting = self.lock();
@@ -167,14 +171,17 @@ impl Shared {
                     return;
                 }
                 let in_no_hurry = |waiting: &mut Waiting| !waiting.hurried && !waiting.closed;
+                let rest = last.map_or(TOGETHER, |last| LINGER.saturating_sub(last.elapsed()).max(TOGETHER));
                 waiting = self
                     .hurry
-                    .wait_timeout_while(waiting, LINGER, in_no_hurry)
+                    .wait_timeout_while(waiting, rest, in_no_hurry)
                     .map_or_else(|poisoned| poisoned.into_inner().0, |(waiting, _)| waiting);
                 waiting.hurried = false;
                 (std::mem::take(&mut waiting.writes), waiting.taken)
             };
-            match commit(&mut connection, &writes) {
+            let done = commit(&mut connection, &writes);
+            last = Some(Instant::now());
+            match done {
                 Ok(()) => drop(self.committed.send_replace(Committed { upto, failure: None })),
                 Err(error) => {
                     tracing::error!(%error, "the agent's state can't be written; trying again");

@@ -84,6 +84,15 @@ impl Edge {
         Ok(serde_json::from_str(&self.run(&["status", "--json"])?)?)
     }
 
+    /// What it keeps of a kind across restarts, a document per line, as it is on disk.
+    pub fn kept(&self, kind: &str) -> Result<String> {
+        let db = rusqlite::Connection::open(self.home.join("data/state.sqlite"))?;
+        db.busy_timeout(std::time::Duration::from_secs(10))?;
+        let mut query = db.prepare("SELECT value FROM kept WHERE kind = ?1 ORDER BY key")?;
+        let all = query.query_map([kind], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(all.join("\n"))
+    }
+
     /// A value as `point read` shows it: `{data, quality, observed_at}`.
     pub fn value(&self, device: &str, name: &str) -> Result<Value> {
         let read: Value = serde_json::from_str(&self.run(&["point", "read", device, name, "--json"])?)?;

@@ -114,6 +114,10 @@ fn a_building_without_a_controller_goes_on_and_a_late_command_is_never_carried_o
     rig.edge
         .shows("Relay_2", "power", |value| value["data"] == true)
         .context("the rule without a controller")?;
+    // What a rule remembers is on disk a moment after it acted; before that a power cut would undo its memory.
+    wait_for("the trigger's memory", PATIENCE, || {
+        Ok(rig.edge.kept("trigger")?.contains(r#""active":true"#).then_some(()))
+    })?;
     rig.edge.kill()?;
     drop(presence);
     rig.edge.start()?;

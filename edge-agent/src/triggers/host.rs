@@ -18,7 +18,8 @@ use tokio::time::Instant;
 const ROOM: usize = 65_536;
 /// Timers are looked at this often at least: a wall clock that jumps moves them.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long states gather before they are kept, each once however often it changed.
+/// How long it is at least from one keeping of states to the next, each once however often it changed. The first change after a
+/// quiet time is kept at once.
 const KEEP_AFTER: Duration = Duration::from_millis(50);
 /// How exactly a start after a power cut knows how long it was down.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -34,6 +35,7 @@ pub(super) struct Host {
     /// Instances whose state is to be kept, and when.
     changed: Vec<usize>,
     keep_at: Option<Instant>,
+    kept_at: Instant,
     /// When the agent was last alive before this start, until the states from then are taken over.
     stopped: Option<Time>,
     clock: ClockWatch,
@@ -66,6 +68,7 @@ impl Host {
             feed: None,
             changed: Vec::new(),
             keep_at: None,
+            kept_at: now,
             stopped,
             clock,
             looked: now,
@@ -114,6 +117,7 @@ impl Host {
     /// Keeps the states that changed, each once however often it did.
     fn keep(&mut self) {
         self.keep_at = None;
+        self.kept_at = Instant::now();
         for ix in self.changed.drain(..) {
             if let Some(instance) = self.instances.get_mut(ix) {
                 instance.changed = false;
@@ -300,7 +304,7 @@ impl Host {
         }
         if outcome.changed && !std::mem::replace(&mut instance.changed, true) {
             self.changed.push(ix);
-            self.keep_at.get_or_insert_with(|| Instant::now() + KEEP_AFTER);
+            self.keep_at.get_or_insert_with(|| self.kept_at + KEEP_AFTER);
         }
         if let Some(trace) = &outcome.trace {
             instance.traces.push_front(trace.clone());
