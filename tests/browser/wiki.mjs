@@ -103,9 +103,9 @@ await step("two people change different lines: both changes are in; the same lin
 
 await step("history shows who changed what, and an old revision is restored", async () => {
   await page.locator(".page-head").getByRole("link", { name: "History" }).click();
-  await page.locator("main tbody a").nth(1).click();
+  await page.locator("main tbody tr").nth(1).getByRole("link").first().click();
   await page.locator(".diff").waitFor();
-  await page.getByRole("button", { name: /restore/i }).first().click();
+  await page.getByRole("button", { name: /the newest again/ }).click();
   await page.locator("article.prose").waitFor();
 });
 
