@@ -189,10 +189,11 @@ async fn bad_requests_are_refused_in_words_and_nothing_is_written() {
     site.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_effect_that_is_not_seen_is_not_claimed() {
     let site = site(false);
-    let request = site.request("set_power", json!({"on": true}));
+    let deadline = site.clock.now().after(Duration::from_secs(3));
+    let request = CommandRequest { deadline, ..site.request("set_power", json!({"on": true})) };
     let last = site.commands.execute(request).await;
     assert_eq!(last, Stage::TimedOut { waiting_for: "power to be on".into() });
     site.stop().await;
@@ -276,16 +277,19 @@ async fn a_trigger_that_thinks_otherwise_meanwhile_is_not_obeyed_later() {
     site.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_clock_that_is_set_forward_ends_no_hold() {
     let site = site(true);
     site.commands.execute(site.request("set_power", json!({"on": true}))).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
     site.clock.advance(Duration::from_secs(100 * 3600));
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(site.commands.holds().len(), 1, "still held");
     let told = |body: &Body| matches!(body, Body::Log(line) if line.text.contains("the clock was set by"));
-    assert!(site.records.lock().unwrap().iter().any(told));
+    let noticed = async {
+        while !site.records.lock().unwrap().iter().any(told) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("the clock is looked at");
+    assert_eq!(site.commands.holds().len(), 1, "still held");
     site.stop().await;
 }
 
