@@ -81,14 +81,15 @@ pub struct Section<'a> {
 pub fn section(ctx: &Ctx, how: Section<'_>, files: &[Attachment]) -> Markup {
     let Section { at, title, edit, in_texts } = how;
     // Several sections can be on a page: their parts are told apart by the address.
-    let field = format!("f-file-{}", at.rsplit('/').next().unwrap_or(""));
+    let of = at.rsplit('/').next().unwrap_or("");
+    let field = format!("f-file-{of}");
     html! {
         @if edit || !files.is_empty() {
-            section.card.stack.files {
+            section.card.stack.files id={ "files-" (of) } {
                 h2 { (title) }
                 @if files.is_empty() { p.muted { "No files yet." } }
                 @else {
-                    ul.wiki-guests { @for file in files {
+                    ul.file-list { @for file in files {
                         @let address = format!("{at}/files/{}", file.id);
                         li {
                             span {

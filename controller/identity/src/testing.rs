@@ -10,7 +10,7 @@ use bo_db::testing::TestDb;
 use bo_db::{Db, Migration, Tx};
 use bo_model::{AccountId, GroupId, IdGen, Kind, Level, ManualClock, Object, Time, WorkspaceId};
 use bo_web::app::{App, AppConfig};
-use bo_web::testing::Client;
+use bo_web::testing::{Client, walk};
 use bo_web::{Module, NavItem, Routes, Via, Viewer};
 use std::sync::Arc;
 
@@ -248,6 +248,17 @@ impl World {
     pub fn letters(&self) -> Vec<serde_json::Value> {
         let sql = "SELECT payload FROM outbox WHERE topic = ?1 ORDER BY seq";
         self.db().read(|tx| tx.query(sql, bo_db::params![crate::letter::TOPIC], |row| row.json(0))).unwrap()
+    }
+}
+
+/// Tries every route of each world as nobody and as somebody who was given nothing.
+///
+/// # Panics
+/// Naming the routes that let one of them in.
+pub async fn nobody_gets_in(worlds: &[World], stranger: &str) {
+    for world in worlds {
+        let holes = walk(&world.app, &world.browser(stranger).await).await;
+        assert!(holes.is_empty(), "{}: {holes:#?}", world.engine());
     }
 }
 

@@ -11,9 +11,6 @@ use bo_web::{Level, Need, Routes};
 pub use pages::Here;
 use serde_json::json;
 
-/// A file or archive that is sent, with the form around it.
-const UPLOAD: usize = bo_content::attachment::LARGEST + 64 * 1024;
-
 /// Pages and API.
 pub fn routes() -> Routes {
     let space = |level| Need::object(SPACE, "id", level);
@@ -47,7 +44,7 @@ pub fn routes() -> Routes {
         .long()
         .post("/wiki/spaces/{id}/import", space(Level::Edit), spaces::import)
         .about("Pages from an archive of Markdown files")
-        .body_limit(UPLOAD)
+        .body_limit(bo_content::files::UPLOAD)
         .get("/wiki/spaces/{id}/write", space(Level::Edit), pages::new)
         .about("The form of a new page")
         .post("/wiki/spaces/{id}/pages", space(Level::Edit), pages::create)
@@ -90,7 +87,7 @@ pub fn routes() -> Routes {
         .about("Show or hide a comment")
         .post("/wiki/pages/{id}/files", page(Level::Edit), files::add)
         .about("Attach files")
-        .body_limit(UPLOAD)
+        .body_limit(bo_content::files::UPLOAD)
         .get("/wiki/pages/{id}/files/{file}", page(Level::View), files::show)
         .about("An attached file")
         .post("/wiki/pages/{id}/files/{file}/remove", page(Level::Edit), files::remove)

@@ -40,6 +40,17 @@ function descriptors(list: unknown): PublicKeyCredentialDescriptor[] {
   return ((list ?? []) as { id: string; type: "public-key"; transports?: AuthenticatorTransport[] }[]).map((each) => ({ ...each, id: decode(each.id) }));
 }
 
+/** What is told of a passkey whatever was done with it. */
+function told(made: PublicKeyCredential): Json {
+  return {
+    id: made.id,
+    rawId: encode(made.rawId),
+    type: made.type,
+    authenticatorAttachment: made.authenticatorAttachment,
+    clientExtensionResults: made.getClientExtensionResults(),
+  };
+}
+
 /** A new passkey, as the server takes it. */
 async function make(options: Json): Promise<Json> {
   const user = options["user"] as { id: string; name: string; displayName: string };
@@ -52,11 +63,7 @@ async function make(options: Json): Promise<Json> {
   const made = (await navigator.credentials.create({ publicKey })) as PublicKeyCredential;
   const response = made.response as AuthenticatorAttestationResponse;
   return {
-    id: made.id,
-    rawId: encode(made.rawId),
-    type: made.type,
-    authenticatorAttachment: made.authenticatorAttachment,
-    clientExtensionResults: made.getClientExtensionResults(),
+    ...told(made),
     response: {
       clientDataJSON: encode(response.clientDataJSON),
       attestationObject: encode(response.attestationObject),
@@ -75,11 +82,7 @@ async function sign(options: Json): Promise<Json> {
   const made = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential;
   const response = made.response as AuthenticatorAssertionResponse;
   return {
-    id: made.id,
-    rawId: encode(made.rawId),
-    type: made.type,
-    authenticatorAttachment: made.authenticatorAttachment,
-    clientExtensionResults: made.getClientExtensionResults(),
+    ...told(made),
     response: {
       clientDataJSON: encode(response.clientDataJSON),
       authenticatorData: encode(response.authenticatorData),

@@ -117,7 +117,6 @@ fn stat(held: &Holding) -> Markup {
     parts::stat(held.licence.title(), &value, "", note)
 }
 
-#[allow(clippy::too_many_arguments, reason = "one section of one page")]
 fn section(
     ctx: &Ctx,
     held: &Holding,

@@ -3,8 +3,9 @@
 use super::{at_page, href, tree};
 use crate::model::{Page, Space, Tree};
 use crate::routes::Here;
-use bo_content::attachment::{Attachment, is_picture};
+use bo_content::attachment::Attachment;
 use bo_content::comment::{Comment, State};
+use bo_content::files::{self, Section};
 use bo_content::markdown::{self, Rendered, Target};
 use bo_model::Level;
 use bo_web::Ctx;
@@ -33,7 +34,7 @@ pub fn show(ctx: &Ctx, shown: &Shown) -> Markup {
             div.wiki__main.stack {
                 (super::edit::others(&shown.writers))
                 article.card.prose { (shown.rendered.html) @if shown.rendered.html.0.trim().is_empty() { p.muted { "This page has no text yet." } } }
-                (files(ctx, shown))
+                (files::section(ctx, Section { at: &href(page.id), title: "Files", edit: here.level >= Level::Edit, in_texts: true }, &shown.files))
                 (comments(ctx, shown))
             }
             aside.wiki__side.stack {
@@ -83,45 +84,6 @@ fn switch(ctx: &Ctx, at: &str, what: &str, on: bool, label: &str) -> Markup {
         form action={ (at) "/" (what) } method="post" {
             (ctx.csrf()) input type="hidden" name="on" value=(on); button.btn.btn--quiet type="submit" { (label) }
         }
-    }
-}
-
-fn files(ctx: &Ctx, shown: &Shown) -> Markup {
-    let (at, edit) = (href(shown.here.page.id), shown.here.level >= Level::Edit);
-    html! {
-        @if edit || !shown.files.is_empty() {
-            section.card.stack #files {
-                h2 { "Files" }
-                @if !shown.files.is_empty() {
-                    ul.wiki-guests { @for file in &shown.files {
-                        @let address = format!("{at}/files/{}", file.id);
-                        li {
-                            span {
-                                a href=(address) { (file.name) } " " span.muted { (size(file.size)) ", " (file.author) ", " (parts::time(file.at, ctx.now())) }
-                                @if edit { div.muted { "In a text: " code { @if is_picture(&file.media_type) { "!" } "[" (file.name) "](" (address) ")" } } }
-                            }
-                            @if edit { (parts::confirm("Remove", "Remove this file?", html! { p { (file.name) " can't be brought back." } }, &format!("{address}/remove"), ctx.csrf())) }
-                        }
-                    } }
-                }
-                @if edit {
-                    form.form.form--inline action={ (at) "/files" } method="post" enctype="multipart/form-data" {
-                        (ctx.csrf())
-                        label.sr-only for="f-file" { "Files to attach" }
-                        input id="f-file" type="file" name="file" multiple required;
-                        button.btn type="submit" { (icon("upload")) "Attach" }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn size(bytes: i64) -> String {
-    match bytes {
-        0..=1023 => format!("{bytes} B"),
-        1024..=1_048_575 => format!("{} KiB", bytes / 1024),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
     }
 }
 

@@ -1,14 +1,11 @@
 //! Who may read, comment and attach.
 
 use crate::*;
+use bo_identity::testing::nobody_gets_in;
 
 #[tokio::test]
 async fn no_route_lets_anybody_in_without_permission() {
-    for world in all().await {
-        let stranger = world.browser("Rui").await;
-        let holes = walk(&world.app, &stranger).await;
-        assert!(holes.is_empty(), "{}: {holes:#?}", world.engine());
-    }
+    nobody_gets_in(&all().await, "Rui").await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod writing;
 use bo_identity::testing::{World, worlds};
 use bo_identity::workspace::Builtin;
 use bo_model::{Level, Object};
-use bo_web::testing::{Answer, Client, between, walk};
+use bo_web::testing::{Answer, Client, between};
 use bo_wiki::{MODULE, PAGE};
 use serde_json::{Value as Json, json};
 
