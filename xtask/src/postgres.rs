@@ -2,7 +2,6 @@
 
 use crate::process::{Running, command, output, run};
 use anyhow::{Context, Result};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ impl Postgres {
     /// Makes a cluster and waits until it answers.
     pub fn start() -> Result<Postgres> {
         let bin = newest_bin().context("PostgreSQL's initdb was not found")?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = bo_testkit::free_port()?;
         let folder = std::env::temp_dir().join(format!("backoffice-postgres-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let data = folder.join("data");

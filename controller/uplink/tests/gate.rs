@@ -242,8 +242,8 @@ async fn the_newer_of_two_connections_of_one_edge_stays_and_gets_the_messages() 
 async fn an_external_broker_carries_edges_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let (memory, shutdown) = (Memory::new(folder.path()), Shutdown::new());
-    let port = std::net::TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap().port();
-    let inside = std::net::TcpListener::bind(loopback(0)).unwrap().local_addr().unwrap().port();
+    let port = bo_testkit::free_port().unwrap();
+    let inside = bo_testkit::free_port().unwrap();
     // Mosquitto as the documentation tells people to set it up.
     let (cert, key) = memory.authority.server(&[bo_wire::GATE_NAME.to_owned()]).unwrap();
     for (name, text) in [

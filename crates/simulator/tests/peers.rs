@@ -180,7 +180,7 @@ struct Mosquitto {
 }
 
 async fn mosquitto() -> Mosquitto {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = bo_testkit::free_port().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("mosquitto.conf");
     std::fs::write(&config, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();

@@ -44,9 +44,7 @@ async fn an_answer_from_another_authority_leaves_nothing_behind() {
 #[tokio::test]
 async fn an_unreachable_controller_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}", socket.local_addr().unwrap());
-    drop(socket);
+    let url = format!("https://127.0.0.1:{}", bo_testkit::free_port().unwrap());
     let code = CODE.to_string();
     let asked = enroll(&url, &code, folder.path(), "gw");
     let error = tokio::time::timeout(Duration::from_secs(40), asked).await.unwrap().unwrap_err();

@@ -152,9 +152,7 @@ async fn a_slow_reply_ends_at_the_deadline_and_holds_nobody_up() {
 
 #[tokio::test]
 async fn a_host_that_is_away_is_said_to_be_and_found_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let port = bo_testkit::free_port().unwrap();
     let link = link(&format!("http://127.0.0.1:{port}/api"), None);
     let error = get(&link, "/status?key=secret").await.unwrap_err();
     assert!(matches!(&error, LinkError::Offline(why) if why.contains("refused")), "{error}");

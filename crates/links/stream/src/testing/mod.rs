@@ -15,8 +15,10 @@ use tokio::time::Instant;
 /// Longer than anything in a test takes unless it is broken.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Listens on loopback; port 0 takes a free one, and a port can be taken again at once.
+/// Listens on loopback. Port 0 takes one that stays this process's own, so that it can be taken again at once after a
+/// cut: no client's connection sits on it meanwhile, nor does a link that knocks at it reach itself.
 pub fn listen(port: u16) -> TcpListener {
+    let port = if port == 0 { bo_testkit::free_port().unwrap() } else { port };
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
     socket.bind(([127, 0, 0, 1], port).into()).unwrap();
