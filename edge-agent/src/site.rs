@@ -243,28 +243,8 @@ pub fn fill(template: &str, values: &[&Values]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bo_testkit::sample::METER;
     use serde_json::json;
-
-    const METER: &str = r#"
-[driver]
-name = "acme-meter"
-version = "1.0.0"
-title = "Acme energy meter"
-kind = "hardware"
-module = "Meter"
-[link]
-kind = "modbus"
-[settings.unit]
-type = "integer"
-default = 1
-max = 247
-[status.power]
-type = "number"
-[modbus.poll.fast]
-every = "1s"
-[modbus.point.power]
-address = 52
-"#;
 
     const SITE: &str = r#"
 [link.bus]

@@ -370,30 +370,7 @@ fn unknown_status_keys(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const METER: &str = r#"
-[driver]
-name = "acme-meter"
-version = "1.0.0"
-title = "Acme energy meter"
-kind = "hardware"
-module = "Meter"
-[link]
-kind = "modbus"
-[settings.unit]
-type = "integer"
-default = 1
-[status.power]
-type = "number"
-unit = "W"
-deadband = 1.0
-[modbus.poll.fast]
-every = "1s"
-[modbus.point.power]
-table = "input"
-address = 52
-type = "f32"
-"#;
+    use bo_testkit::sample::METER;
 
     #[test]
     fn a_driver_is_read_with_its_points() {

@@ -347,61 +347,18 @@ fn keys<'a>(kind: &str, of: impl Iterator<Item = &'a String>, errors: &mut Vec<S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const FILE: &str = r#"
-[organisation]
-name = "Northwind Estates"
-time_zone = "Europe/Lisbon"
-[[group]]
-key = "facilities"
-name = "Facilities"
-zones = { root = "edit" }
-[[person]]
-email = "noor@example.org"
-name = "Noor Haddad"
-groups = ["facilities", "team"]
-[[zone]]
-key = "root"
-kind = "organisation"
-name = "All places"
-[[zone]]
-key = "harbour"
-parent = "root"
-kind = "building"
-name = "Harbour House"
-position = [38.71, -9.14]
-settings = { poll = "5s" }
-[[edge]]
-key = "edge-harbour"
-name = "Harbour gateway"
-zone = "harbour"
-[edge.link.bus]
-kind = "modbus-tcp"
-host = "127.0.0.1"
-[[system]]
-key = "plant"
-name = "Plant room"
-zone = "harbour"
-edge = "edge-harbour"
-[[system.device]]
-address = "Meter_1"
-driver = "sdm630-meter"
-link = "bus"
-settings = { unit = 3 }
-[[system.trigger]]
-name = "driver-offline"
-"#;
+    use bo_testkit::sample::ESTATE;
 
     #[test]
     fn an_estate_reads_writes_and_is_sound() {
-        let estate: Estate = toml::from_str(FILE).unwrap();
+        let estate: Estate = toml::from_str(ESTATE).unwrap();
         assert_eq!(estate.check(), Vec::<String>::new());
         assert_eq!(toml::from_str::<Estate>(&toml::to_string(&estate).unwrap()).unwrap(), estate);
     }
 
     #[test]
     fn what_does_not_fit_together_is_named() {
-        let mut estate: Estate = toml::from_str(FILE).unwrap();
+        let mut estate: Estate = toml::from_str(ESTATE).unwrap();
         estate.zones[0].parent = Some("harbour".into());
         estate.systems[0].devices[0].link = Some("buss".into());
         estate.systems[0].zone = "harbor".into();
@@ -420,7 +377,7 @@ name = "driver-offline"
 
     #[test]
     fn a_second_organisation_is_refused() {
-        let mut estate: Estate = toml::from_str(FILE).unwrap();
+        let mut estate: Estate = toml::from_str(ESTATE).unwrap();
         assert!(estate.merge(estate.clone()).unwrap_err().contains("second [organisation]"));
     }
 }

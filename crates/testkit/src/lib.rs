@@ -4,6 +4,7 @@ pub mod http;
 pub mod measure;
 mod ports;
 pub mod process;
+pub mod sample;
 
 pub use ports::free_port;
 

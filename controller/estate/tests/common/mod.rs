@@ -16,6 +16,7 @@ use bo_identity::{IdentityError, workspace};
 use bo_model::clock::SharedClock;
 use bo_model::command::Actor;
 use bo_model::{DeviceId, EdgeId, IdGen, ManualClock, Time, Value, WorkspaceId};
+use bo_testkit::sample;
 use bo_uplink::{Authority, Uplink};
 use bo_wire::{Body, Class, Record, Records, StatusChange};
 use ed25519_dalek::SigningKey;
@@ -24,118 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub const START: Time = Time(1_790_000_000_000_000);
-
-const ESTATE: &str = r#"
-[organisation]
-name = "Northwind Estates"
-time_zone = "Europe/Lisbon"
-[[group]]
-key = "facilities"
-name = "Facilities"
-zones = { harbour = "edit" }
-[[person]]
-email = "lin@example.org"
-name = "Lin Duarte"
-groups = ["facilities"]
-[[zone]]
-key = "root"
-kind = "organisation"
-name = "All places"
-settings = { unit = 9, colour = "blue" }
-[[zone]]
-key = "harbour"
-parent = "root"
-kind = "building"
-name = "Harbour House"
-position = [38.71, -9.14]
-map = "harbour"
-settings = { poll_hint = "5s" }
-[[edge]]
-key = "edge-harbour"
-name = "Harbour gateway"
-zone = "harbour"
-[edge.link.bus]
-kind = "modbus-tcp"
-host = "127.0.0.1"
-[[system]]
-key = "plant"
-name = "Plant room"
-zone = "harbour"
-edge = "edge-harbour"
-[[system.device]]
-address = "Meter_1"
-name = "Main meter"
-driver = "acme-meter"
-link = "bus"
-settings = { unit = 3 }
-[[system.device]]
-address = "Meter_2"
-driver = "acme-meter"
-link = "bus"
-[[system.trigger]]
-name = "too-much"
-"#;
-
-const DRIVER: &str = r#"
-[driver]
-name = "acme-meter"
-version = "1.0.0"
-title = "Acme energy meter"
-kind = "hardware"
-module = "Meter"
-[link]
-kind = "modbus"
-[settings.unit]
-type = "integer"
-default = 1
-[settings.pin]
-type = "text"
-secret = true
-[status.power]
-type = "number"
-unit = "W"
-decimals = 1
-[status.mode]
-type = "text"
-stale_after = "10min"
-[command.set_limit]
-title = "Limit the power"
-[command.set_limit.params.percent]
-type = "number"
-unit = "%"
-min = 0
-max = 100
-required = true
-[[command.set_limit.write]]
-point = "limit"
-value = "{percent}"
-[modbus.poll.fast]
-every = "1s"
-[modbus.point.power]
-table = "input"
-address = 52
-type = "f32"
-[modbus.point.mode]
-address = 60
-type = "string"
-length = 4
-[modbus.point.limit]
-address = 70
-write = true
-status = "power"
-"#;
-
-const TRIGGER: &str = r#"
-name = "too-much"
-title = "Too much power"
-[input.power]
-of = "Meter_1.power"
-[when]
-input = "power"
-above = 5000
-[[on_active]]
-alarm = { severity = "warning", text = "The plant takes too much power" }
-"#;
 
 /// A running estate.
 pub struct Rig {
@@ -160,9 +49,9 @@ pub fn write_files(folder: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    put("estate/estate.toml", ESTATE);
-    put("drivers/acme-meter/driver.toml", DRIVER);
-    put("triggers/too-much/trigger.toml", TRIGGER);
+    put("estate/estate.toml", sample::ESTATE);
+    put("drivers/acme-meter/driver.toml", sample::METER);
+    put("triggers/too-much/trigger.toml", sample::TRIGGER);
     put("zone-maps/harbour/map.toml", "title = \"Harbour House\"\n");
     put(
         "zone-maps/harbour/map.svg",
@@ -194,7 +83,7 @@ fn rig(test: TestDb, clock: Arc<ManualClock>) -> Rig {
 pub fn bench_rig(test: TestDb, clock: SharedClock, gateways: usize, devices: usize) -> Rig {
     let folder = tempfile::tempdir().unwrap();
     write_files(folder.path());
-    let mut text = ESTATE.to_owned();
+    let mut text = sample::ESTATE.to_owned();
     for edge in 0..gateways {
         text += &format!(
             "[[edge]]\nkey = \"g{edge}\"\nname = \"g{edge}\"\nzone = \"harbour\"\n[edge.link.bus]\nkind = \"modbus-tcp\"\nhost = \"127.0.0.1\"\n"
