@@ -45,7 +45,7 @@ async fn names_and_mail_addresses_may_be_of_any_script() {
         ];
         let refused = noor.post("/users", &twice).await;
         assert!(
-            refused.status == 422 && refused.text.contains("belongs to an account already"),
+            refused.status == 422 && refused.text.contains("belongs to somebody here already"),
             "{}",
             refused.text
         );
@@ -211,7 +211,7 @@ async fn nobody_learns_by_signing_in_who_has_an_account_is_invited_or_disabled()
     }
 }
 
-/// The middle of several measurements, taken in turns, so that what else the machine does strikes both.
+/// The shortest of several measurements, taken in turns: what else the machine does only ever adds.
 #[test]
 fn a_password_of_nobody_takes_as_long_to_refuse_as_a_wrong_one() {
     let cost = Cost { memory: 19 * 1024, passes: 2 };
@@ -222,11 +222,10 @@ fn a_password_of_nobody_takes_as_long_to_refuse_as_a_wrong_one() {
         started.elapsed()
     };
     time(None);
-    let (mut known, mut unknown): (Vec<Duration>, Vec<Duration>) =
-        (0..9).map(|_| (time(Some(&stored)), time(None))).unzip();
-    known.sort();
-    unknown.sort();
-    let (known, unknown) = (known[4], unknown[4]);
+    let shortest = |(known, unknown): (Duration, Duration), _| {
+        (known.min(time(Some(&stored))), unknown.min(time(None)))
+    };
+    let (known, unknown) = (0..15).fold((Duration::MAX, Duration::MAX), shortest);
     assert!(unknown * 2 > known && known * 2 > unknown, "{unknown:?} for nobody, {known:?} for somebody");
 }
 

@@ -107,7 +107,6 @@ async fn a_dead_unit_costs_its_neighbours_nothing_but_its_probes() {
     })
     .await;
     let link = link(&tcp(device.port, 300));
-    let started = tokio::time::Instant::now();
     for _ in 0..20 {
         for unit in [1, 9, 2, 3] {
             let result = poll(&link, read(unit, 7, 1)).await;
@@ -119,12 +118,7 @@ async fn a_dead_unit_costs_its_neighbours_nothing_but_its_probes() {
             }
         }
     }
-    assert!(
-        started.elapsed() < Duration::from_millis(1500),
-        "two timeouts at most, took {:?}",
-        started.elapsed()
-    );
-    assert_eq!(device.asked(9), 2);
+    assert_eq!(device.asked(9), 2, "two timeouts in twenty rounds");
     assert_eq!(command(&link, read(9, 7, 1)).await, Err(LinkError::Timeout), "a command probes all the same");
     assert_eq!(device.asked(9), 3);
     assert_eq!(device.connected(), 1);
