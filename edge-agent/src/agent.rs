@@ -21,6 +21,7 @@ use crate::triggers::{Parts as TriggerParts, Triggers};
 use crate::uplink::UplinkHandle;
 use bo_driver_host::Engine;
 use bo_model::clock::SharedClock;
+use bo_model::people::SitePerson;
 use bo_model::release::SiteDevice;
 use bo_model::{DeviceId, IdGen, Time};
 use bo_runtime::Shutdown;
@@ -205,6 +206,20 @@ impl Agent {
         }
         let contact = *self.contact.lock().unwrap_or_else(PoisonError::into_inner);
         contact.is_none_or(|at| self.clock.now().since(at) > valid)
+    }
+
+    /// The moment that people's permissions are looked at for: never before the controller last spoke, so that a clock that
+    /// was set back makes nobody's time longer.
+    pub fn people_time(&self) -> Time {
+        let contact = *self.contact.lock().unwrap_or_else(PoisonError::into_inner);
+        contact.map_or(self.clock.now(), |at| at.max(self.clock.now()))
+    }
+
+    /// Lets these people in from now on; what runs goes on undisturbed.
+    pub(crate) async fn admit(&self, people: Vec<SitePerson>, valid_for: Option<Duration>) {
+        let mut running = self.running.lock().await;
+        (running.site.people, running.site.people_valid_for) = (people, valid_for);
+        self.shown.send_replace(Arc::new(running.clone()));
     }
 
     /// How the site file is, on an agent that runs one.

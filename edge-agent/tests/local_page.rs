@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 const BUILDING: &str = "0198c0de-0000-7000-8000-000000000101";
+const ELSEWHERE: &str = "0198c0de-0000-7000-8000-000000000199";
 const LEVEL: &str = "0198c0de-0000-7000-8000-000000000102";
 const ANN: u32 = 201;
 
@@ -55,13 +56,17 @@ struct House {
 
 impl House {
     async fn new(people: &str) -> House {
+        House::at(Arc::new(bo_model::SystemClock), people).await
+    }
+
+    async fn at(clock: bo_model::clock::SharedClock, people: &str) -> House {
         let fake =
             Fake::from_folder("Inverter_2", &drivers().join("sunspec-inverter"), Default::default()).unwrap();
         fake.set("power", 5_000);
         let place = Place::Tcp("127.0.0.1:0".parse().unwrap());
         let running = bo_simulator::start(&place, std::slice::from_ref(&fake)).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let agent = start_with(folder.path(), Arc::new(bo_model::SystemClock), |config| {
+        let agent = start_with(folder.path(), clock, |config| {
             config.local_page.listen = Some("127.0.0.1:0".parse().unwrap());
         })
         .await;
@@ -141,7 +146,8 @@ async fn people_do_on_the_page_what_their_permission_says_and_under_their_own_na
     let people = [
         person(ANN, "ann", "135791", &format!("\"zone:{BUILDING}\" = \"edit\"")),
         person(202, "bob", "246802", &format!("\"zone:{LEVEL}\" = \"view\"")),
-        person(203, "eve", "999999", ""),
+        person(203, "eve", "999999", &format!("\"zone:{ELSEWHERE}\" = \"edit\"")),
+        person(205, "tom", "777777", ""),
     ]
     .concat();
     let house = House::new(&people).await;
@@ -156,6 +162,7 @@ async fn people_do_on_the_page_what_their_permission_says_and_under_their_own_na
     assert_eq!(house.get("/status.json", "").await.0, 403);
     assert!(house.sign_in("ann", "000000").await.is_none(), "a wrong PIN");
     assert!(house.sign_in("nobody", "135791").await.is_none(), "a wrong name");
+    assert!(house.sign_in("tom", "777777").await.is_none(), "nothing here is for him");
 
     let ann = house.sign_in("ANN", "135791").await.unwrap();
     assert!(house.get(&device, &ann).await.1.contains("5000 W"));
@@ -202,6 +209,47 @@ async fn people_do_on_the_page_what_their_permission_says_and_under_their_own_na
         })
         .collect();
     assert_eq!(actors, [account(ANN, "ann")], "the evidence names her, and only her command was ever one");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_begins_and_ends_at_its_minute_whatever_the_release_is() {
+    let clock = bo_model::ManualClock::at(bo_model::Time::from_seconds(1_790_000_000));
+    let change = |minute: i64, level: &str| {
+        let at = 1_790_000_000_000_000 + minute * 60_000_000;
+        format!("[[person.change]]\nat = {at}\nobject = \"system:{SYSTEM}\"\nlevel = \"{level}\"\n")
+    };
+    let ann =
+        person(ANN, "ann", "135791", "") + &change(10, "edit") + &change(60, "view") + &change(90, "none");
+    let house = House::at(clock.clone(), &ann).await;
+    let to = |minute: i64, second: i64| {
+        clock.set(bo_model::Time::from_seconds(1_790_000_000 + minute * 60 + second));
+    };
+    let refusal = |house: &House| {
+        let answer = house.post("/sign-in", "", "login=ann&secret=135791".into());
+        async { answer.await.text().await.unwrap() }
+    };
+    to(9, 59);
+    assert!(refusal(&house).await.contains("has ended, or has not begun yet"));
+    to(10, 0);
+    let ann = house.sign_in("ann", "135791").await.unwrap();
+    let (status, page) = house.limit(&ann, 40).await;
+    assert!(status == 200 && page.contains("the device shows it"), "{page}");
+    // What was open in a browser before is refused as well.
+    let token = house.token(&ann).await;
+    to(60, 0);
+    let path = format!("/device/{}/command/set_power_limit", id(2));
+    let answer = house.post(&path, &ann, format!("form={token}&percent=70")).await;
+    assert_eq!(answer.status().as_u16(), 403);
+    assert!(house.get("/", &ann).await.1.contains("Inverter_2"), "looking on goes on");
+    to(89, 59);
+    assert!(house.get("/", &ann).await.1.contains("Inverter_2"));
+    to(90, 0);
+    let (_, page) = house.get("/", &ann).await;
+    assert!(!page.contains("Inverter_2") && page.contains("Sign in"), "{page}");
+    assert_eq!(house.get("/status.json", &ann).await.0, 403);
+    assert!(refusal(&house).await.contains("has ended"));
+    assert_eq!(house.fake.number("power_limit"), 40.0);
     house.stop().await;
 }
 

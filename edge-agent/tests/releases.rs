@@ -5,6 +5,7 @@ mod common;
 use backoffice_edge::agent::Agent;
 use backoffice_edge::release::{Fetch, Outcome, ReleaseError, Releases};
 use bo_driver_host::Package;
+use bo_model::people::SitePerson;
 use bo_model::release::Site;
 use bo_model::{EdgeId, Time};
 use bo_simulator::{Fake, Place};
@@ -40,6 +41,22 @@ impl Controller {
         SignedRelease::sign(number, Time(number as i64), &site, &self.key).unwrap()
     }
 
+    /// The release with other people, and nothing else changed.
+    fn admitting(&self, number: u64, base: &SignedRelease, names: &[&str]) -> SignedRelease {
+        let mut site: Site = serde_json::from_str(&base.site).unwrap();
+        site.repeats = site.repeats.or_else(|| Some(base.hash.clone()));
+        let person = |name: &&str| SitePerson {
+            id: EDGE.parse().unwrap(),
+            login: (*name).to_owned(),
+            name: (*name).to_owned(),
+            pin_hash: "x".into(),
+            levels: BTreeMap::new(),
+            changes: Vec::new(),
+        };
+        site.people = names.iter().map(person).collect();
+        SignedRelease::sign(number, Time(number as i64), &site, &self.key).unwrap()
+    }
+
     fn releases(&self, agent: &Arc<Agent>) -> Releases {
         let packed = self.driver.packed().unwrap();
         let fetch: Fetch = Arc::new(move |_| {
@@ -53,6 +70,10 @@ impl Controller {
 
 async fn begin(folder: &std::path::Path, watch: Duration) -> Arc<Agent> {
     start_with(folder, Arc::new(bo_model::SystemClock), |config| config.release.watch = watch).await
+}
+
+fn people(agent: &Agent) -> Vec<String> {
+    agent.desired().borrow().site.people.iter().map(|person| person.name.clone()).collect()
 }
 
 async fn hvac() -> (bo_simulator::Running, u16) {
@@ -106,6 +127,65 @@ async fn a_release_with_a_driver_that_no_trusted_key_signed_is_refused_by_name()
     let refused = controller.releases(&agent).take(&controller.release(1, 1), &mut newer).await.unwrap_err();
     assert!(refused.to_string().contains("`modbus-fancoil` is not signed"), "{refused}");
     assert!(agent.desired().borrow().site.devices.is_empty(), "nothing of it runs");
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newer_people_count_at_once_disturb_no_device_and_stay_when_the_configuration_goes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let controller = Controller::new();
+    let (_fake, port) = hvac().await;
+    let (_announce, mut newer) = watch::channel(None);
+    let agent = begin(folder.path(), Duration::from_secs(2)).await;
+    let releases = controller.releases(&agent);
+    let first = controller.release(1, port);
+    assert_eq!(releases.take(&first, &mut newer).await.unwrap(), Outcome::Kept);
+    until(&agent, id(2), "temperature", |value| value.quality.is_good()).await;
+    let device = agent.devices.get(id(2)).unwrap();
+
+    let ann = controller.admitting(2, &first, &["Ann", "Bob"]);
+    assert_eq!(releases.take(&ann, &mut newer).await.unwrap(), Outcome::Kept);
+    assert_eq!(
+        (people(&agent), agent.desired().borrow().release.clone()),
+        (vec!["Ann".into(), "Bob".into()], ann.hash.clone())
+    );
+    assert!(Arc::ptr_eq(&device, &agent.devices.get(id(2)).unwrap()), "no device was disturbed");
+
+    // A configuration that is bad goes back; Bob, who was let go with it, does not come back.
+    let bad = controller.release(3, 1);
+    let bad = controller.admitting(3, &bad, &["Ann"]);
+    let bad = {
+        let mut site: Site = serde_json::from_str(&bad.site).unwrap();
+        site.repeats = None;
+        SignedRelease::sign(3, Time(3), &site, &controller.key).unwrap()
+    };
+    assert!(matches!(releases.take(&bad, &mut newer).await.unwrap(), Outcome::Reverted(_)));
+    assert_eq!(
+        (people(&agent), agent.desired().borrow().release.clone()),
+        (vec!["Ann".to_owned()], ann.hash.clone())
+    );
+
+    // More people for the bad configuration: they come in, and it is not tried again.
+    let carl = controller.admitting(4, &bad, &["Ann", "Carl"]);
+    assert_eq!(releases.take(&carl, &mut newer).await.unwrap(), Outcome::Admitted);
+    assert_eq!(
+        (people(&agent), agent.desired().borrow().release.clone()),
+        (vec!["Ann".into(), "Carl".into()], ann.hash.clone())
+    );
+    let replayed = releases.take(&ann, &mut newer).await;
+    assert_eq!(replayed.unwrap(), Outcome::Running, "an older release brings nobody back");
+    assert_eq!(people(&agent), ["Ann", "Carl"]);
+    let older = releases.take(&first, &mut newer).await.unwrap_err();
+    assert!(matches!(older, ReleaseError::Older { .. }), "{older}");
+    agent.stop().await;
+
+    // Power comes back with no controller in reach.
+    let agent = begin(folder.path(), Duration::from_secs(2)).await;
+    assert!(controller.releases(&agent).resume().await.unwrap());
+    assert_eq!(
+        (people(&agent), agent.desired().borrow().release.clone()),
+        (vec!["Ann".into(), "Carl".into()], ann.hash)
+    );
     agent.stop().await;
 }
 

@@ -48,12 +48,24 @@ pub struct Site {
     /// How long people may operate without a word from the controller; afterwards they may only look. For ever when absent.
     #[serde(default, with = "crate::span::option", skip_serializing_if = "Option::is_none")]
     pub people_valid_for: Option<Duration>,
+    /// Hash of the release whose configuration this one repeats: only its people are newer. Nothing is switched or put on trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<String>,
     /// Floor maps by name.
     #[serde(rename = "map", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub maps: BTreeMap<String, SiteMap>,
     /// Driver name → hash of the packed driver, hex SHA-256. Absent in a hand-written site file: the folder is used.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub drivers: BTreeMap<String, String>,
+}
+
+impl Site {
+    /// What devices run by: everything but the people, who may what is decided apart from it.
+    #[must_use]
+    pub fn configuration(mut self) -> Site {
+        (self.people, self.people_valid_for, self.repeats) = (Vec::new(), None, None);
+        self
+    }
 }
 
 /// A zone as the edge needs it.

@@ -100,7 +100,8 @@ impl Local {
     fn visitor(&self, headers: &HeaderMap) -> Visitor {
         let desired = self.agent.desired().borrow().clone();
         let session = cookie(headers).and_then(|cookie| self.sessions.of(&cookie));
-        let known = session.and_then(|(who, form)| Some((Visitor::known(who, &desired)?, form)));
+        let now = self.agent.people_time();
+        let known = session.and_then(|(who, form)| Some((Visitor::known(who, &desired, now)?, form)));
         let (who, form) = known.map_or((None, None), |(who, form)| (Some(who), Some(form)));
         Visitor {
             who,
@@ -108,6 +109,7 @@ impl Local {
             can_sign_in: self.sessions.has_operator() || !desired.site.people.is_empty(),
             open: self.agent.config().local_page.open,
             stale: self.agent.people_are_stale(),
+            now,
             desired,
         }
     }
@@ -200,7 +202,7 @@ async fn sign_in(
     let login: String =
         form.get("login").map(|login| login.chars().take(LONGEST_LOGIN).collect()).unwrap_or_default();
     let people = local.agent.desired().borrow().site.people.clone();
-    let outcome = local.sessions.sign_in(&people, &login, secret).await;
+    let outcome = local.sessions.sign_in(&people, &login, secret, local.agent.people_time()).await;
     let said = outcome.as_ref().map_or_else(|why| format!("refused: {why}"), |_| "done".to_owned());
     let origin = format!("local-page {}", from.ip());
     let person = |id: &bo_model::AccountId| people.iter().find(|person| person.id == *id);

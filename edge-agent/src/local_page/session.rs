@@ -76,12 +76,14 @@ impl Sessions {
         self.hash.is_some()
     }
 
-    /// A cookie for the right secret, or why not, in a sentence. Without a name it is the operator's password.
+    /// A cookie for the right secret, or why not, in a sentence. Without a name it is the operator's password. `now` decides
+    /// whether a person's time here has come, and is not over.
     pub async fn sign_in(
         &self,
         people: &[SitePerson],
         login: &str,
         secret: String,
+        now: Time,
     ) -> Result<(String, Who), &'static str> {
         let login = login.trim().to_lowercase();
         // A PIN is shown in two halves, and typed on a phone.
@@ -133,6 +135,10 @@ impl Sessions {
             });
         }
         failures.wrong = 0;
+        // Only said to whoever has the PIN: nobody else learns who is allowed here when.
+        if person.is_some_and(|person| !person.is_somebody(now)) {
+            return Err("Your permission for this gateway has ended, or has not begun yet.");
+        }
         let now = self.clock.now();
         state.open.retain(|_, session| session.end > now);
         if state.open.len() >= MOST

@@ -7,7 +7,7 @@ use crate::status::Status;
 use bo_model::command::Actor;
 use bo_model::people::SitePerson;
 use bo_model::release::{SiteDevice, SiteSystem};
-use bo_model::{DeviceId, Level, SystemId};
+use bo_model::{DeviceId, Level, SystemId, Time};
 use std::sync::Arc;
 
 /// Why nobody may do anything but look.
@@ -26,6 +26,8 @@ pub struct Visitor {
     pub open: bool,
     /// Permissions are too old to operate with.
     pub stale: bool,
+    /// When they are here: permissions begin and end.
+    pub now: Time,
     /// What runs.
     pub desired: Arc<Desired>,
 }
@@ -39,13 +41,14 @@ pub enum Known {
 }
 
 impl Visitor {
-    /// As a session says; a person who is no longer in the release, or has another PIN by now, is nobody.
-    pub fn known(who: Who, desired: &Desired) -> Option<Known> {
+    /// As a session says; a person who is no longer in the release, has another PIN by now, or may nothing any more, is nobody.
+    pub fn known(who: Who, desired: &Desired, now: Time) -> Option<Known> {
         match who {
             Who::Operator => Some(Known::Operator),
             Who::Person { id, pin_hash } => {
                 let person = desired.site.people.iter().find(|person| person.id == id)?;
-                (person.pin_hash == pin_hash).then(|| Known::Person(Box::new(person.clone())))
+                (person.pin_hash == pin_hash && person.is_somebody(now))
+                    .then(|| Known::Person(Box::new(person.clone())))
             }
         }
     }
@@ -82,12 +85,12 @@ impl Visitor {
 
     /// What they may do with a device.
     pub fn on_device(&self, device: &SiteDevice) -> Level {
-        self.level(|person| person.on_device(&self.desired.site, device))
+        self.level(|person| person.on_device(&self.desired.site, device, self.now))
     }
 
     /// What they may do with a system as a whole.
     pub fn on_system(&self, system: &SiteSystem) -> Level {
-        self.level(|person| person.on_system(&self.desired.site, system))
+        self.level(|person| person.on_system(&self.desired.site, system, self.now))
     }
 
     /// They see how the gateway itself is.
@@ -172,10 +175,10 @@ levels = { "zone:0198c0de-0000-7000-8000-000000000101" = "edit" }
         let may = || {
             let desired = agent.desired().borrow().clone();
             let who = Who::Person { id: desired.site.people[0].id, pin_hash: "x".into() };
-            let who = Visitor::known(who, &desired);
-            let stale = agent.people_are_stale();
+            let (now, stale) = (agent.people_time(), agent.people_are_stale());
+            let who = Visitor::known(who, &desired, now);
             let system = desired.site.systems[0].id;
-            Visitor { who, form: None, can_sign_in: true, open: false, stale, desired }.system(system)
+            Visitor { who, form: None, can_sign_in: true, open: false, stale, now, desired }.system(system)
         };
         clock.advance(Duration::from_secs(30 * 86_400));
         assert_eq!(may(), Level::Edit, "a site without a controller never gets too old");
@@ -189,6 +192,9 @@ levels = { "zone:0198c0de-0000-7000-8000-000000000101" = "edit" }
         assert_eq!(may(), Level::View);
         agent.set_contact(agent.clock.now());
         assert_eq!(may(), Level::Edit, "as soon as it speaks");
+        let heard = agent.clock.now();
+        clock.set(Time(0));
+        assert_eq!(agent.people_time(), heard, "a clock that was set back makes nobody's time longer");
         assert!(agent.stop().await);
     }
 }

@@ -3,6 +3,9 @@
 //!
 //! A release on trial that the agent does not survive twice is reverted at the next start. One that was reverted
 //! or refused is not run again, until the controller compiles another.
+//!
+//! People are apart from that: those of the newest release count as soon as it is verified, and stay when its configuration is
+//! not kept. A release that brings nothing but people ([`Site::repeats`]) disturbs no device and is never on trial.
 
 mod health;
 mod shelf;
@@ -44,12 +47,12 @@ pub enum ReleaseError {
         /// Whom it is for.
         edge: String,
     },
-    /// It is older than what runs.
-    #[error("release {number} is older than release {running}, which runs")]
+    /// It is older than what was taken already.
+    #[error("release {number} is older than release {running}, which was taken already")]
     Older {
         /// Its number.
         number: u64,
-        /// What runs.
+        /// The newest that is known.
         running: u64,
     },
     /// It was tried before and reverted.
@@ -85,6 +88,8 @@ pub enum Outcome {
     Reverted(String),
     /// A newer one came while it was watched.
     Overtaken,
+    /// Its people count; its configuration is one that was not kept, and is not tried again.
+    Admitted,
 }
 
 /// The releases of one edge.
@@ -95,6 +100,8 @@ pub struct Releases {
     key: VerifyingKey,
     fetch: Fetch,
     ledger: Mutex<Ledger>,
+    /// How devices were before the release that is on trial.
+    before: std::sync::Mutex<Health>,
 }
 
 impl Releases {
@@ -107,7 +114,7 @@ impl Releases {
     ) -> Result<Releases, ShelfError> {
         let shelf = Shelf::open(&agent.config().data)?;
         let ledger = Mutex::new(shelf.ledger()?);
-        Ok(Releases { agent, shelf, edge, key, fetch, ledger })
+        Ok(Releases { agent, shelf, edge, key, fetch, ledger, before: std::sync::Mutex::default() })
     }
 
     /// Runs the last release from disk, asking nobody. False on an edge that has none yet.
@@ -119,16 +126,14 @@ impl Releases {
         let back = ledger.previous.clone().filter(|_| given_up);
         if let Some(previous) = back {
             let why = format!("the agent ended {TRIALS} times while it was on trial");
-            return self.go_back(&mut ledger, current, previous, why).await.map(|()| true);
+            return self.go_back(&mut ledger, previous, why).await.map(|()| true);
         }
         ledger.trial = tried;
         self.shelf.keep(&ledger)?;
-        match self.run_from_disk(&current).await {
+        match self.run_from_disk(&current, &ledger).await {
             Ok(()) => Ok(true),
             Err(error) => match ledger.previous.clone() {
-                Some(previous) => {
-                    self.go_back(&mut ledger, current, previous, error.to_string()).await.map(|()| true)
-                }
+                Some(previous) => self.go_back(&mut ledger, previous, error.to_string()).await.map(|()| true),
                 None => Err(error),
             },
         }
@@ -139,9 +144,13 @@ impl Releases {
         self.ledger.lock().await.trial.is_some()
     }
 
-    async fn run_from_disk(&self, hash: &str) -> Result<(), ReleaseError> {
+    async fn run_from_disk(&self, hash: &str, ledger: &Ledger) -> Result<(), ReleaseError> {
         let release = self.shelf.release(hash)?;
-        let site = release.open(&self.key)?;
+        let mut site = release.open(&self.key)?;
+        if let Some(newer) = ledger.people.as_deref().filter(|newer| *newer != hash) {
+            let newer = self.shelf.release(newer)?.open(&self.key)?;
+            (site.people, site.people_valid_for) = (newer.people, newer.people_valid_for);
+        }
         let drivers = self.drivers(&site).await?;
         let desired = Desired { release: release.hash.clone(), site, drivers, lines: Vec::new() };
         let desired = desired.checked(format!("release {}", release.number), Vec::new())?;
@@ -149,8 +158,8 @@ impl Releases {
         Ok(())
     }
 
-    /// Takes a release that was announced: checks it, switches to it, watches it, and goes back when it is bad.
-    /// `newer` tells that another one is waiting.
+    /// Takes a release that was announced: lets its people in, checks it, switches to it, watches it, and goes back when it is
+    /// bad. `newer` tells that another one is waiting.
     pub async fn take(
         &self,
         release: &SignedRelease,
@@ -160,26 +169,40 @@ impl Releases {
         if ledger.current.as_deref() == Some(&release.hash) {
             return Ok(Outcome::Running);
         }
-        let staged = self.stage(release, &ledger).await;
-        let desired = match staged {
+        let site = match self.accepted(release, &ledger) {
+            Ok(site) => site,
+            Err(error) => return Err(self.refused(release, error)),
+        };
+        let known = ledger.people.as_deref() == Some(&release.hash);
+        ledger.people = Some(release.hash.clone());
+        self.shelf.keep(&ledger)?;
+        self.agent.admit(site.people.clone(), site.people_valid_for).await;
+        let configuration = site.repeats.clone().unwrap_or_else(|| release.hash.clone());
+        if ledger.refused.contains(&configuration) {
+            if site.repeats.is_none() {
+                return Err(self.refused(release, ReleaseError::TriedBefore { number: release.number }));
+            }
+            if !known {
+                self.entry("release.admit", &release.hash, "done", json!({"number": release.number}));
+            }
+            return Ok(Outcome::Admitted);
+        }
+        let repeated = ledger.current.as_deref().is_some_and(|current| self.is_of(current, &configuration));
+        let desired = match self.stage(release, site).await {
             Ok(desired) => desired,
             Err(error) => {
-                self.audit("release.refuse", release, &format!("refused: {error}"), json!({}));
                 if matches!(error, ReleaseError::Site(_)) {
-                    ledger.refuse(&release.hash);
+                    ledger.refuse(&configuration);
                     self.shelf.keep(&ledger)?;
                 }
-                return Err(error);
+                return Err(self.refused(release, error));
             }
         };
-        let before = Health::of(&self.agent);
-        let previous = ledger.current.clone();
-        *ledger = Ledger {
-            current: Some(release.hash.clone()),
-            previous: previous.clone(),
-            trial: Some(1),
-            refused: ledger.refused.clone(),
-        };
+        if !repeated {
+            *self.lock_before() = Health::of(&self.agent);
+            (ledger.previous, ledger.trial) = (ledger.current.clone(), Some(1));
+        }
+        ledger.current = Some(release.hash.clone());
         self.shelf.keep(&ledger)?;
         let lines = desired.lines.clone();
         for plan in &lines {
@@ -192,24 +215,39 @@ impl Releases {
         self.audit("release.switch", release, "done", changed.unwrap_or_default());
         let ill = match switched {
             Err(error) => Some(error.to_string()),
-            Ok(_) => match self.watch(&release.hash, &before, newer).await {
+            Ok(_) if ledger.trial.is_none() => None,
+            Ok(_) => match self.watch(&release.hash, newer).await {
                 Watched::Well => None,
                 Watched::Ill(why) => Some(why),
                 Watched::Overtaken => return Ok(Outcome::Overtaken),
             },
         };
-        match (ill, previous) {
+        match (ill, ledger.previous.clone().filter(|_| ledger.trial.is_some())) {
             (Some(why), Some(previous)) => {
-                let current = release.hash.clone();
-                self.go_back(&mut ledger, current, previous, why.clone()).await?;
+                self.go_back(&mut ledger, previous, why.clone()).await?;
                 Ok(Outcome::Reverted(why))
             }
             (Some(why), None) => {
-                tracing::warn!(%why, "the first release has trouble and there is none to go back to");
+                tracing::warn!(%why, "the release has trouble and there is none to go back to");
                 self.settle(&mut ledger)
             }
             (None, _) => self.settle(&mut ledger),
         }
+    }
+
+    fn lock_before(&self) -> std::sync::MutexGuard<'_, Health> {
+        self.before.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether a release on disk has the configuration of that one.
+    fn is_of(&self, hash: &str, configuration: &str) -> bool {
+        hash == configuration || self.configuration_of(hash).is_some_and(|held| held == configuration)
+    }
+
+    /// Which release's configuration one on disk has.
+    fn configuration_of(&self, hash: &str) -> Option<String> {
+        let site: Site = serde_json::from_str(&self.shelf.release(hash).ok()?.site).ok()?;
+        Some(site.repeats.unwrap_or_else(|| hash.to_owned()))
     }
 
     fn settle(&self, ledger: &mut Ledger) -> Result<Outcome, ReleaseError> {
@@ -225,19 +263,14 @@ impl Releases {
     ) -> Result<(), ReleaseError> {
         let mut ledger = self.ledger.lock().await;
         let Some(running) = ledger.current.clone().filter(|_| ledger.trial.is_some()) else { return Ok(()) };
-        if matches!(self.watch(&running, &Health::default(), newer).await, Watched::Well) {
+        if matches!(self.watch(&running, newer).await, Watched::Well) {
             self.settle(&mut ledger)?;
         }
         Ok(())
     }
 
     /// Waits while the release proves itself. The same one announced again, as after each connection, is no news.
-    async fn watch(
-        &self,
-        running: &str,
-        before: &Health,
-        newer: &mut watch::Receiver<Option<SignedRelease>>,
-    ) -> Watched {
+    async fn watch(&self, running: &str, newer: &mut watch::Receiver<Option<SignedRelease>>) -> Watched {
         let other = async {
             let is_other =
                 |known: &Option<SignedRelease>| known.as_ref().is_some_and(|known| known.hash != running);
@@ -254,52 +287,45 @@ impl Releases {
             }
             () = self.agent.shutdown.signalled() => return Watched::Overtaken,
         }
-        match before.fallen(&Health::of(&self.agent)) {
+        let fallen = self.lock_before().fallen(&Health::of(&self.agent));
+        match fallen {
             Some(why) => Watched::Ill(why),
             None => Watched::Well,
         }
     }
 
-    async fn go_back(
-        &self,
-        ledger: &mut Ledger,
-        current: String,
-        previous: String,
-        why: String,
-    ) -> Result<(), ReleaseError> {
+    async fn go_back(&self, ledger: &mut Ledger, previous: String, why: String) -> Result<(), ReleaseError> {
+        let current = ledger.current.clone().unwrap_or_default();
         tracing::error!(release = %current, back_to = %previous, %why, "release reverted");
-        ledger.refuse(&current);
-        *ledger = Ledger {
-            current: Some(previous.clone()),
-            previous: None,
-            trial: None,
-            refused: std::mem::take(&mut ledger.refused),
-        };
+        ledger.refuse(&self.configuration_of(&current).unwrap_or_else(|| current.clone()));
+        (ledger.current, ledger.previous, ledger.trial) = (Some(previous.clone()), None, None);
         self.shelf.keep(ledger)?;
-        self.run_from_disk(&previous).await?;
+        self.run_from_disk(&previous, ledger).await?;
         self.entry("release.revert", &current, "done", json!({"to": previous, "why": why}));
         Ok(())
     }
 
-    /// Everything that can be wrong is found here, before anything is touched.
-    async fn stage(&self, release: &SignedRelease, ledger: &Ledger) -> Result<Desired, ReleaseError> {
+    /// Reads a release and stores it, if it is from our controller, for us, and no older than what we know.
+    fn accepted(&self, release: &SignedRelease, ledger: &Ledger) -> Result<Site, ReleaseError> {
         let number = release.number;
         let site = release.open(&self.key)?;
         if let Some(edge) = site.edge.filter(|edge| *edge != self.edge) {
             return Err(ReleaseError::OtherEdge { number, edge: edge.to_string() });
         }
-        if ledger.refused.contains(&release.hash) {
-            return Err(ReleaseError::TriedBefore { number });
+        let known = ledger.current.iter().chain(&ledger.people);
+        let newest = known.filter_map(|hash| self.shelf.release(hash).ok()).map(|known| known.number).max();
+        if let Some(running) = newest.filter(|newest| *newest > number) {
+            return Err(ReleaseError::Older { number, running });
         }
-        let running = ledger.current.as_ref().and_then(|hash| self.shelf.release(hash).ok());
-        if let Some(running) = running.filter(|running| running.number > number) {
-            return Err(ReleaseError::Older { number, running: running.number });
-        }
+        self.shelf.store_release(release)?;
+        Ok(site)
+    }
+
+    /// Everything that can be wrong is found here, before any device is touched.
+    async fn stage(&self, release: &SignedRelease, site: Site) -> Result<Desired, ReleaseError> {
         let drivers = self.drivers(&site).await?;
         let desired = Desired { release: release.hash.clone(), site, drivers, lines: Vec::new() };
-        let desired = desired.checked(format!("release {number}"), Vec::new())?;
-        self.shelf.store_release(release)?;
-        Ok(desired)
+        Ok(desired.checked(format!("release {}", release.number), Vec::new())?)
     }
 
     async fn drivers(&self, site: &Site) -> Result<std::collections::BTreeMap<String, Driver>, ReleaseError> {
@@ -329,6 +355,11 @@ impl Releases {
             drivers.insert(name.clone(), Driver::from(package));
         }
         Ok(drivers)
+    }
+
+    fn refused(&self, release: &SignedRelease, error: ReleaseError) -> ReleaseError {
+        self.audit("release.refuse", release, &format!("refused: {error}"), json!({}));
+        error
     }
 
     fn audit(&self, verb: &str, release: &SignedRelease, outcome: &str, detail: serde_json::Value) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Refused releases remembered, so that one that was reverted does not come back by itself.
@@ -23,6 +24,9 @@ pub struct Ledger {
     pub trial: Option<u32>,
     /// Hashes that were reverted or refused.
     pub refused: Vec<String>,
+    /// Hash of the newest release that was accepted, whether its configuration runs or not: its people count. Who was let go
+    /// does not come back because devices fell ill.
+    pub people: Option<String>,
 }
 
 impl Ledger {
@@ -64,6 +68,9 @@ impl Shelf {
         for folder in [&shelf.releases, &shelf.drivers] {
             std::fs::create_dir_all(folder).map_err(|error| wrong(folder, error))?;
         }
+        // Releases hold what devices are signed in to with: nobody but the agent reads them.
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(&shelf.releases, private).map_err(|error| wrong(&shelf.releases, error))?;
         Ok(shelf)
     }
 
@@ -111,7 +118,8 @@ impl Shelf {
     }
 
     fn tidy(&self, ledger: &Ledger) {
-        let kept: HashSet<&String> = ledger.current.iter().chain(&ledger.previous).collect();
+        let kept: HashSet<&String> =
+            ledger.current.iter().chain(&ledger.previous).chain(&ledger.people).collect();
         let mut drivers = HashSet::new();
         for hash in &kept {
             // A release that can't be read says nothing about its drivers: leave all of them.
@@ -167,6 +175,16 @@ mod tests {
         let mut site = Site::default();
         site.drivers.insert("x".into(), driver.into());
         SignedRelease::sign(number, Time(1), &site, &SigningKey::from_bytes(&[7; 32])).unwrap()
+    }
+
+    #[test]
+    fn releases_are_read_by_nobody_else_on_the_machine_those_of_older_agents_included() {
+        let folder = tempfile::tempdir().unwrap();
+        let releases = folder.path().join("releases");
+        std::fs::create_dir_all(&releases).unwrap();
+        std::fs::set_permissions(&releases, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Shelf::open(folder.path()).unwrap();
+        assert_eq!(std::fs::metadata(&releases).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]
