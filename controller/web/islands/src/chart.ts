@@ -27,7 +27,7 @@ function token(name: string): string {
   return colour;
 }
 
-const language = document.documentElement.lang || "en";
+const language = "en-GB";
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
 const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -53,6 +53,11 @@ function button(label: string, title: string, act: () => void): HTMLButtonElemen
   if (title) made.title = title;
   made.addEventListener("click", act);
   return made;
+}
+
+/** Whether a line knows nothing but off and on. */
+function switches(line: Line): boolean {
+  return line.steps && !line.unit && line.rows.every((row) => [row.min, row.avg, row.max].every((value) => value == null || (value >= 0 && value <= 1)));
 }
 
 class Chart extends HTMLElement {
@@ -253,6 +258,7 @@ class Chart extends HTMLElement {
     });
     const grid = token("--line");
     const axis = { stroke: token("--text-2"), grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+    const flips = (unit: string): boolean => this.lines.every((line, index) => scaled[index]?.[0] !== unit || switches(line));
     const range = (_: uPlot, __: number, max: number): uPlot.Range.MinMax => [0, (max || 1) * 1.1];
     this.plot?.destroy();
     this.plot = new uPlot(
@@ -263,6 +269,9 @@ class Chart extends HTMLElement {
           x: { min: (to - this.span) / 1000, max: to / 1000 },
           // A sum of powers is read against nothing; other values against themselves.
           ...(this.hasAttribute("sum") ? { [units[0] || "value"]: { range } } : {}),
+          ...Object.fromEntries(
+            units.filter(flips).map((unit) => [unit || "value", { range: [-0.1, 1.1] as uPlot.Range.MinMax }]),
+          ),
         },
         axes: [
           { ...axis, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step)) },
@@ -272,7 +281,8 @@ class Chart extends HTMLElement {
             side: index === 0 ? 3 : 1,
             size: 74,
             ...(index > 0 ? { grid: { show: false } } : {}),
-            values: (_: uPlot, ticks: number[]) => ticks.map((tick) => measured(tick, unit)),
+            values: (_: uPlot, ticks: number[]) =>
+              ticks.map((tick) => (flips(unit) ? { 0: "Off", 1: "On" }[tick] ?? "" : measured(tick, unit))),
           })),
         ],
         cursor: { drag: { x: true, y: false, setScale: false } },

@@ -1,7 +1,7 @@
 // Live values: any element with `data-live="<device id>/<status>"` follows that status variable. The server has
 // rendered the value already; this keeps it true: text, quality, age, the pressed button of a choice, lines of a log.
 import { type Change, type LiveValue, subscribe } from "./socket";
-import { ago } from "./when";
+import { ago, exact } from "./when";
 
 const ATTRIBUTES = ["live", "live-age", "live-quality", "live-choice"] as const;
 type Kind = (typeof ATTRIBUTES)[number];
@@ -35,27 +35,39 @@ export function quality(value: LiveValue["value"]): { word: string; why: string 
   return { word, why: `${REASONS[kind] ?? kind}${text}` };
 }
 
-const TONES: Record<string, string> = { good: "good", uncertain: "warn", bad: "bad" };
+/** Reasons for which a value is not there although nothing is wrong. */
+const NOT_NOW = new Set(["driver", "unimplemented", "disabled", "never-read"]);
+
+/** Colour and words of a quality, the same as the server's. */
+function verdict(value: LiveValue["value"]): { tone: string; text: string } {
+  const { word, why } = quality(value);
+  if (word === "good") return { tone: "good", text: "good" };
+  if (word === "uncertain") return { tone: "warn", text: `uncertain: ${why}` };
+  const reason = (value.quality as unknown as { bad?: unknown }).bad;
+  const kind = typeof reason === "object" && reason ? Object.keys(reason)[0] : String(reason);
+  return NOT_NOW.has(kind ?? "") ? { tone: "idle", text: `not available: ${why}` } : { tone: "bad", text: `no value: ${why}` };
+}
 
 function show(kind: Kind, element: HTMLElement, live: LiveValue): void {
-  const { word, why } = quality(live.value);
   if (kind === "live-age") {
     const time = element as HTMLTimeElement;
     time.dateTime = new Date(live.value.observed_at / 1000).toISOString();
     time.textContent = ago(live.value.observed_at / 1000);
   } else if (kind === "live-quality") {
-    element.className = `badge badge--${TONES[word] ?? "bad"}`;
-    element.textContent = why ? `${word}: ${why}` : word;
+    const { tone, text } = verdict(live.value);
+    element.className = `badge badge--${tone}`;
+    element.textContent = text;
   } else if (kind === "live-choice") {
     element.setAttribute("aria-pressed", String(String(live.value.data) === (element as HTMLButtonElement).value));
   } else {
     const changed = element.textContent !== live.shown && element.textContent !== "–";
     element.textContent = live.shown;
-    element.classList.remove("value--none");
-    element.classList.toggle("value--uncertain", word === "uncertain");
-    element.classList.toggle("value--bad", word === "bad");
-    if (why) element.title = `${word}: ${why}`;
-    else if (element.title.startsWith("bad: ") || element.title.startsWith("uncertain: ")) element.removeAttribute("title");
+    const { tone, text } = verdict(live.value);
+    element.classList.toggle("value--none", tone === "idle");
+    element.classList.toggle("value--uncertain", tone === "warn");
+    element.classList.toggle("value--bad", tone === "bad");
+    if (tone !== "good") element.title = text;
+    else element.removeAttribute("title");
     if (changed) {
       element.classList.remove("value--changed");
       void element.offsetWidth;
@@ -93,7 +105,6 @@ export function adopt(): void {
 }
 
 function followLog(log: HTMLElement): void {
-  const exact = new Intl.DateTimeFormat(document.documentElement.lang || "en", { dateStyle: "medium", timeStyle: "medium" });
   let first = true;
   subscribe({ log: log.dataset["log"] }, (change) => {
     if (first) log.replaceChildren();

@@ -45,6 +45,7 @@ function open(): void {
   let hits: Hit[] = [];
   let chosen = 0;
   let asked = 0;
+  let waiting = false;
 
   const show = (): void => {
     list.replaceChildren(
@@ -63,6 +64,14 @@ function open(): void {
         return row;
       }),
     );
+    if (hits.length === 0 && !waiting) {
+      const none = document.createElement("li");
+      none.className = "muted";
+      none.setAttribute("role", "option");
+      none.setAttribute("aria-disabled", "true");
+      none.textContent = `Nothing you may see is called “${input.value.trim()}”.`;
+      list.append(none);
+    }
     input.setAttribute("aria-activedescendant", hits.length > 0 ? `palette-hit-${chosen}` : "");
     list.children[chosen]?.scrollIntoView({ block: "nearest" });
   };
@@ -74,6 +83,7 @@ function open(): void {
       .map((link) => ({ title: link.textContent?.trim() ?? "", href: link.href, kind: "page" }))
       .filter((hit) => hit.title.toLowerCase().includes(query));
     let found: Hit[] = [];
+    waiting = true;
     if (query.length > 1) {
       try {
         const reply = await ask(`/api/v1/search?q=${encodeURIComponent(query)}`, { headers: { accept: "application/json" } });
@@ -84,6 +94,7 @@ function open(): void {
     }
     if (mine !== asked) return;
     hits = [...pages, ...found].slice(0, 30);
+    waiting = false;
     chosen = 0;
     show();
   };

@@ -65,6 +65,46 @@ document.addEventListener("click", (event) => {
   if ((event.target as Element).closest("[data-print]")) window.print();
 });
 
+// What takes its time says so: the button that was pressed, and a line at the top until the next page is there. A form is
+// sent once, however often its button is pressed meanwhile.
+const FILE = /[?&]format=|\/proof|\/export|\/api\/|\.(csv|zip|toml|json)\b/;
+let leads = "";
+
+document.addEventListener("click", (event) => {
+  const link = (event.target as Element).closest<HTMLAnchorElement>("a[href]");
+  leads = link ? (link.hasAttribute("download") || link.target ? "file" : link.href) : "";
+});
+
+// On the window: whoever asks first or sends it otherwise has been heard by then.
+window.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  leads = form.action;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset["sent"]) return event.preventDefault();
+  form.dataset["sent"] = "yes";
+  event.submitter?.setAttribute("aria-busy", "true");
+  // Whatever becomes of it (a file, a page that stays): it can be sent again.
+  setTimeout(() => arrived(form, event.submitter), 15_000);
+});
+
+function arrived(form: HTMLFormElement, button: HTMLElement | null): void {
+  delete form.dataset["sent"];
+  button?.removeAttribute("aria-busy");
+}
+
+window.addEventListener("beforeunload", () => {
+  if (leads === "file" || FILE.test(leads)) return;
+  document.documentElement.dataset["leaving"] = "";
+  setTimeout(() => delete document.documentElement.dataset["leaving"], 30_000);
+});
+
+// Back from the browser's memory of pages, as it was when it was left.
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  delete document.documentElement.dataset["leaving"];
+  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-sent]")) arrived(form, form.querySelector<HTMLElement>("[aria-busy]"));
+});
+
 /** Says something briefly, to eyes and to screen readers. */
 export function toast(text: string, bad = false): void {
   const box = document.getElementById("toasts") ?? document.body.appendChild(document.createElement("div"));
