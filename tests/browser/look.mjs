@@ -33,6 +33,23 @@ export async function inspect(page, kind, where, deep) {
   return problems;
 }
 
+/** Looks at a page that a person has just come to, as each of them would see it: on a phone in the dark, on a desk, on a wide
+    screen. Throws what is wrong with it. */
+export async function everywhere(page, kind) {
+  const before = page.viewportSize();
+  const provoked = page.problems.splice(0);
+  const problems = [];
+  for (const [width, colorScheme] of [[390, "dark"], [1280, "light"], [1920, "dark"]]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: before.height });
+    problems.push(...(await inspect(page, kind, `${kind} at ${width} ${colorScheme}`, width < 1920)));
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(before);
+  page.problems.push(...provoked);
+  if (problems.length > 0) throw new Error(problems.join(" | "));
+}
+
 /** Goes to a page and looks at it. */
 export async function look(page, url, path, where, deep) {
   const response = await page.goto(url + path, { waitUntil: "load" });

@@ -5,6 +5,7 @@
 // Reports the steps that were done and what went wrong.
 import { createServer } from "node:http";
 import { launch, open, signIn } from "./browser.mjs";
+import { everywhere } from "./look.mjs";
 import { steps } from "./steps.mjs";
 
 const [url, user, password] = process.argv.slice(2);
@@ -210,6 +211,7 @@ await step("a trigger is tried on the past, with progress, before anybody relies
   await page.locator(".stat__label", { hasText: "Would have become active" }).waitFor({ timeout: PATIENCE });
   await page.getByText("What it looks at").click();
   expect("something was looked at", (await page.locator("bo-replay details tbody tr").count()) > 0);
+  await everywhere(page, "results of a replay");
 });
 
 await step("a draft is tried on the past from its editor", async () => {
@@ -233,10 +235,13 @@ await step("a change is rolled out in rings, halted, and taken back", async () =
   await page.getByLabel("Each ring is watched for").selectOption("10min");
   await page.getByRole("button", { name: "Propose" }).click();
   await page.getByText("Nothing was sent yet.").waitFor();
+  await everywhere(page, "a proposed rollout");
   await page.getByRole("button", { name: "Approve and begin" }).click();
   await page.getByText("Runs it, as well as before").waitFor({ timeout: PATIENCE });
+  await everywhere(page, "a running rollout");
   await page.getByRole("button", { name: "Halt" }).click();
   await page.getByText("Halted.", { exact: true }).first().waitFor();
+  await everywhere(page, "a halted rollout");
   await page.locator("summary", { hasText: "Take it back" }).click();
   await page.locator("details[open] button", { hasText: "Take it back" }).click();
   await page.getByText("Taken back.", { exact: true }).first().waitFor();
@@ -283,7 +288,7 @@ await step("a detail is described once and written on a device", async () => {
 await step("a shape of a floor map is bound with the keyboard, and the change taken back", async () => {
   await page.goto(`${url}/zones?q=Boardroom`);
   await page.locator(".tree a[href^='/zones/']").last().click();
-  await page.getByRole("link", { name: "Floor map" }).click();
+  await page.getByRole("link", { name: "Edit floor map" }).click();
   await page.locator(".map-edit svg a").first().focus();
   await page.keyboard.press("Enter");
   await page.getByLabel("Shows").selectOption("alarm");
@@ -303,6 +308,7 @@ await step("the device that does not answer raises an alarm, acknowledged with t
   await page.keyboard.press("j");
   await page.keyboard.press("x");
   await page.getByText("1 chosen").waitFor();
+  await everywhere(page, "an alarm that is chosen");
   await page.keyboard.press("a");
   await page.getByText("Acknowledged 1 alarm.").waitFor();
 });

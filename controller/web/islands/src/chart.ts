@@ -55,6 +55,13 @@ function button(label: string, title: string, act: () => void): HTMLButtonElemen
   return made;
 }
 
+/** The axis of values: close around them, also around one that never changes. */
+function around(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null) return [0, 1];
+  if (min === max) return min === 0 ? [0, 1] : [min - Math.max(1, Math.abs(min) / 10), max + Math.max(1, Math.abs(max) / 10)];
+  return uPlot.rangeNum(min, max, 0.1, true);
+}
+
 /** Whether a line knows nothing but off and on. */
 function switches(line: Line): boolean {
   return line.steps && !line.unit && line.rows.every((row) => [row.min, row.avg, row.max].every((value) => value == null || (value >= 0 && value <= 1)));
@@ -270,7 +277,7 @@ class Chart extends HTMLElement {
           // A sum of powers is read against nothing; other values against themselves.
           ...(this.hasAttribute("sum") ? { [units[0] || "value"]: { range } } : {}),
           ...Object.fromEntries(
-            units.filter(flips).map((unit) => [unit || "value", { range: [-0.1, 1.1] as uPlot.Range.MinMax }]),
+            (this.hasAttribute("sum") ? [] : units).map((unit) => [unit || "value", { range: flips(unit) ? ([-0.1, 1.1] as uPlot.Range.MinMax) : around }]),
           ),
         },
         axes: [

@@ -72,14 +72,15 @@ async function make(options: Json): Promise<Json> {
   };
 }
 
-/** A signature by one of the passkeys of this site, as the server takes it. */
-async function sign(options: Json): Promise<Json> {
+/** A signature by one of the passkeys of this site, as the server takes it. Quietly: the browser offers them among what it fills in. */
+async function sign(options: Json, quietly?: AbortSignal): Promise<Json> {
   const publicKey = {
     ...options,
     challenge: decode(options["challenge"] as string),
     allowCredentials: descriptors(options["allowCredentials"]),
   } as unknown as PublicKeyCredentialRequestOptions;
-  const made = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential;
+  const how: CredentialRequestOptions = quietly ? { publicKey, mediation: "conditional", signal: quietly } : { publicKey };
+  const made = (await navigator.credentials.get(how)) as PublicKeyCredential;
   const response = made.response as AuthenticatorAssertionResponse;
   return {
     ...told(made),
@@ -141,6 +142,38 @@ function value(form: HTMLFormElement, name: string): string {
   return form.querySelector<HTMLInputElement>(`[name="${name}"]`)?.value ?? "";
 }
 
+/** A question is good for five minutes: it is asked anew before. */
+const ANEW = 4 * 60_000;
+
+/** Lets the browser offer passkeys where the mail address is typed, until the function it answers is called. */
+function offer(form: HTMLFormElement, enter: (quietly: AbortSignal) => Promise<void>): () => void {
+  let over = false;
+  let current = new AbortController();
+  const ask = async (): Promise<void> => {
+    if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
+    while (!over) {
+      current = new AbortController();
+      const timer = window.setTimeout(() => current.abort(), ANEW);
+      try {
+        await enter(current.signal);
+        return;
+      } catch (error) {
+        if (error instanceof DOMException && error.name === "AbortError") continue;
+        // Chosen, and refused: said like after the button. Anything else leaves the form as it is.
+        if (error instanceof Refused) tell(form, error);
+        return;
+      } finally {
+        window.clearTimeout(timer);
+      }
+    }
+  };
+  void ask();
+  return () => {
+    over = true;
+    current.abort();
+  };
+}
+
 for (const form of document.querySelectorAll<HTMLFormElement>("[data-passkey-new]")) {
   if (!window.PublicKeyCredential) {
     tell(form, new Error("This browser knows no passkeys."));
@@ -160,13 +193,16 @@ for (const form of document.querySelectorAll<HTMLFormElement>("[data-passkey-new
 for (const form of document.querySelectorAll<HTMLFormElement>("[data-passkey-enter]")) {
   if (!window.PublicKeyCredential) continue;
   form.hidden = false;
+  const enter = async (quietly?: AbortSignal): Promise<void> => {
+    const credential = await sign(await post("/api/v1/session/passkey/begin", {}), quietly);
+    const done = await post("/api/v1/session/passkey", { credential, next: value(form, "next"), pending: value(form, "pending") });
+    location.assign(String(done["next"] ?? "/"));
+  };
+  const stop = value(form, "pending") === "" ? offer(form, enter) : () => {};
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void busy(form, async () => {
-      const credential = await sign(await post("/api/v1/session/passkey/begin", {}));
-      const done = await post("/api/v1/session/passkey", { credential, next: value(form, "next"), pending: value(form, "pending") });
-      location.assign(String(done["next"] ?? "/"));
-    });
+    stop();
+    void busy(form, () => enter());
   });
 }
 
