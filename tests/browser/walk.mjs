@@ -1,9 +1,10 @@
 // Walks every page the navigation offers, at three widths, light and dark, and one page deeper from each list; tabs and forms
-// behind those at the two corners, a phone in the dark and a desk in the light.
+// behind those at the two corners, a phone in the dark and a desk in the light; the same navigation in an organisation that has
+// nothing yet and a long name in several scripts, where each list says what to do first; and pages that are not there.
 // Reports: pages seen, problems (script errors, 5xx, sideways scrolling, accessibility violations). Pictures go
 // to the folder in `SHOTS`, when set.
 import { WIDTHS, launch, open, report, signIn } from "./browser.mjs";
-import { kindOf, look } from "./look.mjs";
+import { inspect, kindOf, look } from "./look.mjs";
 
 const [url, user, password] = process.argv.slice(2);
 
@@ -55,6 +56,24 @@ for (const width of WIDTHS) {
     }
     await page.context().close();
   }
+}
+const begun = await open(browser, { state });
+await begun.goto(`${url}/workspaces/new`);
+await begun.getByLabel("Name of the organisation").fill("مكتب الشمال 北方大厦 Wohnungsbaugenossenschaftsverwaltungsgesellschaft");
+await begun.getByRole("button", { name: "Make organisation" }).click();
+await begun.waitForURL(/\/workspace$/);
+const empty = await begun.$$eval("#nav a", (links) => links.map((link) => link.pathname));
+await begun.context().close();
+for (const [width, theme] of [[1280, "light"], [390, "dark"]]) {
+  const page = await open(browser, { width, theme, state });
+  for (const path of [...empty, "/systems/new", "/edges/new", "/devices/new"]) {
+    problems.push(...(await look(page, url, path, `${path} of an empty organisation at ${width} ${theme}`, true)));
+  }
+  await page.goto(`${url}/nothing-here`);
+  // The browser notes that the answer was no page; that is what is looked at here.
+  const gone = await inspect(page, "nothing here", `nothing here at ${width} ${theme}`, true);
+  problems.push(...gone.filter((problem) => !problem.includes("status of 404")));
+  await page.context().close();
 }
 await browser.close();
 report({ pages: [...pages.keys(), ...corners.keys()], problems });
