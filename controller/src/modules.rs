@@ -1,6 +1,6 @@
 //! Everything the controller is made of, in plain sight: tables, routes, navigation.
 
-use bo_db::Migration;
+use bo_db::{Migration, Part};
 use bo_db::outbox::Handler;
 use bo_estate::Estate;
 use bo_identity::Identity;
@@ -10,6 +10,16 @@ use std::sync::Arc;
 
 /// The business modules. `docs/adding-a-module.md` says how another comes to be.
 const MODULES: [Module; 3] = [bo_wiki::MODULE, bo_events::MODULE, bo_projects::MODULE];
+
+/// What each of them keeps for workspaces; modules first, for what they have lies on what the others have.
+pub const PARTS: [Part; 6] = [
+    bo_wiki::MODULE.part,
+    bo_events::MODULE.part,
+    bo_projects::MODULE.part,
+    bo_content::PART,
+    bo_estate::PART,
+    bo_delivery::PART,
+];
 
 /// All tables, in the order they are made.
 pub fn migrations() -> Vec<Migration> {
@@ -39,21 +49,15 @@ pub fn navigation() -> Vec<NavItem> {
     let area = |area, level| Need::workspace_area(area, level);
     let mut all = vec![
         item("", "Overview", "/", "overview", Need::signed_in()),
-        item("", "Alarms", "/alarms", "alarm", Need::signed_in()),
-        item("Buildings", "Zones", "/zones", "zone", Need::signed_in()),
-        item("Buildings", "Systems", "/systems", "system", Need::signed_in()),
-        item("Buildings", "Devices", "/devices", "device", Need::signed_in()),
-        item("Buildings", "Triggers", "/triggers", "trigger", Need::signed_in()),
-        item("Buildings", "History", "/history", "history", Need::signed_in()),
-        item("Operation", "Commands", "/commands", "play", Need::signed_in()),
-        item("Operation", "Gateways", "/edges", "edge", Need::signed_in()),
-        item("Operation", "Releases", "/releases", "release", Need::signed_in()),
+    ];
+    all.extend(bo_estate::menu::NAVIGATION);
+    all.extend([
         item("Operation", "Drivers", "/drivers", "driver", area("drivers", Level::View)),
         item("Admin", "Workspace", "/workspace", "settings", Need::signed_in()),
         item("Admin", "Backoffice users", "/users", "users", area("users", Level::View)),
         item("Admin", "Groups", "/groups", "group", area("users", Level::View)),
         item("Admin", "Audit", "/audit", "audit", area("audit", Level::View)),
-    ];
+    ]);
     // Behind the buildings, before what few people need.
     let place = all.iter().position(|item| item.section == "Operation").unwrap_or(all.len());
     all.splice(place..place, MODULES.iter().flat_map(|module| module.navigation).copied());

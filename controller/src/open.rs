@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::modules;
 use anyhow::{Context, Result, bail};
-use bo_db::{Db, DbError, Tx, Vault, params};
+use bo_db::{Db, DbError, SealedColumn, Tx, Vault, params};
 use bo_model::clock::SharedClock;
 use bo_model::{IdGen, SystemClock, WorkspaceId};
 use bo_uplink::Authority;
@@ -35,7 +35,9 @@ pub fn open(config: &Config) -> Result<Opened> {
     let db = Db::open(&config.database_url()?, clock.clone())?;
     db.keep_secrets(Vault::load_or_create(&keys.join("secrets.key"))?);
     db.migrate(&modules::migrations())?;
-    reseal(&db)?;
+    let sealed: Vec<SealedColumn> =
+        [&bo_identity::SEALED[..], &bo_delivery::SEALED, &bo_estate::sealed::SEALED].concat();
+    bo_db::reseal(&db, &sealed)?;
     Ok(Opened {
         ids: Arc::new(IdGen::new(clock.clone(), rand::random())),
         release_key: release_key(&keys.join("release.key"))?,
@@ -44,18 +46,6 @@ pub fn open(config: &Config) -> Result<Opened> {
         db,
         clock,
     })
-}
-
-/// Brings stored secrets under the newest key of the key file.
-fn reseal(db: &Db) -> Result<()> {
-    let sealed = db.write_blocking(|tx: &mut Tx| -> Result<usize, DbError> {
-        tx.unaudited("the same secrets under another key");
-        bo_identity::reseal(tx)
-    })?;
-    if sealed > 0 {
-        tracing::info!(sealed, "stored secrets are sealed under the newest key");
-    }
-    Ok(())
 }
 
 /// The key releases are signed with: 32 bytes in hex, in a file for its owner only.

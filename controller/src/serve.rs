@@ -68,7 +68,7 @@ async fn serve(config: Config, ready_file: Option<PathBuf>) -> Result<()> {
     open::publish_address(&db, config.http.public_url.as_deref())?;
     let identity = Identity::new(bo_identity::Settings {
         public_url: config.http.public_url.clone(),
-        names: bo_estate::pages::names::name_of,
+        parts: &modules::PARTS,
         ..bo_identity::Settings::default()
     });
     print_setup_code(&db)?;
@@ -80,7 +80,7 @@ async fn serve(config: Config, ready_file: Option<PathBuf>) -> Result<()> {
         db: db.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
-        access: identity.access(),
+        access: bo_estate::menu::access(&estate, identity.access()),
         secret: [0; 32],
         secure,
         trusted_proxies: config.http.trusted_proxies.clone(),

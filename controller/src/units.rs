@@ -30,6 +30,11 @@ const SIGN_EVERY: u32 = 60;
 const ROLLOUT_EVERY: u32 = 5;
 /// Alarms that nobody has seen to are looked at this often, in seconds.
 const ESCALATE_EVERY: u32 = 5;
+/// Permissions that gateways have to know of are looked for this often, in seconds.
+const ACCESS_EVERY: u32 = 2;
+/// Organisations whose time has come are removed this often, in seconds, in so many bits at most.
+const REMOVE_EVERY: u32 = 10;
+const BITS: usize = 20;
 /// Changes by other processes are looked for this often, in seconds.
 const REFRESH_EVERY: u32 = 2;
 
@@ -69,6 +74,10 @@ async fn keep(estate: Arc<Estate>, audit_key: Arc<SigningKey>, retention: Retent
         if every(REFRESH_EVERY) {
             report("looking for changes", refresh(&estate, &mut announced));
         }
+        if every(ACCESS_EVERY) {
+            let brought = bo_estate::releases::access::step(&estate).await;
+            report("bringing changed permissions to gateways", brought.map_err(Into::into));
+        }
         if every(FLUSH_EVERY) || estate.history.pending.len() > FLUSH_AT {
             report("folding history", estate.history.flush(&estate.db).await.map_err(Into::into));
         }
@@ -85,6 +94,9 @@ async fn keep(estate: Arc<Estate>, audit_key: Arc<SigningKey>, retention: Retent
         if every(ESCALATE_EVERY) {
             let told = bo_estate::notify::escalate(&estate.db).await;
             report("telling of alarms that nobody has seen to", told.map_err(Into::into));
+        }
+        if every(REMOVE_EVERY) {
+            report("removing organisations", remove(&estate.db).await);
         }
         if every(CHECKPOINT_EVERY) {
             report("storing last values", estate.checkpoint().await.map_err(Into::into));
@@ -109,6 +121,15 @@ async fn prune(estate: &Estate, retention: Retention, from: &mut i64) -> Result<
     *from = pruned.next;
     if (pruned.chunks, pruned.days, pruned.runs, pruned.points) != (0, 0, 0, 0) {
         tracing::debug!(?pruned, "removed what is older than it is kept");
+    }
+    Ok(())
+}
+
+async fn remove(db: &Db) -> Result<()> {
+    for _ in 0..BITS {
+        if !bo_identity::closing::step(db, &crate::modules::PARTS).await? {
+            break;
+        }
     }
     Ok(())
 }

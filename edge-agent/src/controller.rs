@@ -145,13 +145,21 @@ pub fn vitals(agent: &Agent) -> Vitals {
     Vitals {
         release: agent.desired().borrow().release.clone(),
         links: links
-            .map(|(name, health)| (name, word(&health.state).to_owned(), health.last_proved))
+            .map(|(name, health)| (name, state(&health), health.last_proved))
             .collect(),
         unwell: ill
             .iter()
             .filter_map(|device| Some((device.site.id, unwell(&agent.board, device)?)))
             .collect(),
         memory: resident(),
+    }
+}
+
+/// A link's state as the controller shows it; what does not work although it is up is told with it.
+fn state(health: &bo_link::Health) -> String {
+    match &health.limited {
+        Some(what) => format!("limited: {what}"),
+        None => word(&health.state).to_owned(),
     }
 }
 

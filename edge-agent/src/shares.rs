@@ -120,24 +120,3 @@ impl Shares {
         self.lock().iter().map(shown).collect()
     }
 }
-
-/// What is wrong with the shares of a site, one sentence each. Pure.
-pub fn mistakes(site: &Site) -> Vec<String> {
-    let mut mistakes = Vec::new();
-    let mut taken: BTreeMap<SocketAddr, &str> = BTreeMap::new();
-    for (name, share) in &site.shares {
-        match site.links.get(name) {
-            Some(LinkConfig::ModbusTcp { .. } | LinkConfig::ModbusRtu { .. }) => {}
-            Some(_) => mistakes.push(format!(
-                "share.{name}: link {name} does not speak Modbus; only Modbus links can be shared"
-            )),
-            None => mistakes.push(format!("share.{name}: there is no [link.{name}] to share")),
-        }
-        if share.listen.port() != 0
-            && let Some(other) = taken.insert(share.listen, name)
-        {
-            mistakes.push(format!("share.{name}: share.{other} listens on {} already", share.listen));
-        }
-    }
-    mistakes
-}

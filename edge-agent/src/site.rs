@@ -129,7 +129,8 @@ impl Desired {
                     .extend(errors.into_iter().map(|(key, why)| format!("{place}: setting `{key}` {why}"))),
             }
         }
-        mistakes.extend(crate::shares::mistakes(&self.site));
+        let shares = bo_model::release::share_mistakes(&self.site.links, &self.site.shares);
+        mistakes.extend(shares.into_iter().map(|(_, mistake)| mistake));
         let mut triggers = HashSet::new();
         for trigger in &self.site.triggers {
             let place = format!("trigger {} ({})", trigger.name, trigger.id);
@@ -226,6 +227,7 @@ pub fn fill(template: &str, values: &[&Values]) -> String {
             (Some(end), Some(value)) => {
                 match value {
                     serde_json::Value::String(text) => filled.push_str(text),
+                    serde_json::Value::Bool(truth) => filled.push_str(if *truth { "true" } else { "false" }),
                     other => filled.push_str(&other.to_string()),
                 }
                 rest = &after[end + 1..];
@@ -267,6 +269,25 @@ link = "bus"
         std::fs::write(folder.path().join("drivers/acme-meter/driver.toml"), METER).unwrap();
         std::fs::write(folder.path().join("site.toml"), site).unwrap();
         Desired::from_file(&folder.path().join("site.toml"), &folder.path().join("drivers"), None)
+    }
+
+    #[test]
+    fn the_annotated_site_runs_with_the_shipped_drivers_and_shows_every_key() {
+        let shipped = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+        let example = shipped("docs/site.example.toml");
+        let desired = Desired::from_file(&example, &shipped("drivers"), Some(&shipped("triggers"))).unwrap();
+        assert_eq!((desired.site.devices.len(), desired.site.triggers.len()), (3, 1));
+
+        let shown = bo_testkit::keys::uncommented(&std::fs::read_to_string(&example).unwrap(), "#: ");
+        let read = |text: &str| toml::from_str::<Site>(text).map(drop).map_err(|e| e.message().to_owned());
+        read(&shown).unwrap();
+        let missing = bo_testkit::keys::missing(&shown, read);
+        let of_releases = ["[]: edge", "[]: people_valid_for", "[]: repeats", "[]: drivers"];
+        let missing: Vec<_> = missing.iter().filter(|key| !of_releases.contains(&key.as_str())).collect();
+        // Links have a page of their own, and maps are drawn in the console.
+        let elsewhere = |key: &str| key.starts_with("[link.") || key.starts_with("[map.");
+        let missing: Vec<_> = missing.into_iter().filter(|key| !elsewhere(key)).collect();
+        assert_eq!(missing, Vec::<&String>::new());
     }
 
     #[test]

@@ -225,7 +225,7 @@ fn link(name: String, health: &bo_link::Health) -> LinkStatus {
         state: word(&health.state).into(),
         why: match &health.state {
             bo_link::LinkState::Down(why) => Some(why.to_string()),
-            _ => None,
+            _ => health.limited.as_ref().map(|what| what.to_string()),
         },
         since: health.since,
         last_proved: health.last_proved,

@@ -6,7 +6,7 @@ use backoffice_edge::agent::Agent;
 use backoffice_edge::release::{Fetch, Outcome, ReleaseError, Releases};
 use bo_driver_host::Package;
 use bo_model::people::SitePerson;
-use bo_model::release::Site;
+use bo_model::release::{ModbusShare, Site};
 use bo_model::{EdgeId, Time};
 use bo_simulator::{Fake, Place};
 use bo_wire::SignedRelease;
@@ -237,5 +237,55 @@ async fn forged_foreign_old_and_broken_releases_change_nothing() {
         assert!(error.contains(part), "{error}");
     }
     assert!(Arc::ptr_eq(&kept, &agent.devices.get(id(2)).unwrap()), "nothing was restarted");
+    agent.stop().await;
+}
+
+/// A Modbus master of another make: reads input register 0 and holding register 1 of unit 1, and tries to write the latter.
+const MASTER: &str = r#"
+import sys
+from pymodbus.client import ModbusTcpClient
+client = ModbusTcpClient("127.0.0.1", port=int(sys.argv[1]), timeout=10)
+assert client.connect()
+read = client.read_input_registers(0, count=1, device_id=1)
+before = client.read_holding_registers(1, count=1, device_id=1)
+wrote = client.write_register(1, before.registers[0] + 10, device_id=1)
+after = client.read_holding_registers(1, count=1, device_id=1)
+print(read.registers[0], after.registers[0] - before.registers[0], wrote.exception_code if wrote.isError() else "ok")
+"#;
+
+async fn pymodbus(port: u16) -> String {
+    let mut python = tokio::process::Command::new("python3");
+    python.args(["-c", MASTER, &port.to_string()]).kill_on_drop(true);
+    let answer = tokio::time::timeout(PATIENCE, python.output()).await.unwrap().unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    String::from_utf8(answer.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_make_of_master_reads_through_a_share_that_came_with_a_release_and_writes_when_it_may() {
+    let there = tokio::process::Command::new("python3").args(["-c", "import pymodbus"]).output().await;
+    if !there.is_ok_and(|there| there.status.success()) {
+        eprintln!("skipped: there is no pymodbus");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let controller = Controller::new();
+    let (_fake, port) = hvac().await;
+    let (_announce, mut newer) = watch::channel(None);
+    let agent = begin(folder.path(), Duration::ZERO).await;
+    let releases = controller.releases(&agent);
+    let shared = bo_testkit::free_port().unwrap();
+    let with = |number: u64, writes: bool| {
+        let mut site: Site = serde_json::from_str(&controller.release(number, port).site).unwrap();
+        let listen = std::net::SocketAddr::from(([127, 0, 0, 1], shared));
+        site.shares.insert("bus".into(), ModbusShare { listen, writes });
+        SignedRelease::sign(number, Time(number as i64), &site, &controller.key).unwrap()
+    };
+    releases.take(&with(1, false), &mut newer).await.unwrap();
+    let ours = until(&agent, id(2), "temperature", |value| value.quality.is_good()).await;
+    let raw = (ours.data.number().unwrap() * 10.0).round();
+    assert_eq!(pymodbus(shared).await, format!("{raw} 0 1"), "it reads what we read; a write is an illegal function");
+    releases.take(&with(2, true), &mut newer).await.unwrap();
+    assert_eq!(pymodbus(shared).await, format!("{raw} 10 ok"));
     agent.stop().await;
 }

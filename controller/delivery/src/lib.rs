@@ -33,6 +33,13 @@ pub use webhook::signature;
 
 use bo_db::{Migration, migration};
 
+/// What this crate keeps sealed.
+pub const SEALED: [bo_db::SealedColumn; 1] = [queue::MESSAGES];
+
+/// What this crate keeps for workspaces.
+pub const PART: bo_db::Part =
+    bo_db::Part { owned: &[bo_db::Owned::rows("delivery", "id")], ..bo_db::Part::NONE };
+
 /// The tables of this crate.
 pub const MIGRATIONS: [Migration; 2] = [
     migration!("delivery", 1, "messages on their way out", "../migrations/0001_delivery.sql"),

@@ -2,7 +2,7 @@
 
 use crate::error::DeliveryError;
 use crate::message::New;
-use bo_db::{DbError, Row, Tx, params};
+use bo_db::{DbError, Row, SealedColumn, Tx, params};
 use bo_model::{Object, Time, WorkspaceId};
 use serde::Serialize;
 use std::time::Duration;
@@ -14,8 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
 /// A claimed message that was neither sent nor given back in this time is free again: its process died.
 const CLAIM: Duration = Duration::from_secs(120);
 
-/// Where the content of messages is sealed for.
-const PLACE: &str = "delivery";
+/// What messages say.
+pub(crate) const MESSAGES: SealedColumn =
+    SealedColumn { table: "delivery", key: "CAST(id AS TEXT)", column: "message", place: "delivery" };
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -125,7 +126,7 @@ pub fn queue(tx: &mut Tx, new: &New) -> Result<i64, DbError> {
     let text = serde_json::to_string(&new.message)
         .map_err(|source| DbError::Json { what: "a message to send", source })?;
     // It may hold a link that lets somebody in, or the key it is signed with.
-    let text = tx.vault()?.seal(PLACE, &text)?;
+    let text = MESSAGES.seal(tx, "", &text)?;
     let about = new.about.as_ref().map_or("", Object::as_str);
     let line =
         |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect::<String>();
@@ -261,7 +262,7 @@ pub(crate) fn claim(tx: &mut Tx, limit: usize) -> Result<Vec<Claimed>, DbError> 
             Ok(Claimed {
                 id: row.get(0)?,
                 // One that can't be opened must not keep the others: it fails when it is read.
-                message: vault.open(PLACE, row.str(1)?).unwrap_or_default(),
+                message: MESSAGES.open(&vault, "", row.str(1)?).unwrap_or_default(),
                 attempts: row.get::<i64>(2)? + 1,
                 expires_at: row.get(3)?,
             })

@@ -17,12 +17,15 @@ pub mod import;
 pub mod ingest;
 pub mod live;
 pub mod maps;
+pub mod menu;
 pub mod metadata;
 pub mod notify;
 pub mod pages;
+mod part;
 pub mod registry;
 pub mod releases;
 pub mod rollouts;
+pub mod sealed;
 pub mod settings;
 mod state;
 pub mod systems;
@@ -32,12 +35,14 @@ pub mod zones;
 pub use error::EstateError;
 pub use state::{Estate, Setup};
 
+pub use part::PART;
+
 use bo_db::{Migration, migration};
 use bo_web::Routes;
 use std::sync::Arc;
 
 /// The estate's tables.
-pub const MIGRATIONS: [Migration; 9] = [
+pub const MIGRATIONS: [Migration; 11] = [
     migration!("estate", 1, "places", "../migrations/0001_places.sql"),
     migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
     migration!("estate", 3, "secret settings", "../migrations/0003_secrets.sql"),
@@ -47,6 +52,8 @@ pub const MIGRATIONS: [Migration; 9] = [
     migration!("estate", 7, "metadata", "../migrations/0007_metadata.sql"),
     migration!("estate", 8, "when a condition held", "../migrations/0008_alarm_key.sql"),
     migration!("estate", 9, "revisions of floor maps", "../migrations/0009_map_revisions.sql"),
+    migration!("estate", 10, "releases of people alone", "../migrations/0010_access.sql"),
+    migration!("estate", 11, "shared Modbus links", "../migrations/0011_shares.sql"),
 ];
 
 /// Pages and API of the estate.

@@ -11,7 +11,7 @@ use crate::zones::Zone;
 use crate::{devices, drivers, edges, systems, triggers, zones};
 use bo_db::{Db, DbError, Tx};
 use bo_model::settings::{Origin, Resolved, Values, resolve};
-use bo_model::{DeviceId, EdgeId, SystemId, TriggerId, WorkspaceId, ZoneId};
+use bo_model::{DeviceId, EdgeId, Kind, Object, SystemId, TriggerId, WorkspaceId, ZoneId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub struct Registry {
     pub devices: HashMap<DeviceId, Arc<DeviceEntry>>,
     /// Edges.
     pub edges: HashMap<EdgeId, Arc<Edge>>,
-    /// Drivers by workspace and name.
+    /// Drivers by workspace and how devices name them: those in use by name, those that devices hold as `name@version`.
     pub drivers: BTreeMap<(WorkspaceId, String), Arc<Driver>>,
     /// Trigger definitions by workspace and name.
     pub definitions: BTreeMap<(WorkspaceId, String), Arc<TriggerDefinition>>,
@@ -91,7 +91,7 @@ impl Registry {
             registry.in_zone.entry(system.zone).or_default().push(system.id);
             registry.systems.insert(system.id, Arc::new(system));
         }
-        let keyed = |driver: Driver| ((driver.workspace, driver.name().to_owned()), Arc::new(driver));
+        let keyed = |driver: Driver| ((driver.workspace, driver.label()), Arc::new(driver));
         registry.drivers = parts.drivers.into_iter().map(keyed).collect();
         for driver in registry.drivers.values() {
             registry.secrets.entry(driver.workspace).or_default().extend(driver.secrets());
@@ -113,6 +113,11 @@ impl Registry {
             parts.triggers.into_iter().map(|trigger| (trigger.id, Arc::new(trigger))).collect();
         registry.sort();
         registry
+    }
+
+    /// The drivers of a workspace's library, each in the version in use, by name.
+    pub fn library(&self, workspace: WorkspaceId) -> impl Iterator<Item = &Arc<Driver>> {
+        self.drivers.values().filter(move |driver| driver.workspace == workspace && !driver.held)
     }
 
     /// Keys that any driver of a workspace declares secret.
@@ -214,6 +219,35 @@ impl Registry {
         }
         levels.push((Origin::Device, entry.device.settings.clone()));
         resolve(&levels)
+    }
+
+    /// The objects of a kind in a workspace; roots of the tree before what lies in them.
+    pub fn objects(&self, workspace: WorkspaceId, kind: Kind) -> Box<dyn Iterator<Item = Object> + '_> {
+        let zones = |root: bool| {
+            let ours = self.zones.values().filter(move |zone| zone.workspace == workspace);
+            ours.filter(move |zone| zone.parent.is_none() == root)
+                .map(|zone| Object::new(Kind::ZONE, zone.id))
+        };
+        match kind {
+            Kind::ZONE => Box::new(zones(true).chain(zones(false))),
+            Kind::SYSTEM => {
+                let ours = self.systems.values().filter(move |system| system.workspace == workspace);
+                Box::new(ours.map(|system| Object::new(Kind::SYSTEM, system.id)))
+            }
+            Kind::DEVICE => {
+                let ours = self.devices.values().filter(move |entry| entry.device.workspace == workspace);
+                Box::new(ours.map(|entry| Object::new(Kind::DEVICE, entry.device.id)))
+            }
+            Kind::EDGE => {
+                let ours = self.edges.values().filter(move |edge| edge.workspace == workspace);
+                Box::new(ours.map(|edge| Object::new(Kind::EDGE, edge.id)))
+            }
+            Kind::TRIGGER => {
+                let ours = self.triggers.values().filter(move |trigger| trigger.workspace == workspace);
+                Box::new(ours.map(|trigger| Object::new(Kind::TRIGGER, trigger.id)))
+            }
+            _ => Box::new(std::iter::empty()),
+        }
     }
 
     /// An edge by its key.

@@ -11,7 +11,7 @@ use crate::live::table::Table;
 use crate::registry::Registry;
 use crate::triggers::replay;
 use crate::{alarms, edges, releases};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bo_db::{Db, DbError, Tx};
 use bo_model::clock::SharedClock;
 use bo_model::{AlarmId, CommandId, DeviceId, EdgeId, IdGen, TriggerId, Value};
@@ -112,6 +112,7 @@ pub struct Estate {
     /// Values taken in since the start.
     pub values_in: AtomicU64,
     checkpointed: AtomicU64,
+    access_seen: ArcSwapOption<String>,
     registry: ArcSwap<Registry>,
 }
 
@@ -139,6 +140,7 @@ impl Estate {
             replays: Arc::new(Semaphore::new(replay::AT_ONCE)),
             values_in: AtomicU64::new(0),
             checkpointed: AtomicU64::new(0),
+            access_seen: ArcSwapOption::empty(),
             registry: ArcSwap::from_pointee(registry),
         };
         estate.db.read(|tx| estate.restore(tx))?;
@@ -192,6 +194,15 @@ impl Estate {
         self.pulse.next();
         self.pulse.ring();
         Ok(true)
+    }
+
+    /// What permissions at gateways followed from when they were last looked at.
+    pub(crate) fn access_seen(&self) -> Option<String> {
+        self.access_seen.load().as_deref().cloned()
+    }
+
+    pub(crate) fn set_access_seen(&self, seen: String) {
+        self.access_seen.store(Some(Arc::new(seen)));
     }
 
     /// Shows a command's state to whoever looks on.

@@ -118,7 +118,7 @@ fn a_release_names_who_may_operate_at_the_gateway_and_nobody_learns_their_pins_h
         };
         assert!(publish().expect("a first release").0.people.is_empty(), "nobody has made a PIN");
         let lin = rig.db.write_blocking(|tx| {
-            let (lin, _) = bo_identity::account::by_email(tx, "lin@example.org")?.expect("imported");
+            let lin = bo_identity::account::addressed(tx, "lin@example.org")?.expect("imported");
             tx.execute("UPDATE account SET state = 'active' WHERE id = ?1", bo_db::params![lin.id])?;
             bo_identity::gateway_pin::set(tx, lin.id, "$argon2id$a-hash")?;
             Ok::<_, bo_db::DbError>(lin.id)
@@ -126,7 +126,7 @@ fn a_release_names_who_may_operate_at_the_gateway_and_nobody_learns_their_pins_h
         let lin = lin.unwrap();
         let (site, release) = publish().expect("somebody may operate there now");
         let meter = site.devices.iter().find(|device| device.id == rig.device("Meter_1")).unwrap();
-        let (person, level) = (&site.people[0], site.people[0].on_device(&site, meter));
+        let (person, level) = (&site.people[0], site.people[0].on_device(&site, meter, common::START));
         assert_eq!((person.id, person.login.as_str(), level), (lin, "lin@example.org", Level::Edit));
         assert!(site.people_valid_for.is_some());
         let readable = bo_estate::releases::actions::readable(&rig.estate.registry(), &release).unwrap();
@@ -142,7 +142,7 @@ fn rights_follow_the_tree() {
         let now = rig.estate.clock.now();
         let (device, edge) = (rig.device("Meter_1"), rig.edge());
         let levels = rig.db.read(|tx| {
-            let (lin, _) = bo_identity::account::by_email(tx, "lin@example.org")?.expect("imported");
+            let lin = bo_identity::account::addressed(tx, "lin@example.org")?.expect("imported");
             let lin = Object::new(Kind::ACCOUNT, lin.id);
             let public = Object::everyone();
             Ok::<_, bo_db::DbError>([

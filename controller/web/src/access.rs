@@ -4,7 +4,7 @@
 use crate::site::Site;
 use bo_db::{DbError, Tx};
 use bo_model::command::Actor;
-use bo_model::{AccountId, Level, Object, SessionId, Time, WorkspaceId};
+use bo_model::{AccountId, Kind, Level, Object, SessionId, Time, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -134,6 +134,8 @@ pub type HomeOf =
     Arc<dyn Fn(&mut Tx, &Viewer, &Object) -> std::result::Result<Option<WorkspaceId>, DbError> + Send + Sync>;
 /// What a host name means, if anything.
 pub type SiteOf = Arc<dyn Fn(&mut Tx, &str) -> std::result::Result<Option<Site>, DbError> + Send + Sync>;
+/// Whether a viewer has level `view` on at least one object of a kind in the workspace they are in.
+pub type SomeOf = Arc<dyn Fn(&mut Tx, &Viewer, Kind) -> std::result::Result<bool, DbError> + Send + Sync>;
 /// Notes that a session was used.
 pub type Touch = Arc<dyn Fn(&mut Tx, SessionId) -> std::result::Result<(), DbError> + Send + Sync>;
 
@@ -150,6 +152,8 @@ pub struct Access {
     pub home: HomeOf,
     /// What is served under this name?
     pub site: SiteOf,
+    /// Is there anything of this kind for them?
+    pub some: SomeOf,
     /// They were here.
     pub touch: Touch,
 }

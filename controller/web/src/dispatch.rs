@@ -190,6 +190,15 @@ fn allowed(
             Some(viewer) => (Object::area(viewer.workspace, area), level),
             None => return Ok(Err(WebError::SignIn)),
         },
+        Need::Some { kinds, area, level } => {
+            let Some(viewer) = viewer else { return Ok(Err(WebError::SignIn)) };
+            let makes = (app.access.level)(tx, Some(viewer), &Object::area(viewer.workspace, area))?;
+            let mut some = makes >= level;
+            for kind in kinds {
+                some = some || (app.access.some)(tx, viewer, *kind)?;
+            }
+            return Ok(if some { Ok(()) } else { Err(WebError::NotFound) });
+        }
         Need::Module { module, level } => match viewer {
             Some(viewer) => (Object::module(viewer.workspace, module), level),
             None => return Ok(Err(WebError::SignIn)),

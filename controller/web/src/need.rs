@@ -25,6 +25,16 @@ pub enum Need {
         /// At least this.
         level: Level,
     },
+    /// Level `view` on at least one object of these kinds in the viewer's current workspace, or the level to make one there: for
+    /// entries of the navigation.
+    Some {
+        /// The kinds.
+        kinds: &'static [Kind],
+        /// The area in which they are made …
+        area: &'static str,
+        /// … with this level.
+        level: Level,
+    },
     /// A level on a business module of the viewer's current workspace.
     Module {
         /// `wiki`, `blog`, ….
@@ -55,6 +65,11 @@ impl Need {
         Need::Area { area, level }
     }
 
+    /// Something of these kinds to look at, or the right to make the first.
+    pub const fn some(kinds: &'static [Kind], area: &'static str, level: Level) -> Need {
+        Need::Some { kinds, area, level }
+    }
+
     /// A level on a business module of the workspace.
     pub const fn module(module: &'static str, level: Level) -> Need {
         Need::Module { module, level }
@@ -66,6 +81,14 @@ impl Need {
             Need::Anyone(reason) => format!("Anyone: {reason}."),
             Need::SignedIn => "Signed in.".into(),
             Need::Object { kind, level, .. } => format!("Level `{}` on the {kind}.", level.word()),
+            Need::Some { kinds, area, level } => {
+                let kinds: Vec<String> = kinds.iter().map(Kind::to_string).collect();
+                format!(
+                    "Level `view` on some {}, or `{}` on the area `{area}`.",
+                    kinds.join(" or "),
+                    level.word()
+                )
+            }
             Need::Module { module, level } => format!("Level `{}` on the module `{module}`.", level.word()),
             Need::Area { area, level } => format!("Level `{}` on the area `{area}`.", level.word()),
         }

@@ -29,7 +29,7 @@ pub fn denial(head: &Head, route: &Route, params: &BTreeMap<String, String>, err
     }
     let object = match route.need {
         Need::Object { kind, param, .. } => Object::new(kind, params.get(param).map_or("", String::as_str)),
-        Need::Area { area, .. } => Object::area(viewer.workspace, area),
+        Need::Area { area, .. } | Need::Some { area, .. } => Object::area(viewer.workspace, area),
         Need::Module { module, .. } => Object::module(viewer.workspace, module),
         Need::Anyone(_) | Need::SignedIn => Object::new(Kind::ACCOUNT, viewer.account),
     };

@@ -40,6 +40,7 @@ fn access() -> Access {
         workspaces: Arc::new(|_, _| Ok(Vec::new())),
         home: Arc::new(|_, _, _| Ok(None)),
         site: Arc::new(|_, _| Ok(None)),
+        some: Arc::new(|_, _, _| Ok(false)),
         touch: Arc::new(|_, _| Ok(())),
     }
 }

@@ -147,6 +147,27 @@ impl Db {
         self.0.serial.submit_blocking(work)
     }
 
+    /// Writes tables anew, so that what was deleted from them or overwritten is not in the database's files any more. Takes as
+    /// long and as much room as the tables (on SQLite: the whole file) are large. Outside of transactions; at start.
+    ///
+    /// # Errors
+    /// When the database can't: the disk is full, somebody else holds it.
+    pub fn rewrite(&self, tables: &[&str]) -> Result<(), DbError> {
+        match &self.0.readers {
+            Readers::Sqlite { path, .. } => {
+                let conn = sqlite::open(path, false)?;
+                sqlite::batch(&conn, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+            }
+            Readers::Postgres { url, .. } => postgres::outside_async(|| {
+                let mut conn = PgConn::open(url)?;
+                postgres::batch(&mut conn, "SET statement_timeout = 0")?;
+                tables
+                    .iter()
+                    .try_for_each(|table| postgres::batch(&mut conn, &format!("VACUUM (FULL) {table}")))
+            }),
+        }
+    }
+
     /// The clock it was opened with.
     pub fn clock(&self) -> SharedClock {
         self.0.clock.clone()

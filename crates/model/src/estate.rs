@@ -6,7 +6,7 @@
 //! the libraries (`drivers/`, `triggers/`, `zone-maps/`).
 
 use crate::level::Level;
-use crate::release::LinkConfig;
+use crate::release::{LinkConfig, ModbusShare, share_mistakes};
 use crate::settings::Values;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,6 +153,9 @@ pub struct EstateEdge {
     /// `[edge.link.<name>]`.
     #[serde(rename = "link", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, LinkConfig>,
+    /// `[edge.share.<link>]`: Modbus links that other masters may use.
+    #[serde(rename = "share", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<String, ModbusShare>,
 }
 
 /// `[[system]]`: devices and triggers that work as one space.
@@ -281,6 +284,10 @@ impl Estate {
         for system in &self.systems {
             expect(&zones, "zone", &system.zone, format!("system `{}`", system.key));
             expect(&edges, "edge", &system.edge, format!("system `{}`", system.key));
+        }
+        for edge in &self.edges {
+            let faults = share_mistakes(&edge.links, &edge.shares);
+            errors.extend(faults.into_iter().map(|(_, fault)| format!("edge `{}`: {fault}", edge.key)));
         }
         self.check_tree(&mut errors);
         self.check_systems(&mut errors);

@@ -7,6 +7,7 @@ mod link;
 
 pub use link::{
     Direction, LinkConfig, ModbusShare, ModbusTiming, MqttVersion, Parity, SerialLine, TlsClient,
+    share_mistakes,
 };
 
 use crate::id::{DeviceId, EdgeId, SystemId, TriggerId, ZoneId};

@@ -6,7 +6,7 @@ use super::{Thing, key, named, ours, require, write};
 use crate::Estate;
 use crate::edges::{Edge, EdgeState};
 use crate::registry::Registry;
-use bo_model::release::LinkConfig;
+use bo_model::release::{LinkConfig, ModbusShare, share_mistakes};
 use bo_model::{EdgeId, Kind, Level, Object, ZoneId};
 use bo_web::{Ctx, Result, WebError};
 use serde::Deserialize;
@@ -29,6 +29,9 @@ pub struct NewEdge {
     /// Its links by name.
     #[serde(default)]
     pub links: BTreeMap<String, LinkConfig>,
+    /// Modbus links that other masters may use, by the link's name.
+    #[serde(default)]
+    pub shares: BTreeMap<String, ModbusShare>,
 }
 
 /// What of a gateway can be changed; absent fields stay.
@@ -41,6 +44,8 @@ pub struct EdgePatch {
     pub zone: Option<ZoneId>,
     /// All its links by name: what is not named is removed.
     pub links: Option<BTreeMap<String, LinkConfig>>,
+    /// All its shares by the link's name: a link that is not named is not shared any more.
+    pub shares: Option<BTreeMap<String, ModbusShare>>,
 }
 
 fn check_links(links: &BTreeMap<String, LinkConfig>) -> Result<()> {
@@ -67,6 +72,17 @@ fn check_links(links: &BTreeMap<String, LinkConfig>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Shares have a port of their own and a Modbus link.
+fn check_shares(edge: &Edge) -> Result<()> {
+    let mut faults: Vec<(String, String)> = share_mistakes(&edge.links, &edge.shares)
+        .into_iter()
+        .map(|(_, fault)| ("shares".to_owned(), fault))
+        .collect();
+    let nowhere = edge.shares.iter().filter(|(_, share)| share.listen.port() == 0);
+    faults.extend(nowhere.map(|(name, _)| ("shares".to_owned(), format!("share.{name}: needs a port"))));
+    if faults.is_empty() { Ok(()) } else { Err(WebError::BadInput(faults)) }
 }
 
 /// Links that devices use stay.
@@ -98,10 +114,12 @@ pub async fn create_edge(estate: &Estate, ctx: &Ctx, new: NewEdge) -> Result<Edg
             name: name.clone(),
             zone: new.zone,
             links: new.links.clone(),
+            shares: new.shares.clone(),
             state: EdgeState::New,
             enrolled_at: None,
             revoked_at: None,
         };
+        check_shares(&edge)?;
         create(tx, registry, &Thing::Edge(edge.clone()))?;
         Ok(edge)
     })
@@ -126,7 +144,11 @@ pub async fn edge(estate: &Estate, ctx: &Ctx, id: EdgeId, patch: EdgePatch) -> R
         if let Some(links) = &patch.links {
             check_used(registry, before, links)?;
             after.links = links.clone();
+            // What is not there any more is not shared any more.
+            after.shares.retain(|name, _| links.contains_key(name));
         }
+        after.shares = patch.shares.clone().unwrap_or(after.shares);
+        check_shares(&after)?;
         Ok(change(tx, registry, &Thing::Edge((**before).clone()), &Thing::Edge(after))?)
     })
     .await

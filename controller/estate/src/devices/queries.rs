@@ -1,22 +1,27 @@
 //! SQL of devices.
 
 use super::Device;
-use bo_db::{DbError, Row, Tx, params};
+use bo_db::{DbError, Row, SealedColumn, Tx, Vault, params};
 use bo_model::DeviceId;
 
 const COLUMNS: &str =
     "id, workspace, system, address, name, driver, link, settings, enabled, secrets, metadata";
 
-fn row(row: &Row<'_>) -> Result<Device, DbError> {
+/// Settings, sealed as a whole: what is secret among them depends on drivers that may come later.
+pub const SETTINGS: SealedColumn =
+    SealedColumn { table: "device", key: "id", column: "settings", place: "settings:device:" };
+
+fn row(row: &Row<'_>, vault: &Vault) -> Result<Device, DbError> {
+    let id = row.get(0)?;
     Ok(Device {
-        id: row.get(0)?,
+        id,
         workspace: row.get(1)?,
         system: row.get(2)?,
         address: row.get(3)?,
         name: row.get(4)?,
         driver: row.get(5)?,
         link: row.get(6)?,
-        settings: row.json(7)?,
+        settings: crate::sealed::json(&SETTINGS, vault, id, row.str(7)?)?,
         enabled: row.get(8)?,
         secrets: row.json(9)?,
         metadata: row.json(10)?,
@@ -25,11 +30,13 @@ fn row(row: &Row<'_>) -> Result<Device, DbError> {
 
 /// All devices of all workspaces: for the registry.
 pub fn all(tx: &mut Tx) -> Result<Vec<Device>, DbError> {
-    tx.query(&format!("SELECT {COLUMNS} FROM device"), params![], row)
+    let vault = tx.vault()?;
+    tx.query(&format!("SELECT {COLUMNS} FROM device"), params![], |found| row(found, &vault))
 }
 
 /// Writes a device, new or changed, found by its id.
 pub fn save(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
+    let settings = SETTINGS.seal(tx, device.id, &crate::json(&device.settings))?;
     let now = tx.now();
     tx.execute(
         "INSERT INTO device (id, workspace, system, address, name, driver, link, settings, enabled, changed_at, secrets, metadata)
@@ -45,7 +52,7 @@ pub fn save(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
             &device.name,
             &device.driver,
             device.link.as_ref(),
-            crate::json(&device.settings),
+            settings,
             device.enabled,
             now,
             crate::json(&device.secrets),

@@ -4,7 +4,7 @@ pub mod actions;
 pub mod queries;
 pub mod routes;
 
-use bo_model::release::LinkConfig;
+use bo_model::release::{LinkConfig, ModbusShare};
 use bo_model::{EdgeId, Time, WorkspaceId, ZoneId};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -58,6 +58,8 @@ pub struct Edge {
     pub zone: ZoneId,
     /// Its links by name.
     pub links: BTreeMap<String, LinkConfig>,
+    /// Modbus links that other masters may use, by the link's name.
+    pub shares: BTreeMap<String, ModbusShare>,
     /// How far its enrolment came.
     pub state: EdgeState,
     /// When it was enrolled.

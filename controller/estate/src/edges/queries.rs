@@ -4,7 +4,7 @@ use super::{Edge, EdgeState};
 use bo_db::{DbError, Row, Tx, params};
 use bo_model::{EdgeId, Time, WorkspaceId};
 
-const COLUMNS: &str = "id, workspace, key, name, zone, links, state, enrolled_at, revoked_at";
+const COLUMNS: &str = "id, workspace, key, name, zone, links, state, enrolled_at, revoked_at, shares";
 
 fn row(row: &Row<'_>) -> Result<Edge, DbError> {
     Ok(Edge {
@@ -17,6 +17,7 @@ fn row(row: &Row<'_>) -> Result<Edge, DbError> {
         state: EdgeState::parse(row.str(6)?),
         enrolled_at: row.get(7)?,
         revoked_at: row.get(8)?,
+        shares: row.json(9)?,
     })
 }
 
@@ -34,10 +35,19 @@ pub fn find(tx: &mut Tx, id_or_key: &str) -> Result<Option<Edge>, DbError> {
 pub fn save(tx: &mut Tx, edge: &Edge) -> Result<(), DbError> {
     let now = tx.now();
     tx.execute(
-        "INSERT INTO edge (id, workspace, key, name, zone, links, changed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO edge (id, workspace, key, name, zone, links, changed_at, shares) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, zone = excluded.zone, links = excluded.links,
-           changed_at = excluded.changed_at",
-        params![edge.id, edge.workspace, &edge.key, &edge.name, edge.zone, crate::json(&edge.links), now],
+           changed_at = excluded.changed_at, shares = excluded.shares",
+        params![
+            edge.id,
+            edge.workspace,
+            &edge.key,
+            &edge.name,
+            edge.zone,
+            crate::json(&edge.links),
+            now,
+            crate::json(&edge.shares)
+        ],
     )?;
     Ok(())
 }

@@ -10,12 +10,14 @@ use crate::http::{Mention, finds, may, page, with, zone};
 use crate::releases::queries::{self as releases, ReleaseLine};
 use crate::state::LogOf;
 use axum::response::Response;
+use bo_model::release::{LinkConfig, ModbusShare};
 use bo_model::{DeviceId, EdgeId, Time, ZoneId};
 use bo_uplink::Enrolment;
 use bo_web::list::ListSpec;
 use bo_web::{Ctx, Kind, Level, Need, Result, Routes, WebError, reply};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the list of gateways offers.
@@ -61,7 +63,8 @@ pub struct UnwellLine {
 struct EdgeView {
     #[serde(flatten)]
     line: EdgeLine,
-    links: std::collections::BTreeMap<String, bo_model::release::LinkConfig>,
+    links: BTreeMap<String, LinkConfig>,
+    shares: BTreeMap<String, ModbusShare>,
     watermarks: Vec<Watermark>,
     lag: u64,
     unwell_devices: Vec<UnwellLine>,
@@ -74,6 +77,8 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     let on = |level| Need::object(Kind::EDGE, "id", level);
     let links = json!({"type": "object", "additionalProperties": {"type": "object", "required": ["kind"]},
         "examples": [{"bus": {"kind": "modbus-tcp", "host": "10.0.0.7"}}]});
+    let shares = json!({"type": "object", "additionalProperties": {"type": "object", "required": ["listen"], "additionalProperties": false,
+        "properties": {"listen": {"type": "string"}, "writes": {"type": "boolean"}}}, "examples": [{"bus": {"listen": "0.0.0.0:1502"}}]});
     Routes::new("estate")
         .get("/api/v1/edges", Need::signed_in(), with(estate, list))
         .about("Gateways and how they are")
@@ -82,11 +87,11 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .about("Make a gateway; it enrols with a code")
         .accepts(json!({"type": "object", "required": ["name", "zone"], "additionalProperties": false, "properties": {
             "name": {"type": "string", "examples": ["Harbour gateway"]}, "key": {"type": ["string", "null"]},
-            "zone": {"type": "string", "format": "uuid"}, "links": links.clone()}}))
+            "zone": {"type": "string", "format": "uuid"}, "links": links.clone(), "shares": shares.clone()}}))
         .patch("/api/v1/edges/{id}", on(Level::Own), with(estate, change))
-        .about("Change a gateway's name, zone or links; links are replaced as a whole")
+        .about("Change a gateway's name, zone, links or shares; links and shares are replaced as a whole")
         .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
-            "name": {"type": "string"}, "zone": {"type": "string", "format": "uuid"}, "links": links}}))
+            "name": {"type": "string"}, "zone": {"type": "string", "format": "uuid"}, "links": links, "shares": shares}}))
         .get("/api/v1/edges/{id}", on(Level::View), with(estate, show))
         .about("A gateway: presence, links, watermarks, devices that are not well, releases, gaps")
         .get("/api/v1/edges/{id}/availability", on(Level::View), with(estate, availability))
@@ -108,6 +113,9 @@ pub fn enrolment_route(estate: &Arc<Estate>, enrolment: Enrolment) -> Routes {
             enroll(estate.clone(), enrolment.clone(), ctx)
         })
         .about("Enrol a gateway with its one-time code")
+        .accepts(json!({"type": "object", "required": ["code", "csr"], "properties": {
+            "code": {"type": "string"}, "csr": {"type": "string", "description": "Certificate signing request, PEM"},
+            "host": {"type": "string", "description": "The machine's own name, a hint for people"}}}))
         .body_limit(64 * 1024)
 }
 
@@ -199,11 +207,12 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
             fleet::gaps_between(tx, id, month, now)?,
         ))
     })?;
+    let shares = edge.shares.clone();
     let unwell_devices = unwell(&estate, &ctx, id)?;
     let line = line(&estate, edge, releases.first().map(|release| release.hash.as_str()));
     let lag = line.presence.backlog;
     let links = edge.links.clone();
-    Ok(reply::json(&EdgeView { line, links, watermarks, lag, unwell_devices, releases, gaps }))
+    Ok(reply::json(&EdgeView { line, links, shares, watermarks, lag, unwell_devices, releases, gaps }))
 }
 
 async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

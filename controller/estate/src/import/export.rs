@@ -95,6 +95,7 @@ pub fn to_file(registry: &Registry, workspace: WorkspaceId, name: &str) -> Estat
             name: edge.name.clone(),
             zone: key_of(edge.zone),
             links: edge.links.clone(),
+            shares: edge.shares.clone(),
         })
         .collect();
     edges.sort_by(|a, b| a.key.cmp(&b.key));

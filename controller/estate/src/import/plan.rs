@@ -197,6 +197,7 @@ impl Plan {
                 name: edge.name.clone(),
                 zone: self.zone_ids[&edge.zone],
                 links: edge.links.clone(),
+                shares: edge.shares.clone(),
                 state: held.as_ref().map_or(EdgeState::New, |held| held.state),
                 enrolled_at: held.as_ref().and_then(|held| held.enrolled_at),
                 revoked_at: held.as_ref().and_then(|held| held.revoked_at),

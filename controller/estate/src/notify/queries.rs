@@ -1,15 +1,14 @@
 //! SQL of channels, maintenance, and who is where.
 
 use super::{Channel, ChannelId, ChannelKind, Maintenance, MaintenanceId};
-use bo_db::{DbError, Row, Tx, Vault, params};
+use bo_db::{DbError, Row, SealedColumn, Tx, Vault, params};
 use bo_model::{AccountId, AlarmId, Kind, Object, Time, WorkspaceId};
 
 const CHANNEL: &str = "id, workspace, name, kind, recipient, address, secret, zone, severity, after_minutes, quiet_minutes, enabled";
 
-/// Where a channel's secret is sealed for.
-fn sealed_for(id: ChannelId) -> String {
-    format!("channel:{id}")
-}
+/// Keys of channels.
+pub const SECRETS: SealedColumn =
+    SealedColumn { table: "channel", key: "id", column: "secret", place: "channel:" };
 
 fn channel_row(row: &Row<'_>, vault: &Vault) -> Result<Channel, DbError> {
     let id = row.get(0)?;
@@ -20,7 +19,7 @@ fn channel_row(row: &Row<'_>, vault: &Vault) -> Result<Channel, DbError> {
         kind: ChannelKind::parse(row.str(3)?),
         recipient: Object::parse(row.str(4)?),
         address: row.get(5)?,
-        secret: vault.open(&sealed_for(id), row.str(6)?)?,
+        secret: SECRETS.open(vault, id, row.str(6)?)?,
         zone: row.get(7)?,
         severity: row.get(8)?,
         after_minutes: row.get(9)?,
@@ -46,10 +45,7 @@ pub fn channel(tx: &mut Tx, id: ChannelId) -> Result<Option<Channel>, DbError> {
 
 /// Writes a channel, new or changed.
 pub fn save_channel(tx: &mut Tx, channel: &Channel) -> Result<(), DbError> {
-    let secret = match channel.secret.as_str() {
-        "" => String::new(),
-        secret => tx.vault()?.seal(&sealed_for(channel.id), secret)?,
-    };
+    let secret = SECRETS.seal(tx, channel.id, &channel.secret)?;
     let now = tx.now();
     tx.execute(
         "INSERT INTO channel (id, workspace, name, kind, recipient, address, secret, zone, severity, after_minutes,
@@ -188,8 +184,8 @@ pub fn people(tx: &mut Tx, recipient: &Object) -> Result<Vec<(AccountId, String,
            SELECT CAST(?1 AS TEXT)
            UNION SELECT r.subject FROM relation r JOIN within w ON r.object = w.node
            WHERE r.kind = 'member' AND r.valid_from <= ?2 AND r.valid_to > ?2)
-         SELECT a.id, a.email, a.name FROM within w JOIN account a ON w.node = 'account:' || a.id
-         WHERE a.state = 'active' ORDER BY a.email LIMIT 500",
+         SELECT a.id, a.address, a.name FROM within w JOIN account a ON w.node = 'account:' || a.id
+         WHERE a.state = 'active' ORDER BY a.address LIMIT 500",
         params![recipient, now],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )
@@ -208,7 +204,7 @@ pub fn by_name(tx: &mut Tx, workspace: WorkspaceId, name: &str) -> Result<Option
     }
     let account = tx.query_opt(
         "SELECT a.id FROM account a JOIN member m ON m.account = a.id
-         WHERE m.workspace = ?1 AND (a.email = ?2 OR lower(a.name) = ?2) ORDER BY a.id LIMIT 1",
+         WHERE m.workspace = ?1 AND (a.address = ?2 OR lower(a.name) = ?2) ORDER BY a.id LIMIT 1",
         params![workspace, &name],
         |row| row.get::<String>(0),
     )?;
@@ -224,7 +220,7 @@ pub fn recipients(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<(String, St
         |row| Ok((row.get(0)?, format!("Everybody in {}", row.str(1)?))),
     )?;
     found.extend(tx.query(
-        "SELECT 'account:' || a.id, a.name || ' <' || a.email || '>' FROM account a JOIN member m ON m.account = a.id
+        "SELECT 'account:' || a.id, a.name || ' <' || a.address || '>' FROM account a JOIN member m ON m.account = a.id
          WHERE m.workspace = ?1 AND a.state = 'active' ORDER BY lower(a.name), a.id LIMIT 500",
         params![workspace],
         both,

@@ -116,7 +116,7 @@ fn row(estate: &Estate, each: &Waiting, now: bo_model::Time) -> Markup {
                 @if pending { (badge(Tone::Info, &each.plan.diff.summary())) } @else { (badge(Tone::Good, "Up to date")) }
             }
             @match &each.newest {
-                Some(release) => p.muted { "Release " (release.number) ", " (parts::time(release.compiled_at, now)) ": " (release.summary.diff.summary())
+                Some(release) => p.muted { "Release " (release.number) ", " (parts::time(release.compiled_at, now)) ": " (release.summary.diff.summary()) @if release.repeats.is_some() { " (permissions only; brought out by itself)" }
                     @if line.up_to_date == Some(false) { ". The gateway still runs an older one." } },
                 None => p.muted { "Nothing was deployed to it yet." },
             }

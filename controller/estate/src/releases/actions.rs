@@ -1,10 +1,12 @@
 //! Compiling, signing and keeping a release.
 
+use super::access::{self, Access};
 use super::compile::{Compiled, compile};
 use super::diff::Diff;
 use super::queries::{self, Summary};
 use crate::error::EstateError;
 use crate::registry::Registry;
+use crate::rollouts;
 use crate::settings::{secrets_of_device, shown};
 use bo_db::{DbError, Event, Tx};
 use bo_model::release::Site;
@@ -41,7 +43,9 @@ pub fn plan(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Plan, Esta
     let Compiled { site, faults } = compiled(tx, registry, edge)?;
     let latest = queries::latest(tx, edge)?;
     let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
-    Ok(Plan { current: latest.map(|release| release.number), diff: Diff::between(&before, &site), faults })
+    // People come and go without anybody's approval.
+    let diff = Diff::between(&before.configuration(), &site.configuration());
+    Ok(Plan { current: latest.map(|release| release.number), diff, faults })
 }
 
 /// Compiles and keeps a new release, if anything changed. The caller announces it after the commit.
@@ -52,17 +56,18 @@ pub fn publish(
     key: &SigningKey,
 ) -> Result<Option<SignedRelease>, EstateError> {
     let Compiled { site, faults } = compiled(tx, registry, edge)?;
-    keep(tx, registry, edge, &site, faults, key)
+    keep(tx, registry, edge, site, faults, key)
 }
 
-/// Hash of what a release made now would hold; none when the newest holds just that.
+/// Hash of the configuration a release made now would hold; none when the newest holds just that. People don't count.
 pub fn content(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Option<String>, EstateError> {
-    let text = crate::json(&compiled(tx, registry, edge)?.site);
-    let same = queries::latest(tx, edge)?.is_some_and(|latest| latest.site == text);
-    Ok((!same).then(|| digest(&text)))
+    let fresh = compiled(tx, registry, edge)?.site.configuration();
+    let held = queries::latest(tx, edge)?.as_ref().map(read_site).transpose()?;
+    Ok((held.map(Site::configuration).as_ref() != Some(&fresh)).then(|| digest(&fresh)))
 }
 
-/// Makes what an earlier release held the newest again; nothing when there is none of that number.
+/// Makes the configuration of an earlier release the newest again, with the people of now; nothing when there is none of that
+/// number.
 pub fn republish(
     tx: &mut Tx,
     registry: &Registry,
@@ -71,38 +76,53 @@ pub fn republish(
     key: &SigningKey,
 ) -> Result<Option<SignedRelease>, EstateError> {
     match queries::find(tx, edge, number)? {
-        Some(earlier) => keep(tx, registry, edge, &read_site(&earlier)?, Vec::new(), key),
+        Some(earlier) => {
+            let entry = registry.edges.get(&edge).ok_or_else(|| EstateError::missing("gateway", edge))?;
+            let mut site = read_site(&earlier)?.configuration();
+            Access::of(tx, entry.workspace)?.admit(tx, &mut site)?;
+            keep(tx, registry, edge, site, Vec::new(), key)
+        }
         None => Ok(None),
     }
 }
 
-fn digest(text: &str) -> String {
-    hex::encode(Sha256::digest(text.as_bytes()))
+fn digest(configuration: &Site) -> String {
+    hex::encode(Sha256::digest(crate::json(configuration)))
 }
 
-/// Signs and keeps a site as an edge's newest release, unless it is that already.
-fn keep(
+/// Signs and keeps a site as an edge's newest release, unless it is that already. One with nothing but other people repeats the
+/// configuration of the newest.
+pub(super) fn keep(
     tx: &mut Tx,
     registry: &Registry,
     edge: EdgeId,
-    site: &Site,
+    mut site: Site,
     faults: Vec<String>,
     key: &SigningKey,
 ) -> Result<Option<SignedRelease>, EstateError> {
     let entry = registry.edges.get(&edge).ok_or_else(|| EstateError::missing("gateway", edge))?;
     let latest = queries::latest(tx, edge)?;
-    let text = crate::json(site);
-    if latest.as_ref().is_some_and(|latest| latest.site == text) {
-        return Ok(None);
-    }
     let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
-    let summary = Summary { diff: Diff::between(&before, site), faults };
-    let number = latest.map_or(1, |latest| latest.number + 1);
-    let release = SignedRelease::sign(number, tx.now(), site, key)
+    let configuration = site.clone().configuration();
+    site.repeats = None;
+    if let Some(latest) = latest.as_ref().filter(|_| before.clone().configuration() == configuration) {
+        if access::is_same(&before, &site, tx.now()) {
+            return Ok(None);
+        }
+        site.repeats = Some(before.repeats.clone().unwrap_or_else(|| latest.hash.clone()));
+    }
+    let summary = Summary { diff: Diff::between(&before, &site), faults };
+    let number = latest.as_ref().map_or(1, |latest| latest.number + 1);
+    let release = SignedRelease::sign(number, tx.now(), &site, key)
         .map_err(|source| DbError::Json { what: "a release", source })?;
-    queries::insert(tx, entry.workspace, edge, &release, &digest(&text), &summary)?;
+    queries::insert(tx, entry.workspace, edge, &release, &digest(&configuration), &summary, &site.repeats)?;
+    if let Some(latest) = latest.filter(|_| site.repeats.is_some()) {
+        rollouts::queries::repeated(tx, edge, &latest.hash, &release.hash)?;
+        queries::tidy(tx, edge, number)?;
+    }
+    let verb = if site.repeats.is_some() { "release.access" } else { "release.publish" };
     tx.audit(
-        Event::new("release.publish", Object::new(Kind::EDGE, edge))
+        Event::new(verb, Object::new(Kind::EDGE, edge))
             .name(&entry.name)
             .workspace(entry.workspace)
             .after(json!({ "number": number, "hash": release.hash, "changes": summary.diff.summary() })),
@@ -126,7 +146,7 @@ pub fn readable(registry: &Registry, release: &SignedRelease) -> Result<Site, Es
     Ok(site)
 }
 
-fn read_site(release: &SignedRelease) -> Result<Site, EstateError> {
+pub(super) fn read_site(release: &SignedRelease) -> Result<Site, EstateError> {
     Ok(serde_json::from_str(&release.site)
         .map_err(|source| DbError::Json { what: "a stored release", source })?)
 }

@@ -21,6 +21,7 @@ pub fn compile(registry: &Registry, edge: EdgeId) -> Compiled {
     let mut site = Site { edge: Some(edge), ..Site::default() };
     if let Some(edge) = registry.edges.get(&edge) {
         site.links.clone_from(&edge.links);
+        site.shares.clone_from(&edge.shares);
     }
     let mut systems: Vec<_> = registry.systems.values().filter(|system| system.edge == edge).collect();
     systems.sort_by_key(|system| system.id);

@@ -75,6 +75,9 @@ fn parts(site: &Site) -> BTreeMap<String, (String, String)> {
     for (name, link) in &site.links {
         add(format!("link {name}"), format!("link {name}"), crate::json(link));
     }
+    for (name, share) in &site.shares {
+        add(format!("share {name}"), format!("other Modbus masters at link {name}"), crate::json(share));
+    }
     for device in &site.devices {
         let name = format!("device {} in {}", device.address, system(device.system));
         add(format!("device {}", device.id), name, crate::json(device));

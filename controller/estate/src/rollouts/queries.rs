@@ -2,7 +2,7 @@
 
 use super::{Rollout, RolloutId, Stage};
 use bo_db::{DbError, Row, Tx, params};
-use bo_model::WorkspaceId;
+use bo_model::{EdgeId, WorkspaceId};
 
 const COLUMNS: &str = "id, workspace, title, rings, contents, watch_seconds, state, ring, ring_at, published, unwell, why, made_by, made_at, approved_by, approved_at";
 
@@ -46,6 +46,19 @@ pub fn running(tx: &mut Tx) -> Result<Vec<Rollout>, DbError> {
         params![],
         row,
     )
+}
+
+/// Notes in rollouts under way that a gateway's release was followed by one with the same configuration and other people: what
+/// the gateway runs then is still what was rolled out.
+pub fn repeated(tx: &mut Tx, edge: EdgeId, before: &str, after: &str) -> Result<(), DbError> {
+    let under_way = format!("SELECT {COLUMNS} FROM rollout WHERE state IN ('running', 'paused')");
+    for mut rollout in tx.query(&under_way, params![], row)? {
+        if let Some(published) = rollout.published.get_mut(&edge).filter(|held| held.hash == before) {
+            published.hash = after.to_owned();
+            save(tx, &rollout)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a rollout, new or changed.

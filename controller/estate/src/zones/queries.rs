@@ -1,15 +1,20 @@
 //! SQL of zones.
 
 use super::Zone;
-use bo_db::{DbError, Row, Tx, params};
+use bo_db::{DbError, Row, SealedColumn, Tx, Vault, params};
 use bo_model::estate::ZoneKind;
 
 const COLUMNS: &str = "id, workspace, key, parent, kind, name, rank, tags, time_zone, latitude, longitude, map, settings, metadata, secrets";
 
-fn row(row: &Row<'_>) -> Result<Zone, DbError> {
+/// Settings, sealed as a whole: what is secret among them depends on drivers that may come later.
+pub const SETTINGS: SealedColumn =
+    SealedColumn { table: "zone", key: "id", column: "settings", place: "settings:zone:" };
+
+fn row(row: &Row<'_>, vault: &Vault) -> Result<Zone, DbError> {
+    let id = row.get(0)?;
     let (latitude, longitude) = (row.get::<Option<f64>>(9)?, row.get::<Option<f64>>(10)?);
     Ok(Zone {
-        id: row.get(0)?,
+        id,
         workspace: row.get(1)?,
         key: row.get(2)?,
         parent: row.get(3)?,
@@ -20,7 +25,7 @@ fn row(row: &Row<'_>) -> Result<Zone, DbError> {
         time_zone: row.get(8)?,
         position: latitude.zip(longitude),
         map: row.get(11)?,
-        settings: row.json(12)?,
+        settings: crate::sealed::json(&SETTINGS, vault, id, row.str(12)?)?,
         metadata: row.json(13)?,
         secrets: row.json(14)?,
     })
@@ -28,11 +33,13 @@ fn row(row: &Row<'_>) -> Result<Zone, DbError> {
 
 /// All zones of all workspaces: for the registry.
 pub fn all(tx: &mut Tx) -> Result<Vec<Zone>, DbError> {
-    tx.query(&format!("SELECT {COLUMNS} FROM zone"), params![], row)
+    let vault = tx.vault()?;
+    tx.query(&format!("SELECT {COLUMNS} FROM zone"), params![], |found| row(found, &vault))
 }
 
 /// Writes a zone, new or changed, found by its id.
 pub fn save(tx: &mut Tx, zone: &Zone) -> Result<(), DbError> {
+    let settings = SETTINGS.seal(tx, zone.id, &crate::json(&zone.settings))?;
     let now = tx.now();
     tx.execute(
         "INSERT INTO zone (id, workspace, key, parent, kind, name, rank, tags, time_zone, latitude, longitude, map,
@@ -55,7 +62,7 @@ pub fn save(tx: &mut Tx, zone: &Zone) -> Result<(), DbError> {
             zone.position.map(|p| p.0),
             zone.position.map(|p| p.1),
             zone.map.as_ref(),
-            crate::json(&zone.settings),
+            settings,
             crate::json(&zone.metadata),
             now,
             crate::json(&zone.secrets)

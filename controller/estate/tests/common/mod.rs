@@ -143,6 +143,10 @@ impl Rig {
         (estate.clone(), Ingest::new(estate))
     }
 
+    pub fn clock_now(&self) -> Time {
+        self.estate.clock.now()
+    }
+
     pub fn edge(&self) -> EdgeId {
         self.estate.registry().edge_by_key(self.workspace, "edge-harbour").unwrap().id
     }

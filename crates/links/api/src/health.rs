@@ -22,6 +22,9 @@ pub enum LinkState {
 pub struct Health {
     /// Now.
     pub state: LinkState,
+    /// What does not work although it is up: which topic the broker refuses, why, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited: Option<Arc<str>>,
     /// Since when it is so.
     pub since: Time,
     /// Last reply or message received.

@@ -49,6 +49,9 @@ impl<Op, Reply> Job<Op, Reply> {
     }
 }
 
+/// Boxed: a lane makes room for 32 when it is made, and most lanes of a large site are empty most of the time.
+type Waiting<Op, Reply> = Box<Job<Op, Reply>>;
+
 /// Who waits for an answer.
 #[derive(Debug)]
 pub struct Asker<Reply> {
@@ -105,8 +108,8 @@ impl<Reply> Asker<Reply> {
 /// The users' side. Cheap to clone.
 #[derive(Debug)]
 pub struct Handle<Op, Reply> {
-    polls: mpsc::Sender<Job<Op, Reply>>,
-    commands: mpsc::Sender<Job<Op, Reply>>,
+    polls: mpsc::Sender<Waiting<Op, Reply>>,
+    commands: mpsc::Sender<Waiting<Op, Reply>>,
     health: watch::Receiver<Health>,
 }
 
@@ -125,7 +128,7 @@ impl<Op, Reply> Handle<Op, Reply> {
             Urgency::Poll => &self.polls,
             Urgency::Command => &self.commands,
         };
-        lane.try_send(Job { op, urgency, asker }).map_err(|error| match error {
+        lane.try_send(Box::new(Job { op, urgency, asker })).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LinkError::Busy,
             mpsc::error::TrySendError::Closed(_) => LinkError::Closed,
         })?;
@@ -145,8 +148,8 @@ impl<Op, Reply> Handle<Op, Reply> {
 /// The task's side.
 #[derive(Debug)]
 pub struct Inbox<Op, Reply> {
-    polls: mpsc::Receiver<Job<Op, Reply>>,
-    commands: mpsc::Receiver<Job<Op, Reply>>,
+    polls: mpsc::Receiver<Waiting<Op, Reply>>,
+    commands: mpsc::Receiver<Waiting<Op, Reply>>,
     commands_in_a_row: u32,
 }
 
@@ -175,7 +178,7 @@ impl<Op, Reply> Inbox<Op, Reply> {
                 }
             };
             if !job.is_abandoned() {
-                return Some(job);
+                return Some(*job);
             }
         }
     }

@@ -32,6 +32,7 @@ impl Reporter {
         self.told = Instant::now();
         self.publish.send_modify(|health| {
             health.connects += 1;
+            health.limited = None;
             if health.state != LinkState::Up {
                 health.state = LinkState::Up;
                 health.since = now;
@@ -48,6 +49,16 @@ impl Reporter {
                 health.since = now;
             }
             health.state = LinkState::Down(why.clone());
+            health.limited = None;
+        });
+    }
+
+    /// What does not work although the link is up; `None` when all does.
+    pub fn limited(&mut self, what: Option<Arc<str>>) {
+        self.publish.send_if_modified(|health| {
+            let news = health.limited != what;
+            health.limited = what;
+            news
         });
     }
 

@@ -5,8 +5,9 @@ mod path;
 use crate::error::MqttError;
 use crate::topic::{is_filter, matches};
 use bo_link::MqttMessage;
+use bo_model::driver::Status;
 use bo_model::points::{MqttPoint, MqttProfile};
-use bo_model::settings::Values;
+use bo_model::settings::{FieldKind, Values};
 use bo_model::value::Source;
 use bo_model::{Data, Quality, Reason, Time, Value};
 use serde_json::Value as Json;
@@ -31,6 +32,8 @@ struct Point {
     scale: Option<f64>,
     add: Option<f64>,
     map: BTreeMap<String, Data>,
+    /// What its status variable is declared to hold.
+    kind: Option<FieldKind>,
 }
 
 #[derive(Debug)]
@@ -79,6 +82,16 @@ impl Profile {
             exact,
             wild: wild.into_iter().collect(),
         })
+    }
+
+    /// Holds what arrives against what the driver declares: a word where a number belongs is bad, and never shown as if it were good.
+    #[must_use]
+    pub fn typed(mut self, status: &BTreeMap<String, Status>) -> Profile {
+        let points = self.exact.values_mut().chain(self.wild.iter_mut().map(|(_, points)| points));
+        for point in points.flatten() {
+            point.kind = status.get(&point.status).map(|status| status.field.kind);
+        }
+        self
     }
 
     /// The filters to subscribe.
@@ -138,6 +151,7 @@ impl Point {
             scale: point.scale,
             add: point.add,
             map: point.map.iter().map(|(word, json)| (word.clone(), Data::from_json(json.clone()))).collect(),
+            kind: None,
         }
     }
 
@@ -167,7 +181,7 @@ impl Point {
             });
         }
         if self.scale.is_none() && self.add.is_none() {
-            return Ok(Some(raw));
+            return fitted(self.kind, raw).map(Some);
         }
         let number = match &raw {
             Data::Text(text) => text.trim().parse().ok(),
@@ -218,6 +232,22 @@ impl Body<'_> {
             }
         }
         Ok((!here.is_null()).then_some(here))
+    }
+}
+
+/// A datum as its declared kind has it; what can't be one is not understood.
+fn fitted(kind: Option<FieldKind>, data: Data) -> Result<Data, String> {
+    let wrong = |what: &str| Err(format!("`{}` is {what}", shorten(&plain(&data.to_json()))));
+    match (kind, &data) {
+        (Some(FieldKind::Integer | FieldKind::Number), Data::Text(text)) => match literal(text.trim()) {
+            number @ (Data::Int(_) | Data::Float(_)) => Ok(number),
+            _ => wrong("not a number"),
+        },
+        (Some(FieldKind::Integer | FieldKind::Number), Data::Bool(_)) => wrong("not a number"),
+        (Some(FieldKind::Boolean), Data::Text(_) | Data::Int(_) | Data::Float(_)) => {
+            wrong("neither true nor false; the point's `map` can say what it means")
+        }
+        _ => Ok(data),
     }
 }
 

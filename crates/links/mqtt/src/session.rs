@@ -259,11 +259,3 @@ impl Session {
         }
     }
 }
-
-/// Logs what was refused, and counts it.
-pub(crate) fn tell(refused: &[(String, Arc<str>)]) -> usize {
-    for (filter, why) in refused {
-        tracing::warn!(%filter, %why, "the broker refused a subscription");
-    }
-    refused.len()
-}

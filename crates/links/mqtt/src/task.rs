@@ -7,9 +7,10 @@
 use crate::config::MqttConfig;
 use crate::listeners::{Change, Listener, Listeners};
 use crate::packets::{Broken, next_packet, write};
-use crate::session::{Heard, Session, Waiting, tell};
+use crate::session::{Heard, Session};
+use crate::shared::Shared;
 use crate::terms::{Terms, greeting};
-use crate::topic::{is_filter, is_topic};
+use crate::topic::is_filter;
 use bo_link::{Asker, Handle, Health, Inbox, LinkError, MqttMessage, MqttOp, Reporter, queue};
 use bo_link_stream::{Connection, Endpoint};
 use bo_model::clock::SharedClock;
@@ -20,10 +21,10 @@ use mqtt5::packet::Packet;
 use mqtt5::packet::disconnect::DisconnectPacket;
 use mqtt5::protocol::v5::reason_codes::{NORMAL_DISCONNECTION, ReasonCode};
 use rustls::pki_types::ServerName;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
@@ -48,52 +49,10 @@ pub struct MqttLink {
     room: usize,
 }
 
-/// What the users' tasks and the connection's task share.
-struct Shared {
-    now: Mutex<Result<Session, Arc<str>>>,
-    /// There is something to write.
-    write: Notify,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Result<Session, Arc<str>>> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn down(&self, why: &Arc<str>) {
-        let before = std::mem::replace(&mut *self.lock(), Err(why.clone()));
-        if let Ok(session) = before {
-            session.end(why);
-        }
-    }
-
-    fn publish(&self, job: Waiting, message: MqttMessage) {
-        if !is_topic(&message.topic) {
-            return job.answer(Err(LinkError::Invalid(format!("`{}` is not a topic", message.topic).into())));
-        }
-        match &mut *self.lock() {
-            Err(why) => return job.answer(Err(LinkError::Offline(why.clone()))),
-            Ok(session) => session.publish(job, message),
-        }
-        self.write.notify_one();
-    }
-
-    fn change(&self, change: Change) -> Result<(), LinkError> {
-        let mut now = self.lock();
-        let Ok(session) = &mut *now else { return Ok(()) }; // asked for on connecting
-        let done = session.subscribe(&change.subscribe).and_then(|refused| {
-            session.unsubscribe(change.unsubscribe)?;
-            Ok(tell(&refused))
-        });
-        self.write.notify_one();
-        done.map(drop).map_err(|error| LinkError::Invalid(error.into()))
-    }
-}
-
 /// Connects, and stays connected with back-off, until `shutdown`.
 pub fn spawn(config: MqttConfig, clock: SharedClock, shutdown: &Shutdown) -> MqttLink {
     let (publish, health) = watch::channel(Health::default());
-    let shared = Arc::new(Shared { now: Mutex::new(Err("not connected yet".into())), write: Notify::new() });
+    let shared = Arc::new(Shared::default());
     let listeners = Arc::new(Listeners::default());
     let link = MqttLink {
         shared: shared.clone(),
@@ -209,8 +168,9 @@ async fn run(
             Ok(mut line) => {
                 let session = async {
                     let mut session = Session::new(config.version, line.terms.clone());
+                    shared.refusals.begin();
                     let refused = session.subscribe(&listeners.reconnected()).map_err(Broken::off)?;
-                    (0..tell(&refused)).for_each(|_| reporter.failed());
+                    (0..shared.refusals.note(refused)).for_each(|_| reporter.failed());
                     *shared.lock() = Ok(session);
                     pause.succeeded();
                     reporter.up();
@@ -320,7 +280,7 @@ async fn converse(
     tokio::pin!(quiet);
     let (mut heard, mut wrote, mut asked) = (Instant::now(), Instant::now(), false);
     loop {
-        while let Some((bytes, written)) = unwritten(shared) {
+        while let Some((bytes, written)) = shared.unwritten() {
             timeout(WRITE_WITHIN, send(connection, &bytes))
                 .await
                 .map_err(|_| Broken::off("the broker takes no more bytes"))?
@@ -328,6 +288,7 @@ async fn converse(
             written.into_iter().for_each(|job| job.answer(Ok(())));
             wrote = Instant::now();
         }
+        shared.refusals.tell(reporter);
         tokio::select! {
             count = connection.read_buf(read) => {
                 if count.map_err(Broken::off)? == 0 {
@@ -367,10 +328,6 @@ async fn converse(
     }
 }
 
-fn unwritten(shared: &Shared) -> Option<(bytes::Bytes, Vec<Waiting>)> {
-    shared.lock().as_mut().ok()?.unwritten()
-}
-
 /// Takes every whole packet that was read. Returns how many subscriptions were refused.
 fn take(
     read: &mut BytesMut,
@@ -385,7 +342,7 @@ fn take(
             while let Some(packet) = next_packet(read, version)? {
                 match session.take(packet)? {
                     Heard::Message(message) => messages.push(message),
-                    Heard::Refused(filters) => refused += tell(&filters),
+                    Heard::Refused(filters) => refused += shared.refusals.note(filters),
                     Heard::Proof => {}
                 }
             }

@@ -276,3 +276,40 @@ async fn devices_reach_the_on_site_broker_over_tls_and_one_that_does_not_shake_h
     assert!(!publish(other.file(folder.path())).await.status.success(), "the broker proves who it is");
     shutdown.signal();
 }
+
+#[tokio::test]
+async fn a_refused_subscription_is_a_part_of_the_links_state_until_it_is_wanted_no_more() {
+    let shutdown = Shutdown::new();
+    let login = DeviceLogin { password: "p".into(), topics: Some(vec!["mine/#".to_owned()]) };
+    let broker = embedded(Credentials([("edge".to_owned(), login)].into()), &shutdown).await;
+    let mut config = MqttConfig::new("127.0.0.1", broker.address().port(), "edge");
+    config.login = Some(("edge".to_owned(), "p".to_owned()));
+    let link = link(config, &shutdown);
+    up(&link).await;
+    let mut health = link.health();
+    let (_mine, mut listener) = link.user(&["mine/#".to_owned()], 4).unwrap();
+    let theirs = link.user(&["theirs/#".to_owned()], 4).unwrap();
+    let limited = async |health: &mut tokio::sync::watch::Receiver<bo_link::Health>, wanted: bool| {
+        let found =
+            tokio::time::timeout(PATIENCE, health.wait_for(|health| health.limited.is_some() == wanted));
+        found.await.unwrap().unwrap().clone()
+    };
+    let told = limited(&mut health, true).await;
+    let what = told.limited.unwrap();
+    assert!(what.contains("`theirs/#`") && what.contains("allow the user of this link"), "{what}");
+    assert_eq!(told.state, bo_link::LinkState::Up, "what is allowed goes on");
+    let (probe, _) = link.user(&[], 1).unwrap();
+    probe.call(publish("mine/1", "x", 1, false), Urgency::Poll, PATIENCE).await.unwrap();
+    assert_eq!(next(&mut listener).await.topic, "mine/1");
+
+    // The device that wanted it goes: what is left is well.
+    drop(theirs);
+    link.user(&["mine/2".to_owned()], 1)
+        .unwrap()
+        .0
+        .call(publish("mine/1", "y", 1, false), Urgency::Poll, PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(limited(&mut health, false).await.limited, None);
+    shutdown.drain(PATIENCE).await;
+}

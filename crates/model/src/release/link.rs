@@ -1,6 +1,8 @@
 //! Endpoints as a site file and a release describe them: `docs/links.md` explains each key.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -236,10 +238,33 @@ impl Default for ModbusTiming {
 #[serde(deny_unknown_fields)]
 pub struct ModbusShare {
     /// Where masters connect: `0.0.0.0:1502`.
-    pub listen: std::net::SocketAddr,
+    pub listen: SocketAddr,
     /// Lets them write too. They do so unseen by permission, arbitration and audit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writes: bool,
+}
+
+/// What is wrong with the shares of a gateway, as the link's name and a sentence each.
+pub fn share_mistakes(
+    links: &BTreeMap<String, LinkConfig>,
+    shares: &BTreeMap<String, ModbusShare>,
+) -> Vec<(String, String)> {
+    let mut mistakes = Vec::new();
+    let mut taken: BTreeMap<SocketAddr, &str> = BTreeMap::new();
+    for (name, share) in shares {
+        let mut wrong = |why: String| mistakes.push((name.clone(), format!("share.{name}: {why}")));
+        match links.get(name) {
+            Some(LinkConfig::ModbusTcp { .. } | LinkConfig::ModbusRtu { .. }) => {}
+            Some(_) => wrong(format!("link {name} does not speak Modbus; only Modbus links can be shared")),
+            None => wrong(format!("there is no [link.{name}] to share")),
+        }
+        if share.listen.port() != 0
+            && let Some(other) = taken.insert(share.listen, name)
+        {
+            wrong(format!("share.{other} listens on {} already", share.listen));
+        }
+    }
+    mistakes
 }
 
 /// TLS as a client. The server is always verified.

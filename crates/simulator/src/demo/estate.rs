@@ -122,6 +122,7 @@ impl Maker {
             name: format!("{} gateway", building.name),
             zone: key.clone(),
             links: Default::default(),
+            shares: Default::default(),
         });
         for level in building.levels {
             self.level(building, level);

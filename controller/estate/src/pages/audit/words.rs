@@ -18,6 +18,7 @@ pub fn verb(verb: &str) -> String {
         "edge.enrol" => "Let a gateway in",
         "edge.code" => "Made a one-time code",
         "edge.record" => "Gateway reported",
+        "release.access" => "Brought changed permissions to a gateway",
         "release.publish" => "Deployed a release",
         "relation.grant" => "Gave a right",
         "relation.revoke" | "relation.withdraw" => "Took a right away",
@@ -42,6 +43,17 @@ pub fn verb(verb: &str) -> String {
         "rollout.resume" => "Resumed a rollout",
         "account.password" => "Changed a password",
         "account.invite" => "Invited somebody",
+        "session.switch" => "Went to another workspace",
+        "member.join" => "Joined the organisation",
+        "member.leave" => "Left the organisation",
+        "invitation.send" => "Invited somebody to the organisation",
+        "workspace.create" => "Made an organisation",
+        "audit.chain-broken" => "A gateway's log did not fit together",
+        "edge.backfill" => "Asked a gateway for old records again",
+        "account.gateway-pin" => "Set a number for gateways",
+        "account.gateway-pin-remove" => "Removed a number for gateways",
+        "wiki-space.empty-bin" => "Emptied the bin of a wiki space",
+        "event.arrive" | "event.stage" => "Changed an event",
         "account.update" => "Changed an account",
         "group.join" => "Added to a group",
         "group.leave" => "Took out of a group",
@@ -66,6 +78,31 @@ pub fn verb(verb: &str) -> String {
         "revoke" => "Revoked",
         "enable" => "Enabled",
         "disable" => "Disabled",
+        "add" => "Added",
+        "make" => "Made",
+        "update" | "edit" | "status" | "set" => "Changed",
+        "rename" => "Renamed",
+        "recover" | "restore" => "Brought back",
+        "give" => "Gave",
+        "take" => "Took away",
+        "send" => "Sent",
+        "resend" => "Sent again",
+        "accept" => "Accepted",
+        "decline" => "Declined",
+        "withdraw" => "Withdrew",
+        "offer" => "Offered",
+        "approve" => "Approved",
+        "refuse" => "Refused",
+        "pause" => "Paused",
+        "close" => "Closed",
+        "reopen" => "Reopened",
+        "stop" => "Ended",
+        "rotate" | "renew" => "Renewed",
+        "restrict" => "Changed who may see",
+        "export" => "Exported",
+        "moderate" => "Moderated",
+        "switch" => "Switched",
+        "use" => "Chose",
         "" => return own::humane(&noun),
         other => return format!("{} of {} {noun}", own::humane(other), article(&noun)),
     };
@@ -81,6 +118,13 @@ pub fn object_name(registry: &Registry, record: &Record) -> String {
     let (kind, id) = (record.object.kind(), record.object.id());
     let name =
         if record.name.is_empty() { own::name_of(registry, kind, id) } else { Some(record.name.clone()) };
+    // A device's address is one of many; its room tells which.
+    if kind == "device"
+        && let Some(entry) = id.parse().ok().and_then(|id| registry.devices.get(&id))
+        && let Some(system) = registry.systems.get(&entry.device.system)
+    {
+        return format!("{} in {}", name.unwrap_or_else(|| entry.device.name.clone()), system.name);
+    }
     let kind = match kind {
         "edge" => "Gateway".to_owned(),
         kind => own::humane(kind),
@@ -160,7 +204,10 @@ mod tests {
         assert_eq!(verb("edge.create"), "Made a gateway");
         assert_eq!(verb("account.create"), "Made an account");
         assert_eq!(verb("trigger-definition.save"), "Changed a trigger definition");
-        assert_eq!(verb("token.rotate"), "Rotate of a token");
+        assert_eq!(verb("token.rotate"), "Renewed a token");
+        assert_eq!(verb("role.give"), "Gave a role");
+        assert_eq!(verb("event-task.add"), "Added an event task");
+        assert_eq!(verb("lamp.dim"), "Dim of a lamp");
     }
 
     #[test]

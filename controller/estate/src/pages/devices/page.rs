@@ -13,7 +13,7 @@ use crate::state::LogOf;
 use axum::response::Response;
 use bo_model::{DeviceId, Kind, Level};
 use bo_web::layout::icon;
-use bo_web::layout::parts;
+use bo_web::layout::parts::{self, Tone, badge};
 use bo_web::{Ctx, Input, Need, Page, Result, Routes};
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -94,8 +94,8 @@ fn about(
             @if let Some(name) = was_name { (forms::moved_back(ctx, &format!("/devices/{id}/move"), "system", &was, &name)) }
             div.split {
                 div.stack {
-                    @if level >= Level::Own { (edit::properties(ctx, registry, entry, input)) }
-                    (facts(registry, entry, level, ctx, &health(estate, entry)))
+                    @if level >= Level::Own { (edit::properties(ctx, registry, entry, input)?) }
+                    (facts(registry, entry, level, ctx, &health(estate, entry), &link_state(estate, entry)))
                     @if let Some(edge) = registry.edges.get(&entry.edge).filter(|edge| edge.state != EdgeState::New) {
                         (availability::card(ctx, |tx, from, to| of_device(tx, entry, edge, from, to))?)
                     }
@@ -194,17 +194,26 @@ fn values(estate: &Estate, registry: &Registry, entry: &DeviceEntry, now: bo_mod
     own::flush("Values", own::none(), body)
 }
 
+/// How the gateway says the device's link is; nothing while it says nothing.
+fn link_state(estate: &Estate, entry: &DeviceEntry) -> String {
+    let presence = estate.presence.of(entry.edge);
+    let link =
+        entry.device.link.as_ref().filter(|_| presence.online).and_then(|name| presence.links.get(name));
+    link.map(|link| link.state.clone()).unwrap_or_default()
+}
+
 fn facts(
     registry: &Registry,
     entry: &DeviceEntry,
     level: Level,
     ctx: &Ctx,
     state: &crate::http::Health,
+    link_state: &str,
 ) -> Markup {
     let device = &entry.device;
     let driver = match &entry.driver {
         Some(driver) => {
-            html! { a href={ "/drivers/" (driver.name()) } { (driver.manifest.driver.title) } " " span.muted { (driver.manifest.driver.version) } }
+            html! { a href={ "/drivers/" (driver.name()) } { (driver.manifest.driver.title) } " " span.muted { (driver.manifest.driver.version) @if driver.held { ", held" } } }
         }
         None => html! { (device.driver) " " span.muted { "(not in the library)" } },
     };
@@ -216,7 +225,7 @@ fn facts(
         ("Gateway", own::edge_link(registry, entry.edge)),
         (
             "Link",
-            html! { @match &device.link { Some(link) => code { (link) }, None => span.muted { "none: it works with other devices" } } },
+            html! { @match &device.link { Some(link) => span { code { (link) } @if let Some(what) = link_state.strip_prefix("limited: ") { " " (badge(Tone::Warn, "Up, with limits")) " " span.muted { (what) } } }, None => span.muted { "none: it works with other devices" } } },
         ),
     ];
     own::card(

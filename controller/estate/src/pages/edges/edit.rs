@@ -33,10 +33,14 @@ async fn new(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
 }
 
 fn render_new(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
-    let zones = forms::zones(ctx, &estate.registry(), Level::View, |_| true)?;
+    let registry = estate.registry();
+    if let Some(first) = forms::first_a_place(ctx, &registry)? {
+        return Ok(ctx.page(Page::new("New gateway", PATH, first).crumb("Gateways", PATH)));
+    }
+    let zones = forms::zones(ctx, &registry, Level::View, |_| true)?;
     let fields = html! {
         (form::text("name", "Name", "As people call it: Harbour House gateway.", "text", true, input))
-        (form::select("zone", "Serves", "The building or floor whose devices it runs.", &zones, input))
+        (form::choose("zone", "Serves", "The building or floor whose devices it runs.", &zones, input))
     };
     let body = forms::whole(ctx, "/edges/new", input, fields, "Create the gateway", PATH);
     let lead = "A small machine on site that runs a building, with or without this controller in reach. Next you let the machine in with a one-time code.";
@@ -47,8 +51,13 @@ async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     let outcome = match forms::chosen(&input, "zone") {
         Ok(zone) => {
-            let new =
-                NewEdge { name: input.text("name").to_owned(), zone, key: None, links: BTreeMap::new() };
+            let new = NewEdge {
+                name: input.text("name").to_owned(),
+                zone,
+                key: None,
+                links: BTreeMap::new(),
+                shares: BTreeMap::new(),
+            };
             configure::edges::create_edge(&estate, &ctx, new).await
         }
         Err(error) => Err(error),
@@ -74,8 +83,11 @@ async fn save(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     let outcome = match forms::chosen(&input, "zone") {
         Ok(zone) => {
-            let patch =
-                EdgePatch { name: Some(input.text("name").to_owned()), zone: Some(zone), links: None };
+            let patch = EdgePatch {
+                name: Some(input.text("name").to_owned()),
+                zone: Some(zone),
+                ..EdgePatch::default()
+            };
             configure::edge(&estate, &ctx, id, patch).await
         }
         Err(error) => Err(error),

@@ -1,10 +1,11 @@
 //! The form of a link as data: which fields each kind has, and how they become the link's JSON and back.
 
-use bo_model::release::LinkConfig;
+use bo_model::release::{LinkConfig, ModbusShare};
 use bo_model::settings::{Field, FieldKind, Values};
 use bo_web::{Input, Result, WebError};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Kinds of links: (word, title, what it is for).
 pub const KINDS: [(&str, &str, &str); 8] = [
@@ -126,6 +127,70 @@ pub fn fields(kind: &str) -> Vec<(&'static str, Field)> {
     }
 }
 
+/// Whether a kind of link can be shared with other masters.
+pub fn is_shareable(kind: &str) -> bool {
+    kind.starts_with("modbus")
+}
+
+/// The fields with which a Modbus link is shared.
+pub fn share_fields() -> [(&'static str, Field); 3] {
+    let switch = |title: &str, about: &str| Field {
+        kind: FieldKind::Boolean,
+        title: title.into(),
+        about: about.into(),
+        ..Field::default()
+    };
+    let address = "Port of the gateway that they connect to, like 1502, or 10.0.0.5:1502 to be reached in one network only. \
+        Whoever reaches it reads the devices: let nobody in whom you would not let look.";
+    [
+        (
+            "share",
+            switch(
+                "Other Modbus masters read through the gateway",
+                "For meters and inverters that take one connection, and lines that take one master: a building management system \
+                 asks the gateway instead of the device, and both read the same.",
+            ),
+        ),
+        ("share-listen", text("Where they connect", address, false)),
+        (
+            "share-writes",
+            switch(
+                "They may also write",
+                "What they write is not checked against permissions, gives way to nothing, and is not in the audit log.",
+            ),
+        ),
+    ]
+}
+
+/// How a share is typed.
+pub fn typed_share(share: &ModbusShare) -> [(String, String); 3] {
+    let listen = match share.listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => share.listen.port().to_string(),
+        _ => share.listen.to_string(),
+    };
+    [
+        ("share".into(), "true".into()),
+        ("share-listen".into(), listen),
+        ("share-writes".into(), share.writes.to_string()),
+    ]
+}
+
+/// The share of a link's form; none when the link is not to be shared.
+pub fn read_share(kind: &str, input: &Input) -> Result<Option<ModbusShare>> {
+    if !is_shareable(kind) || input.text("share") != "true" {
+        return Ok(None);
+    }
+    let typed = input.text("share-listen");
+    let listen = match typed.parse::<u16>() {
+        Ok(port) => Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+        Err(_) => typed.parse().ok(),
+    };
+    let listen = listen.filter(|listen: &SocketAddr| listen.port() != 0).ok_or_else(|| {
+        WebError::field("share-listen", "must be a port, like 1502, or an address of the gateway with a port")
+    })?;
+    Ok(Some(ModbusShare { listen, writes: input.text("share-writes") == "true" }))
+}
+
 /// A form's name for a place: dots belong to JSON.
 pub fn field_name(place: &str) -> String {
     place.replace('.', "-")
@@ -201,6 +266,27 @@ mod tests {
             panic!("refused")
         };
         assert!(tls.is_none());
+    }
+
+    #[test]
+    fn a_share_is_typed_as_a_port_or_an_address_and_shown_as_it_was_typed() {
+        let typed = |listen: &str, writes: &str| {
+            let sent = [("share", "true"), ("share-listen", listen), ("share-writes", writes)];
+            read_share("modbus-tcp", &Input::filled(sent))
+        };
+        let share = typed("1502", "false").unwrap().unwrap();
+        assert_eq!((share.listen.to_string().as_str(), share.writes), ("0.0.0.0:1502", false));
+        assert_eq!(typed_share(&share)[1].1, "1502");
+        let share = typed("10.0.0.5:1502", "true").unwrap().unwrap();
+        assert_eq!((typed_share(&share)[1].1.as_str(), share.writes), ("10.0.0.5:1502", true));
+        for wrong in ["", "0", "meters", "10.0.0.5", "70000"] {
+            assert!(
+                matches!(typed(wrong, "false"), Err(WebError::BadInput(fields)) if fields[0].0 == "share-listen")
+            );
+        }
+        let sent = [("share", "true"), ("share-listen", "1502")];
+        assert_eq!(read_share("http", &Input::filled(sent)).unwrap(), None, "only Modbus is shared");
+        assert_eq!(read_share("modbus-rtu", &Input::filled([("share-listen", "1502")])).unwrap(), None);
     }
 
     #[test]

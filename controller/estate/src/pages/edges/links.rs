@@ -2,7 +2,9 @@
 //! fields are data.
 
 use super::super::{forms, parts as own};
-use super::link_form::{KINDS, field_name, fields, read, stored};
+use super::link_form::{
+    KINDS, field_name, fields, is_shareable, read, read_share, share_fields, stored, typed_share,
+};
 use super::{PATH, page};
 use crate::Estate;
 use crate::configure::{self, EdgePatch};
@@ -10,7 +12,7 @@ use crate::edges::Edge;
 use crate::edges::routes::EdgeLine;
 use crate::http::with;
 use axum::response::Response;
-use bo_model::release::LinkConfig;
+use bo_model::release::{LinkConfig, ModbusShare};
 use bo_model::{EdgeId, Kind, Level, Time};
 use bo_web::layout::form;
 use bo_web::layout::parts::{self, Tone, badge};
@@ -76,11 +78,12 @@ pub fn table(edge: &Edge, line: &EdgeLine, level: Level, now: Time) -> Markup {
                     @let presence = presence(name);
                     tr {
                         td data-label="Link" { @if owns { a href={ "/edges/" (edge.id) "/links/" (name) } { (name) } } @else { (name) } }
-                        td data-label="Speaks" { span { (speaks) " " span.muted { (at) } } }
+                        td data-label="Speaks" { span { (speaks) " " span.muted { (at) @if let Some(share) = edge.shares.get(*name) { ", shared on " (share.listen) @if share.writes { " with writing" } } } } }
                         td data-label="State" { @match presence {
                             Some(presence) => span {
                                 @if presence.state == "up" { (badge(Tone::Good, "Up")) }
                                 @else if presence.state.starts_with("down") { (badge(Tone::Bad, "Down")) " " span.muted { (presence.state.trim_start_matches("down").trim_start_matches(": ")) } }
+                                @else if let Some(what) = presence.state.strip_prefix("limited: ") { (badge(Tone::Warn, "Up, with limits")) " " span.muted { (what) } }
                                 @else { (badge(Tone::Warn, &own::humane(&presence.state))) }
                             },
                             None => span.muted { "not known" },
@@ -137,6 +140,7 @@ fn form_page(ctx: &Ctx, edge: &Edge, name: Option<&str>, kind: &str, input: &Inp
         input type="hidden" name="kind" value=(kind);
         @if name.is_none() { (form::text("name", "Name", "Short: bus-1, meters, display-lobby. Letters, digits and dashes.", "text", true, input)) }
         @for (place, field) in fields(kind) { (form::field(&field_name(place), &field, input)) }
+        @if is_shareable(kind) { @for (name, field) in share_fields() { (form::field(name, &field, input)) } }
     };
     let submit = if name.is_some() { "Save" } else { "Add the link" };
     let body = html! {
@@ -157,7 +161,8 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     let kind = held["kind"].as_str().unwrap_or("").to_owned();
     let filled =
         fields(&kind).into_iter().filter_map(|(place, _)| Some((field_name(place), stored(&held, place)?)));
-    let input = Input::filled(filled.collect::<Vec<_>>());
+    let shared = edge.shares.get(&name).map(typed_share);
+    let input = Input::filled(filled.chain(shared.into_iter().flatten()).collect::<Vec<_>>());
     Ok(form_page(&ctx, &edge, Some(&name), &kind, &input))
 }
 
@@ -167,20 +172,44 @@ async fn put(
     ctx: &Ctx,
     edge: &Edge,
     name: &str,
-    link: Option<LinkConfig>,
+    link: Option<(LinkConfig, Option<ModbusShare>)>,
 ) -> Result<()> {
-    let mut links = edge.links.clone();
+    let (mut links, mut shares) = (edge.links.clone(), edge.shares.clone());
+    shares.remove(name);
     match link {
-        Some(link) => drop(links.insert(name.to_owned(), link)),
+        Some((link, share)) => {
+            links.insert(name.to_owned(), link);
+            shares.extend(share.map(|share| (name.to_owned(), share)));
+        }
         None => drop(links.remove(name)),
     }
-    configure::edge(estate, ctx, edge.id, EdgePatch { links: Some(links), ..EdgePatch::default() }).await
+    let patch = EdgePatch { links: Some(links), shares: Some(shares), ..EdgePatch::default() };
+    let written = configure::edge(estate, ctx, edge.id, patch).await;
+    // Two links can't be shared on one port: in this form that is the field's fault.
+    written.map_err(|error| match error {
+        WebError::BadInput(faults) => WebError::BadInput(
+            faults
+                .into_iter()
+                .map(
+                    |(field, why)| {
+                        if field == "shares" { ("share-listen".to_owned(), why) } else { (field, why) }
+                    },
+                )
+                .collect(),
+        ),
+        other => other,
+    })
+}
+
+/// A link and how it is shared, from its form.
+fn typed(kind: &str, held: &Json, input: &Input) -> Result<(LinkConfig, Option<ModbusShare>)> {
+    Ok((read(kind, held, input)?, read_share(kind, input)?))
 }
 
 async fn create(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let (edge, input) = (found(&estate, &ctx)?, ctx.form()?);
     let (name, kind) = (input.text("name").to_owned(), input.text("kind").to_owned());
-    let outcome = match read(&kind, &Json::Null, &input) {
+    let outcome = match typed(&kind, &Json::Null, &input) {
         Ok(_) if name.is_empty() => Err(WebError::field("name", "is required")),
         Ok(_) if edge.links.contains_key(&name) => Err(WebError::field("name", "is taken on this gateway")),
         Ok(link) => put(&estate, &ctx, &edge, &name, Some(link)).await,
@@ -197,7 +226,7 @@ async fn save(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let held =
         serde_json::to_value(edge.links.get(&name).ok_or(WebError::NotFound)?).map_err(WebError::internal)?;
     let kind = held["kind"].as_str().unwrap_or("").to_owned();
-    let outcome = match read(&kind, &held, &input) {
+    let outcome = match typed(&kind, &held, &input) {
         Ok(link) => put(&estate, &ctx, &edge, &name, Some(link)).await,
         Err(error) => Err(error),
     };

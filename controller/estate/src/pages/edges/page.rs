@@ -63,19 +63,22 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, code: Option<&str>, input: &Input
                     ". It goes on running its building by itself and sends what it kept when it is back." }))
             }
             div.split {
-                div.stack id="edge-state" data-fresh="edges" {
-                    (links::table(&edge, &line, level, now))
-                    @if !away.is_empty() { (own::flush("Devices not answering", own::more("All its devices", &format!("/devices?edge={id}")), html! {
-                        div.table-wrap { table.table.table--cards {
-                            thead { tr { th scope="col" { "Device" } th scope="col" { "Why" } th scope="col" { "Since" } } }
-                            tbody { @for each in &away { tr {
-                                td data-label="Device" { span { (own::device_link(&registry, each.device.id)) } }
-                                td data-label="Why" { (each.why) } td data-label="Since" { (parts::time(each.since, now)) }
-                            } } }
-                        } }
-                    })) }
-                    (records(&watermarks, &line, now))
-                    (losses(&gaps))
+                div.stack {
+                    div.stack id="edge-state" data-fresh="edges" {
+                        (links::table(&edge, &line, level, now))
+                        @if !away.is_empty() { (own::flush("Devices not answering", own::more("All its devices", &format!("/devices?edge={id}")), html! {
+                            div.table-wrap { table.table.table--cards {
+                                thead { tr { th scope="col" { "Device" } th scope="col" { "Why" } th scope="col" { "Since" } } }
+                                tbody { @for each in &away { tr {
+                                    td data-label="Device" { span { (own::device_link(&registry, each.device.id)) } }
+                                    td data-label="Why" { (each.why) } td data-label="Since" { (parts::time(each.since, now)) }
+                                } } }
+                            } }
+                        })) }
+                        (records(&watermarks, &line, now))
+                        (losses(&gaps))
+                    }
+                    (own::card("Log", own::none(), devices::lines_of(&estate.logs.changes(&LogOf::Edge(id), 0), None)))
                 }
                 div.stack {
                     (facts(&registry, &edge, &line, now))
@@ -88,7 +91,6 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, code: Option<&str>, input: &Input
                     }
                 }
             }
-            (own::card("Log", own::none(), devices::lines_of(&estate.logs.changes(&LogOf::Edge(id), 0), None)))
         }
     };
     let page = Page::new(edge.name.clone(), PATH, body).crumb("Gateways", PATH).state(state(&line));

@@ -151,3 +151,30 @@ proptest! {
         let _ = fill(&template, &Values::new());
     }
 }
+
+#[test]
+fn a_word_where_a_number_or_a_truth_is_declared_is_bad_and_never_shown_as_good() {
+    let manifest = bo_model::driver::Manifest::parse(
+        "[driver]\nname = \"x\"\nversion = \"1.0.0\"\ntitle = \"X\"\nkind = \"hardware\"\nmodule = \"X\"\n[link]\nkind = \"mqtt\"\n\
+         [status]\npeople = { type = \"integer\" }\nco2 = { type = \"number\" }\non = { type = \"boolean\" }\nname = { type = \"text\" }\n\
+         [mqtt.point]\npeople = { topic = \"s\", path = \"people\" }\nco2 = { topic = \"s\", path = \"co2\" }\n\
+         on = { topic = \"s\", path = \"on\" }\nname = { topic = \"s\", path = \"name\" }\n",
+    )
+    .unwrap();
+    let profile = Profile::new(manifest.mqtt.as_ref().unwrap(), &Values::new()).unwrap().typed(&manifest.status);
+    let told = |payload: &str| -> BTreeMap<String, (Data, bool)> {
+        let decoded = profile.decode(&message("s", payload), Time(1));
+        let told = decoded.values.into_iter();
+        told.map(|(name, value)| (name.to_owned(), (value.data, value.quality.is_good()))).collect()
+    };
+    let fine = told(r#"{"people": 3, "co2": "431.5", "on": true, "name": "7"}"#);
+    assert_eq!(fine["people"], (Data::Int(3), true));
+    assert_eq!(fine["co2"], (Data::Float(431.5), true), "a number in quotes is a number");
+    assert_eq!((fine["on"].1, fine["name"].1), (true, true));
+    let wrong = told(r#"{"people": "many", "co2": true, "on": "maybe", "name": "hall"}"#);
+    for name in ["people", "co2", "on"] {
+        assert_eq!(wrong[name], (Data::None, false), "{name}");
+    }
+    assert!(wrong["name"].1, "what is understood counts all the same");
+    assert!(!told(r#"{"on": 1}"#)["on"].1, "what 1 means, a map has to say");
+}
