@@ -4,6 +4,7 @@ use super::parts as own;
 use crate::fleet::availability::Availability;
 use bo_db::{DbError, Tx};
 use bo_model::Time;
+use bo_web::layout::parts;
 use bo_web::{Ctx, Result};
 use maud::{Markup, html};
 use std::time::Duration;
@@ -44,6 +45,7 @@ fn strip(days: u64, found: &Availability, now: Time) -> Markup {
     );
     html! { div {
         p.row { strong { "Last " (days) " days" } span { (share) }
+            @if found.from > begin { span.muted { "known since " (parts::time(found.from, now)) } }
             @if !found.away.is_empty() { span.muted { "away " (own::count(found.away.len(), "time")) ", " (own::minutes(total(found) / 60)) } }
             @if !found.unknown.is_empty() { span.muted { "grey: its gateway was away" } }
         }

@@ -150,7 +150,12 @@ async fn evidence(_: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
 /// A command's parameters in words: `setpoint = 21.5`.
 pub fn params(command: &Command) -> String {
     let pairs = command.request.params.iter().map(|(key, value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = match value {
+            serde_json::Value::Bool(on) if key == "on" => return if *on { "on" } else { "off" }.to_owned(),
+            serde_json::Value::Bool(on) => if *on { "yes" } else { "no" }.to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
         format!("{} {value}", own::humane(key).to_lowercase())
     });
     pairs.collect::<Vec<_>>().join(", ")

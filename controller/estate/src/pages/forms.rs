@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::estate::ZoneKind;
 use bo_model::{Kind, Level, Object, WorkspaceId, ZoneId};
-use bo_web::layout::{form, icon};
+use bo_web::layout::{form, icon, parts};
 use bo_web::reply::Redirect;
 use bo_web::{Ctx, Input, Result, WebError};
 use maud::{Markup, html};
@@ -171,6 +171,19 @@ pub fn zones(
         }
         Ok::<_, WebError>(found)
     })
+}
+
+/// Where nothing can be put anywhere yet: what comes first, and the way there. Nothing once the workspace has a place.
+pub fn first_a_place(ctx: &Ctx, registry: &Registry) -> Result<Option<Markup>> {
+    let workspace = ctx.workspace()?;
+    if registry.zones.values().any(|zone| zone.workspace == workspace) {
+        return Ok(None);
+    }
+    let text =
+        "Rooms, gateways and devices lie in a building. Begin with the organisation and its first building.";
+    Ok(Some(
+        html! { section.card { (parts::empty("building", "First a place", text, Some(("Make the first place", "/zones/new")))) } },
+    ))
 }
 
 /// All zones from the root down, each with its depth.

@@ -15,6 +15,8 @@ use std::sync::Arc;
 const PATH: &str = "/history";
 /// Lines on one page: as many as there are colours.
 const LINES: usize = 8;
+/// Devices looked at for values to begin with.
+const LOOKED_AT: usize = 200;
 /// Hits of a search.
 const HITS: usize = 40;
 
@@ -95,6 +97,28 @@ fn find(ctx: &Ctx, registry: &Registry, wanted: &str) -> Result<Vec<Line>> {
     Ok(found)
 }
 
+/// Some values to begin with: the first measured one of each of a few devices.
+fn suggest(ctx: &Ctx, registry: &Registry) -> Result<Vec<Line>> {
+    let workspace = ctx.workspace()?;
+    ctx.read(|tx| {
+        let mut found = Vec::new();
+        for entry in
+            registry.devices.values().filter(|entry| entry.device.workspace == workspace).take(LOOKED_AT)
+        {
+            let device = entry.device.id;
+            let measured = drawn_points(registry, device).into_iter().find(|drawn| !drawn.unit.is_empty());
+            let Some(drawn) = measured else { continue };
+            if may(ctx, tx, Kind::DEVICE, device, Level::View)? {
+                found.push(Line { device, drawn, of: of(registry, device) });
+            }
+            if found.len() == LINES {
+                break;
+            }
+        }
+        Ok::<_, WebError>(found)
+    })
+}
+
 /// The address with these lines; together in one chart, or apart.
 fn address(points: impl Iterator<Item = String>, apart: bool) -> String {
     let mut query: Vec<(&str, String)> = points.map(|point| ("point", point)).collect();
@@ -109,7 +133,11 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     let chosen = chosen(&ctx, &registry)?;
     let apart = ctx.query_value("apart") == "1";
     let wanted = ctx.query_value("q").trim().to_lowercase();
-    let found = if wanted.is_empty() { Vec::new() } else { find(&ctx, &registry, &wanted)? };
+    let found = match wanted.as_str() {
+        "" if chosen.is_empty() => suggest(&ctx, &registry)?,
+        "" => Vec::new(),
+        wanted => find(&ctx, &registry, wanted)?,
+    };
     let with = |line: &Line| address(chosen.iter().map(Line::point).chain([line.point()]), apart);
     let without =
         |gone: &Line| address(chosen.iter().map(Line::point).filter(|point| *point != gone.point()), apart);
@@ -127,8 +155,9 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
             }
         }
         div.stack {
-            @if !wanted.is_empty() {
+            @if !wanted.is_empty() || !found.is_empty() {
                 section.card.card--flush {
+                    @if wanted.is_empty() { p.card__lead { "Search for values and draw up to eight of them, together or apart. These are some to begin with:" } }
                     @if found.is_empty() { (parts::empty("history", "Nothing found", "No device tells a value like that. Try a room's name and a word like temperature, power or people.", None)) }
                     @else { div.table-wrap.table-wrap--short { table.table.table--cards {
                         thead { tr { th scope="col" { "Value" } th scope="col" { "Of" } th scope="col" { span.sr-only { "Choose" } } } }
@@ -139,7 +168,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                     } } }
                 }
             }
-            @if chosen.is_empty() && wanted.is_empty() {
+            @if chosen.is_empty() && wanted.is_empty() && found.is_empty() {
                 section.card { (parts::empty("history", "Choose what to see", "Search for values above and draw up to eight of them: temperatures, powers, people, anything a device has told as a number.", None)) }
             }
             @if !chosen.is_empty() {

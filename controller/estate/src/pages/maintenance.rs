@@ -76,7 +76,7 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
     let places = places(ctx, &registry, input.text("object"))?;
     let spans: forms::Options = SPANS.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     let fields = html! {
-        (form::select("object", "Place", "Everything below it is meant too.", &places, input))
+        (form::choose("object", "Place", "Everything below it is meant too.", &places, input))
         (form::select("span", "From now on for", "", &spans, input))
         (form::text("reason", "What is done", "Shown beside the alarms of that time.", "text", true, input))
     };

@@ -55,7 +55,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         .sum();
     let body = html! {
         div.stack {
-            div id="overview-verdict" data-fresh="alarms" { (verdict(&summary, &open)) }
+            div id="overview-verdict" data-fresh="alarms" { (verdict(&summary, &open, buildings.is_empty())) }
             div.stats id="overview-stats" data-fresh="10" {
                 a.card.stat href="/alarms" {
                     span.stat__label { "Active alarms" } span.stat__value { (active) }
@@ -63,7 +63,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                 }
                 a.card.stat href={ "/devices" @if well < devices { "?state=offline" } } {
                     span.stat__label { "Devices online" } span.stat__value { (well) span.stat__unit { " of " (devices) } }
-                    span.stat__note { @if !away.is_empty() { (away.len()) " not answering" } @else if well == devices { "All answer" } @else { (devices - well) " not set up or heard yet" } }
+                    span.stat__note { @if !away.is_empty() { (away.len()) " not answering" } @else if devices == 0 { "None yet" } @else if well == devices { "All answer" } @else { (devices - well) " not set up or heard yet" } }
                 }
                 a.card.stat href="/edges" {
                     span.stat__label { "Gateways online" } span.stat__value { (summary.edges_online) span.stat__unit { " of " (summary.edges - summary.edges_not_set_up) } }
@@ -81,16 +81,16 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                 div.stack {
                     div id="overview-alarms" data-fresh="alarms" { (alarms_card(&estate, &ctx, &open)) }
                     @if buildings.is_empty() {
-                        section.card { (parts::empty("building", "No buildings yet", "Describe buildings, rooms and devices in estate files and bring them in with `backoffice import FOLDER`.", None)) }
+                        section.card { (parts::empty("building", "No buildings yet", "Make the first one here, or describe buildings, rooms and devices in files and bring them in with backoffice import.", Some(("New building", "/zones/new")))) }
                     } @else {
                         div.grid id="overview-buildings" data-fresh="15" { @for zone in &buildings { (zones::zone_card(&registry, zone, &tallies)) } }
                     }
                     @if !away.is_empty() { (away_card(&registry, &away, ctx.now())) }
+                    (recent_changes(&estate, &ctx)?)
                 }
                 div.stack {
                     @if !inverters.is_empty() { (sun_card(&inverters)) }
                     (recent_commands(&estate, &ctx)?)
-                    (recent_changes(&estate, &ctx)?)
                 }
             }
         }
@@ -99,7 +99,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
 }
 
 /// The state of everything in one sentence: what is wrong first, and where to look.
-fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm]) -> Markup {
+fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm], nowhere: bool) -> Markup {
     let devices: usize = summary.devices.values().sum();
     let away: usize =
         ["offline", "gateway-offline"].iter().filter_map(|state| summary.devices.get(state)).sum();
@@ -129,7 +129,7 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
     }
     let well = summary.devices.get("ok").copied().unwrap_or_default();
     let (tone, symbol) = match (critical + gateways, wrong.is_empty()) {
-        _ if expected == 0 && summary.edges > 0 && wrong.is_empty() => ("verdict verdict--info", "edge"),
+        _ if expected == 0 && wrong.is_empty() => ("verdict verdict--info", "edge"),
         (1.., _) => ("verdict verdict--bad", "warning"),
         (_, false) => ("verdict verdict--warn", "alarm"),
         _ => ("verdict", "check"),
@@ -137,7 +137,8 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
     html! {
         p class=(tone) role="status" {
             (icon(symbol))
-            @if summary.edges == 0 { strong { "Nothing is connected yet." } span { "Create a gateway to bring a building in." } a.btn href="/edges/new" { "New gateway" } }
+            @if summary.edges == 0 && nowhere { strong { "Nothing is here yet." } span { "Begin with the first building; a gateway then brings its devices in." } a.btn href="/zones/new" { "New building" } }
+            @else if summary.edges == 0 { strong { "Nothing is connected yet." } span { "Create a gateway to bring a building in." } a.btn href="/edges/new" { "New gateway" } }
             @else if expected == 0 && wrong.is_empty() { strong { "No gateway is set up yet." } span { "Let the machine on site in with a one-time code." } a.btn href="/edges?state=new" { "Gateways" } }
             @else if wrong.is_empty() { strong { "All well." } span { (own::count(well, "device")) @if well == 1 { " answers" } @else { " answer" } ", no alarm waits." } }
             @else { strong { (wrong.join(", ")) "." } @if unseen > 0 { a.btn href="/alarms" { "See to it" } } @else if gateways > 0 { a.btn href="/edges?state=offline" { "Which" } } @else { a.btn href="/devices?state=offline" { "Which" } } }

@@ -5,7 +5,7 @@ use crate::live::view::LiveValue;
 use crate::registry::Registry;
 use bo_model::command::Actor;
 use bo_model::value::Source;
-use bo_model::{DeviceId, EdgeId, Quality, SystemId, Time, ZoneId};
+use bo_model::{DeviceId, EdgeId, Quality, Reason, SystemId, Time, ZoneId};
 use bo_web::Page;
 use bo_web::layout::icon;
 use bo_web::layout::parts::{self, Tone, badge};
@@ -38,11 +38,11 @@ pub fn new(title: &str, href: &str) -> Markup {
 
 /// A status variable's value, which the page keeps true.
 pub fn live(device: DeviceId, name: &str, value: Option<&LiveValue>) -> Markup {
-    let class = match value.map(|live| &live.value.quality) {
-        Some(Quality::Good) => "value",
-        Some(Quality::Uncertain(_)) => "value value--uncertain",
-        Some(Quality::Bad(_)) => "value value--bad",
-        None => "value value--none",
+    let class = match value.map(|live| tone_of(&live.value.quality)) {
+        Some(Tone::Good) => "value",
+        Some(Tone::Warn) => "value value--uncertain",
+        Some(Tone::Bad) => "value value--bad",
+        _ => "value value--none",
     };
     let why = value.and_then(|live| why(&live.value.quality));
     html! {
@@ -52,21 +52,33 @@ pub fn live(device: DeviceId, name: &str, value: Option<&LiveValue>) -> Markup {
     }
 }
 
-/// Why a value is not good: `uncertain: stale`.
+/// How bad it is: a value that can't be there now (a display that is off has no input) is nothing to worry about.
+fn tone_of(quality: &Quality) -> Tone {
+    match quality {
+        Quality::Good => Tone::Good,
+        Quality::Uncertain(_) => Tone::Warn,
+        Quality::Bad(Reason::Driver(_) | Reason::Unimplemented | Reason::Disabled | Reason::NeverRead) => {
+            Tone::Idle
+        }
+        Quality::Bad(_) => Tone::Bad,
+    }
+}
+
+/// Why a value is not good: `uncertain: stale`, `no value: no reply in time`, `not available: the display is not on`.
 pub fn why(quality: &Quality) -> Option<String> {
-    quality.reason().map(|reason| format!("{}: {reason}", quality.word()))
+    let word = match tone_of(quality) {
+        Tone::Bad => "no value",
+        Tone::Idle => "not available",
+        _ => quality.word(),
+    };
+    quality.reason().map(|reason| format!("{word}: {reason}"))
 }
 
 /// A value's quality in a word, with the reason.
 pub fn quality(device: DeviceId, name: &str, quality: &Quality) -> Markup {
-    let tone = match quality {
-        Quality::Good => Tone::Good,
-        Quality::Uncertain(_) => Tone::Warn,
-        Quality::Bad(_) => Tone::Bad,
-    };
     html! {
-        span class={ "badge badge--" (tone.word()) } data-live-quality={ (device) "/" (name) } {
-            (quality.word()) @if let Some(reason) = quality.reason() { ": " (reason) }
+        span class={ "badge badge--" (tone_of(quality).word()) } data-live-quality={ (device) "/" (name) } {
+            (why(quality).unwrap_or_else(|| quality.word().to_owned()))
         }
     }
 }
@@ -96,6 +108,14 @@ pub fn exact(at: Time) -> Markup {
     html! { time data-exact="" datetime=(at.rfc3339()) { (text) " UTC" } }
 }
 
+/// A stretch of time whose ends need no time of day.
+const LONG: std::time::Duration = std::time::Duration::from_secs(3 * 86_400);
+
+/// The day of an instant; the browser writes that of the reader's own time.
+fn day(at: Time) -> Markup {
+    html! { time data-exact="day" datetime=(at.rfc3339()) { (parts::date(at)) } }
+}
+
 /// Colour and words of a device's state.
 pub fn health_words(state: &str) -> (Tone, &'static str) {
     match state {
@@ -122,7 +142,7 @@ pub fn health_line(of: &Health, now: Time) -> Markup {
             @if !of.why.is_empty() || of.since.is_some() {
                 span.muted {
                     (of.why)
-                    @if let Some(since) = of.since { @if !of.why.is_empty() { ", " } "since " (parts::time(since, now)) }
+                    @if let Some(since) = of.since { @if !of.why.is_empty() { ", " } "first seen so " (parts::time(since, now)) }
                 }
             }
         }
@@ -235,7 +255,9 @@ pub fn strip(
                     rect class={ "strip__part strip__part--" (class) } x=(format!("{:.2}", place(begin))) height="20" width=(format!("{:.2}", (place(end) - place(begin)).max(1.5))) {}
                 }
             }
-            figcaption { span { (exact(from)) } span { (exact(to)) } }
+            figcaption {
+                @if to.since(from) > LONG { span { (day(from)) } span { (day(to)) } } @else { span { (exact(from)) } span { (exact(to)) } }
+            }
         }
     }
 }

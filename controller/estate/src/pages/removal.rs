@@ -53,6 +53,7 @@ async fn ask(estate: Arc<Estate>, ctx: Ctx, kind: Kind) -> Result<Markup> {
     let (path, list, word) = place(kind, object.id());
     let registry = estate.registry();
     let contents = Contents::of(&registry, ctx.workspace()?, &object)?;
+    let name = own::name_of(&registry, word, object.id()).unwrap_or_else(|| contents.name.clone());
     let more = !contents.with.is_empty() || !contents.uses.is_empty();
     let goes = contents.summary();
     let body = html! {
@@ -73,7 +74,7 @@ async fn ask(estate: Arc<Estate>, ctx: Ctx, kind: Kind) -> Result<Markup> {
                         label.check for="with" { input #with type="checkbox" name="with_contents" value="true" required; "Yes, remove it and everything named here" }
                     }
                     div.form__actions {
-                        button.btn.btn--danger type="submit" { (icon("trash")) "Remove " (contents.name) }
+                        button.btn.btn--danger type="submit" { (icon("trash")) "Remove " (name) }
                         a.btn.btn--quiet href=(path) { "Cancel" }
                     }
                 }
@@ -83,8 +84,8 @@ async fn ask(estate: Arc<Estate>, ctx: Ctx, kind: Kind) -> Result<Markup> {
             }
         }
     };
-    let title = format!("Remove the {word} {}?", contents.name);
-    Ok(ctx.page(Page::new(title, list, body).crumb(contents.name, path)))
+    let title = format!("Remove the {word} “{name}”?");
+    Ok(ctx.page(Page::new(title, list, body).crumb(name, path)))
 }
 
 async fn done(estate: Arc<Estate>, ctx: Ctx, kind: Kind) -> Result<Response> {

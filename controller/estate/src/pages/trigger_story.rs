@@ -127,7 +127,7 @@ params = { mode = "off" }
         let told = |verdict, accepted| story(&definition, &Values::new(), &trace(verdict, accepted));
         assert_eq!(
             told(Verdict::Activated, true),
-            "People was 0 for 10min, so: tell every Hvac: set mode with mode off."
+            "People was 0 for 10min, so: tell every Hvac: set mode to off."
         );
         assert_eq!(
             told(Verdict::Cleared, true),

@@ -98,10 +98,8 @@ impl<'a> Words<'a> {
         if let Some(function) = &of.script {
             return format!("the script's `{function}` says so");
         }
-        let days = of
-            .days
-            .as_deref()
-            .map_or_else(|| "every day".to_owned(), |days| format!("on {}", self.span(days)));
+        let days =
+            of.days.as_deref().map_or_else(|| "every day".to_owned(), |days| weekdays(&self.span(days)));
         let from = of.from.as_deref().map(|from| format!(" from {}", self.span(from))).unwrap_or_default();
         let to = of.to.as_deref().map(|to| format!(" until {}", self.span(to))).unwrap_or_default();
         let zone = of.time_zone.as_deref().map(|zone| format!(" ({zone})")).unwrap_or_default();
@@ -153,9 +151,23 @@ impl<'a> Words<'a> {
             let params: Vec<String> = of
                 .params
                 .iter()
-                .map(|(key, value)| format!("{} {}", humane(key).to_lowercase(), self.operand(value)))
+                .map(|(key, value)| match value {
+                    Json::Bool(on) if key == "on" => if *on { "on" } else { "off" }.to_owned(),
+                    Json::Bool(on) => {
+                        format!("{} {}", humane(key).to_lowercase(), if *on { "yes" } else { "no" })
+                    }
+                    // "set setpoint to 21 °C" needs the name of the parameter no second time.
+                    _ if name.ends_with(key.as_str()) && of.params.len() == 1 => {
+                        format!("to {}", self.operand(value))
+                    }
+                    _ => format!("{} {}", humane(key).to_lowercase(), self.operand(value)),
+                })
                 .collect();
-            let with = if params.is_empty() { String::new() } else { format!(" with {}", params.join(", ")) };
+            let with = match params.join(", ") {
+                none if none.is_empty() => none,
+                to if to.starts_with("to ") || to == "on" || to == "off" => format!(" {to}"),
+                params => format!(" with {params}"),
+            };
             let held = of
                 .lease
                 .as_ref()
@@ -212,6 +224,36 @@ fn any(device: &str, all: &str) -> String {
     }
 }
 
+/// `mon-fri` as people say it; anything else as it stands.
+fn weekdays(days: &str) -> String {
+    const NAMES: [(&str, &str); 7] = [
+        ("mon", "Monday"),
+        ("tue", "Tuesday"),
+        ("wed", "Wednesday"),
+        ("thu", "Thursday"),
+        ("fri", "Friday"),
+        ("sat", "Saturday"),
+        ("sun", "Sunday"),
+    ];
+    if days == "mon-sun" {
+        return "every day".into();
+    }
+    let name = |day: &str| {
+        NAMES
+            .iter()
+            .find(|(short, _)| *short == day)
+            .map_or_else(|| day.to_owned(), |(_, long)| (*long).to_owned())
+    };
+    let parts: Vec<String> = days
+        .split(',')
+        .map(|part| match part.trim().split_once('-') {
+            Some((from, to)) => format!("{} to {}", name(from), name(to)),
+            None => name(part.trim()),
+        })
+        .collect();
+    parts.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,5 +287,14 @@ params = { speed = "high" }
         );
         assert!(html.contains("one of the devices can't be reached"), "{html}");
         assert!(html.contains("tell every Hvac: set fan with speed high"), "{html}");
+    }
+
+    #[test]
+    fn days_are_told_by_their_names() {
+        assert_eq!(
+            (weekdays("mon-fri"), weekdays("sat, sun"), weekdays("mon-sun")),
+            ("Monday to Friday".into(), "Saturday, Sunday".into(), "every day".into())
+        );
+        assert_eq!(weekdays("holidays"), "holidays");
     }
 }

@@ -51,10 +51,12 @@ pub fn fields(all: &BTreeMap<String, Field>, input: &Input) -> Markup {
     html! { @for (name, description) in all { (field(name, description, input)) } }
 }
 
-/// A line of text. `kind` is the control's type: `text`, `email`, `password`, `search`.
+/// A line of text. `kind` is the control's type: `text`, `email`, `password`, `search`; or `login`, the mail address one signs in
+/// with, where the browser offers passkeys besides.
 pub fn text(name: &str, title: &str, help: &str, kind: &str, required: bool, input: &Input) -> Markup {
     let value = (kind != "password").then(|| input.raw(name).to_owned());
     let complete = match kind {
+        "login" => "username webauthn",
         "email" => "username",
         "password" if name.contains("new") => "new-password",
         "password" => "current-password",
@@ -67,7 +69,7 @@ pub fn text(name: &str, title: &str, help: &str, kind: &str, required: bool, inp
         required,
         input.error(name),
         html! {
-            input id=(id(name)) name=(name) type=(kind) value=[value] required[required] autocomplete=(complete)
+            input id=(id(name)) name=(name) type=(if kind == "login" { "email" } else { kind }) value=[value] required[required] autocomplete=(complete)
                 aria-invalid=[invalid(input.error(name))] aria-describedby=(described(name));
         },
     )
@@ -91,6 +93,12 @@ pub fn area(name: &str, title: &str, help: &str, required: bool, input: &Input) 
 /// One of (value, label).
 pub fn select(name: &str, title: &str, help: &str, options: &[(String, String)], input: &Input) -> Markup {
     select_with(name, title, help, options, input.text(name), false, input.error(name))
+}
+
+/// One of (value, label) that has to be chosen, unless one of them is empty.
+pub fn choose(name: &str, title: &str, help: &str, options: &[(String, String)], input: &Input) -> Markup {
+    let must = options.iter().all(|(key, _)| !key.is_empty());
+    select_with(name, title, help, options, input.text(name), must, input.error(name))
 }
 
 /// A checkbox.

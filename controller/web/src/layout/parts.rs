@@ -87,9 +87,14 @@ pub fn ago(at: Time, now: Time) -> String {
         60..=3599 => format!("{} min", seconds / 60),
         3600..=86_399 => format!("{} h", seconds / 3600),
         86_400..=1_209_599 => format!("{} d", seconds / 86_400),
-        _ => return at.rfc3339().chars().take(10).collect(),
+        _ => return date(at),
     };
     if ahead { format!("in {text}") } else { format!("{text} ago") }
+}
+
+/// `11 Dec 2025`, in UTC.
+pub fn date(at: Time) -> String {
+    at.timestamp().strftime("%-d %b %Y").to_string()
 }
 
 /// A list of facts.
@@ -201,7 +206,7 @@ mod tests {
             ("now".into(), "42 s ago".into(), "10 min ago".into())
         );
         assert_eq!((before(7300), before(200_000)), ("2 h ago".into(), "2 d ago".into()));
-        assert_eq!(before(86_400 * 400), "2025-12-11");
+        assert_eq!(before(86_400 * 400), "11 Dec 2025");
         assert_eq!(before(-120), "in 2 min");
     }
 }

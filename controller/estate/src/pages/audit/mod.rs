@@ -13,8 +13,8 @@ use bo_model::{Level, Object, Time};
 use bo_web::layout::icon;
 use bo_web::layout::parts::{self, Tone, badge};
 use bo_web::{Ctx, Need, Page, Result, Routes, WebError, reply};
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use words::changes;
@@ -73,27 +73,58 @@ fn actor(registry: &Registry, record: &Record) -> Markup {
     }
 }
 
-/// A day of a form (`2026-05-01`) as the instant it begins in UTC.
-fn day(text: &str, name: &str) -> Result<Option<Time>> {
+/// The kinds of things records are about, as the list offers them: (the verb's noun, for people).
+const NOUNS: [(&str, &str); 19] = [
+    ("session", "Signing in"),
+    ("account", "People"),
+    ("group", "Groups"),
+    ("relation", "Rights"),
+    ("zone", "Zones"),
+    ("system", "Systems"),
+    ("device", "Devices"),
+    ("command", "Commands"),
+    ("trigger", "Triggers"),
+    ("alarm", "Alarms"),
+    ("edge", "Gateways"),
+    ("release", "Releases"),
+    ("rollout", "Rollouts"),
+    ("driver", "Drivers"),
+    ("estate", "Files in and out"),
+    ("wiki-page", "Wiki pages"),
+    ("event", "Events"),
+    ("project", "Projects"),
+    ("licence", "Licences"),
+];
+
+/// The clock of the organisation: that of its outermost place. UTC where none is set.
+fn clock_of(ctx: &Ctx, registry: &Registry) -> Result<TimeZone> {
+    let workspace = ctx.workspace()?;
+    let root = registry.zones.values().find(|zone| zone.workspace == workspace && zone.parent.is_none());
+    let name = root.and_then(|zone| registry.time_zone(zone.id));
+    Ok(name.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC))
+}
+
+/// A day of a form (`2026-05-01`) as the instant it begins.
+fn day(text: &str, name: &str, clock: &TimeZone) -> Result<Option<Time>> {
     if text.is_empty() {
         return Ok(None);
     }
     let date: jiff::civil::Date =
         text.parse().map_err(|_| WebError::field(name, "must be a day like 2026-05-01"))?;
-    let zoned = date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| WebError::field(name, "is not a day"))?;
+    let zoned = date.to_zoned(clock.clone()).map_err(|_| WebError::field(name, "is not a day"))?;
     Ok(Some(Time(zoned.timestamp().as_microsecond())))
 }
 
-fn filter(ctx: &Ctx) -> Result<Filter> {
+fn filter(ctx: &Ctx, clock: &TimeZone) -> Result<Filter> {
     let text = |name: &str| Some(ctx.query_value(name)).filter(|value| !value.is_empty());
-    let to = day(&ctx.query_value("to"), "to")?;
+    let to = day(&ctx.query_value("to"), "to", clock)?;
     Ok(Filter {
         workspace: Some(ctx.workspace()?),
         actor: text("actor"),
         verb: text("verb"),
         object: text("object").and_then(|object| Object::parse(&object)),
         outcome: text("outcome"),
-        from: day(&ctx.query_value("from"), "from")?,
+        from: day(&ctx.query_value("from"), "from", clock)?,
         // The last day counts whole.
         to: to.map(|to| to.after(std::time::Duration::from_secs(86_400))),
         text: text("q"),
@@ -109,8 +140,8 @@ fn address(ctx: &Ctx, extra: &[(&str, String)]) -> String {
 }
 
 async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
-    let filter = filter(&ctx)?;
     let registry = estate.registry();
+    let filter = filter(&ctx, &clock_of(&ctx, &registry)?)?;
     let csv = ctx.query_value("format") == "csv";
     let limit = if csv { EXPORT } else { ROWS + 1 };
     let (mut records, state) =
@@ -138,18 +169,13 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let more = records.len() > ROWS;
     records.truncate(ROWS);
     let now = ctx.now();
-    let nouns: BTreeSet<&str> = [
-        "session", "account", "group", "relation", "device", "system", "zone", "trigger", "command", "alarm",
-        "edge", "release", "driver",
-    ]
-    .into();
     let chosen = ctx.query_value("verb");
     let value = |name: &str| ctx.query_value(name);
     let body = html! {
         form.toolbar action=(PATH) method="get" role="search" {
             (parts::search("audit-q", &value("q"), "Anything in a record"))
             label.sr-only for="audit-verb" { "What" }
-            select #audit-verb name="verb" data-submit="" { option value="" { "What: all" } @for noun in &nouns { option value=(noun) selected[chosen == *noun] { (own::humane(noun)) } } }
+            select #audit-verb name="verb" data-submit="" { option value="" { "What: all" } @for (noun, title) in NOUNS { option value=(noun) selected[chosen == noun] { (title) } } }
             label.sr-only for="audit-outcome" { "Outcome" }
             select #audit-outcome name="outcome" data-submit="" { option value="" { "Outcome: all" } @for (word, text) in [("done", "Done"), ("denied", "Denied"), ("failed", "Failed")] { option value=(word) selected[value("outcome") == word] { (text) } } }
             span.toolbar__group { label for="audit-from" { "From" } input #audit-from.input--day type="date" name="from" value=(value("from")) data-submit=""; }

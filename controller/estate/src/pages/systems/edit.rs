@@ -40,6 +40,9 @@ fn render_new(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> 
     let registry = estate.registry();
     let zones = forms::zones(ctx, &registry, Level::Own, |_| true)?;
     let edges = forms::edges(ctx, &registry)?;
+    if let Some(first) = forms::first_a_place(ctx, &registry)? {
+        return Ok(ctx.page(Page::new("New system", PATH, first).crumb("Systems", PATH)));
+    }
     if zones.is_empty() {
         return Err(WebError::Forbidden("Only whoever owns a zone can make systems in it.".into()));
     }
@@ -56,9 +59,9 @@ fn render_new(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> 
     } else {
         let fields = html! {
             (form::text("name", "Name", "As people call it: Boardroom, PV plant.", "text", true, input))
-            (form::select("zone", "Place", "", &zones, input))
+            (form::choose("zone", "Place", "", &zones, input))
             (form::select("edge", "Gateway", "The machine on site that runs it, with or without this controller in reach.", &edges, input))
-            (form::text("tags", "Words", "Separated by commas: meeting, energy. Lists can be filtered by them.", "text", false, input))
+            (form::text("tags", "Tags", "Separated by commas: meeting, energy. Lists can be filtered by them.", "text", false, input))
         };
         forms::whole(ctx, "/systems/new", input, fields, "Create the system", &back)
     };
@@ -94,7 +97,7 @@ pub fn properties(ctx: &Ctx, system: &System, input: &Input) -> Markup {
     let filled = forms::filled(input, [("name", system.name.clone()), ("tags", system.tags.join(", "))]);
     let fields = html! {
         (form::text("name", "Name", "", "text", true, &filled))
-        (form::text("tags", "Words", "Separated by commas; lists can be filtered by them.", "text", false, &filled))
+        (form::text("tags", "Tags", "Separated by commas; lists can be filtered by them.", "text", false, &filled))
     };
     forms::card(ctx, "What it is", &format!("/systems/{}/properties", system.id), &filled, fields, "Save")
 }

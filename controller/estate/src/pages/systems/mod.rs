@@ -49,8 +49,8 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let builds = forms::builds(&ctx, &registry)?;
     let searched = !list.q.is_empty() || !list.filters.is_empty();
     let body = html! {
-        (parts::filters(&list, PATH, "Name or word", &[
-            ("zone", "Place", super::zones::choices(&registry, workspace)), ("tag", "Word", tags),
+        (parts::filters(&list, PATH, "Name or tag", &[
+            ("zone", "Place", super::zones::choices(&registry, workspace)), ("tag", "Tag", tags),
         ]))
         section.card.card--flush {
             @if page.items.is_empty() {

@@ -190,7 +190,7 @@ fn about(ctx: &Ctx, registry: &Registry, system: &System, owns: bool, input: &In
             },
         ),
         (
-            "Words",
+            "Tags",
             html! { @if system.tags.is_empty() { span.muted { "none" } } @else { (own::tags(&system.tags)) } },
         ),
         ("Key", html! { code { (system.key) } }),

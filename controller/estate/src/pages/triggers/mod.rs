@@ -84,12 +84,12 @@ pub fn table(lines: &[TriggerLine], registry: &Registry, now: Time, with_system:
             thead { tr { th scope="col" { "Trigger" } @if with_system { th scope="col" { "System" } } th scope="col" { "State" } th scope="col" { "Last happened" } } }
             tbody { @for line in lines { tr {
                 td data-label="Trigger" { a href={ "/triggers/" (line.instance.id) } { (line.title) } }
-                @if with_system { td data-label="System" { span { (own::system_link(registry, line.instance.system)) } } }
+                @if with_system { td data-label="System" { span { (own::system_link(registry, line.instance.system)) @if let Some(system) = registry.systems.get(&line.instance.system) { span.muted { " " (own::place(registry, system.zone)) } } } } }
                 td data-label="State" { (state(line)) }
                 td data-label="Last happened" {
                     @match &line.last_run {
                         Some(run) => span { (outcome(&run.run.outcome)) " " (parts::time(run.at, now)) },
-                        None => span.muted { "not since the controller started" },
+                        None => span.muted { "nothing yet" },
                     }
                 }
             } } }

@@ -55,12 +55,12 @@ fn render_new(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> 
     let fields = html! {
         @if first { input type="hidden" name="kind" value="organisation"; }
         @else {
-            (form::select("parent", "Inside", "", &parents, input))
+            (form::choose("parent", "Inside", "", &parents, input))
             (form::select("kind", "What it is", "From the outside in: organisation, region, building, level, area.", &forms::zone_kinds(), input))
         }
         (form::text("name", "Name", if first { "The organisation all buildings belong to." } else { "As people call it: Ground floor, Harbour House." }, "text", true, input))
         (form::text("time_zone", "Time zone", "Like Europe/Lisbon; empty takes that of the place it lies in.", "text", false, input))
-        (form::text("tags", "Words", "Separated by commas; lists can be filtered by them.", "text", false, input))
+        (form::text("tags", "Tags", "Separated by commas; lists can be filtered by them.", "text", false, input))
     };
     let back = if input.text("parent").is_empty() {
         PATH.to_owned()
@@ -122,7 +122,7 @@ pub fn properties(ctx: &Ctx, zone: &Zone, input: &Input) -> Result<Markup> {
     let fields = html! {
         (form::text("name", "Name", "", "text", true, &filled))
         @if zone.parent.is_some() { (form::select("kind", "What it is", "", &forms::zone_kinds(), &filled)) }
-        (form::text("tags", "Words", "Separated by commas; lists can be filtered by them.", "text", false, &filled))
+        (form::text("tags", "Tags", "Separated by commas; lists can be filtered by them.", "text", false, &filled))
         (form::text("time_zone", "Time zone", "Like Europe/Lisbon; empty takes that of the place it lies in.", "text", false, &filled))
         div.row.row--fields {
             (form::text("latitude", "Latitude", "In degrees; for sunrise and sunset.", "text", false, &filled))

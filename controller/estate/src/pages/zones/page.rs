@@ -70,7 +70,7 @@ pub fn render(estate: &Arc<Estate>, ctx: &Ctx, tab: &str, input: &Input) -> Resu
     }
     if level >= Level::Own {
         page = page.actions(html! {
-            @if zone.map.is_some() { a.btn href={ (path) "/map" } { (icon("map")) "Floor map" } }
+            @if zone.map.is_some() { a.btn href={ (path) "/map" } { (icon("map")) "Edit floor map" } }
             (own::new("New zone here", &format!("/zones/new?parent={id}")))
             (own::new("New system", &format!("/systems/new?zone={id}")))
         });
@@ -202,7 +202,7 @@ fn facts(registry: &Registry, zone: &Zone) -> Markup {
         ("Time zone", html! { (time_zone) }),
         ("Position", html! { @match position { Some(text) => (text), None => span.muted { "not known" } } }),
         (
-            "Words",
+            "Tags",
             html! { @if zone.tags.is_empty() { span.muted { "none" } } @else { (own::tags(&zone.tags)) } },
         ),
         ("Key", html! { code { (zone.key) } }),
