@@ -20,7 +20,11 @@ pub fn list(ctx: &Ctx, here: &Here, revisions: &[Revision]) -> Markup {
                 td data-label="When" { (parts::time(revision.at, ctx.now())) }
                 td data-label="Title" { (revision.title) }
                 td data-label="Note" { (revision.note) }
-                td data-label="Compare" { a href={ (at) "/" (here.page.revision) "?against=" (revision.number) } { "with the newest" } }
+                td data-label="Compare" { span {
+                    @if revision.number > 1 { a href={ (at) "/" (revision.number) "?against=" (revision.number - 1) } { "with the one before" } }
+                    @if revision.number > 1 && revision.number < here.page.revision { ", " }
+                    @if revision.number < here.page.revision { a href={ (at) "/" (here.page.revision) "?against=" (revision.number) } { "with the newest" } }
+                } }
             } } }
         } } }
         @if let Some(last) = revisions.last().filter(|last| last.number > 1) {
