@@ -69,6 +69,11 @@ fn section(sql: &str, wanted: &str) -> String {
     out
 }
 
+/// Placeholders for a list of values, `?3, ?4, ?5`: from number `first` on.
+pub fn places(first: usize, count: usize) -> String {
+    (first..first + count).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ")
+}
+
 /// Whether a statement changes something, judged by its first word; a `WITH` that writes is not in our subset.
 pub fn changes_data(sql: &str) -> bool {
     let word: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();

@@ -7,7 +7,7 @@ use super::rollup::{self, DAY, QUARTER};
 use super::sample::Sample;
 use super::{journal, queries};
 use crate::error::EstateError;
-use bo_db::{Db, DbError, Param, Tx, params};
+use bo_db::{Db, DbError, Param, Tx, params, places};
 use bo_model::{EdgeId, WorkspaceId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -136,8 +136,7 @@ pub(super) async fn beside<T: Send + 'static>(
 
 /// Runs `<statement> (numbers)` in pieces of one length.
 pub(super) fn delete_many(tx: &mut Tx, statement: &str, numbers: &[i64]) -> Result<(), DbError> {
-    let places: Vec<String> = (1..=ROWS_PER_DELETE).map(|place| format!("?{place}")).collect();
-    let sql = format!("{statement} ({})", places.join(", "));
+    let sql = format!("{statement} ({})", places(1, ROWS_PER_DELETE));
     for some in numbers.chunks(ROWS_PER_DELETE) {
         let mut values: Vec<Param<'_>> = some.iter().map(|number| Param::from(*number)).collect();
         values.resize(ROWS_PER_DELETE, Param::Null);
