@@ -6,6 +6,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// The figures of one program.
@@ -96,6 +97,47 @@ pub fn usage(id: u32) -> Result<Usage> {
 /// The usage of this process.
 pub fn own_usage() -> Result<Usage> {
     usage(std::process::id())
+}
+
+/// Counts what a process executes for a while, where `perf` may (`perf stat`, hardware counters). Processor time differs with what
+/// else the machine and its host do, instructions hardly.
+#[derive(Debug)]
+pub struct Counters {
+    perf: Child,
+    span: Duration,
+}
+
+/// A process's work per second.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// Instructions, in its own code and in the kernel for it.
+    pub instructions: f64,
+    /// Cycles, likewise.
+    pub cycles: f64,
+}
+
+impl Counters {
+    /// Begins to count all threads of a process, for `span`. `None` without `perf`.
+    pub fn start(id: u32, span: Duration) -> Option<Counters> {
+        let perf = Command::new("perf")
+            .args(["stat", "-x;", "-e", "instructions,cycles", "-p", &id.to_string()])
+            .args(["--timeout", &span.as_millis().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        perf.ok().map(|perf| Counters { perf, span })
+    }
+
+    /// Waits for the end of the span. `None` when the machine has no counters.
+    pub fn finish(self) -> Option<Work> {
+        let told = self.perf.wait_with_output().ok()?;
+        let told = String::from_utf8_lossy(&told.stderr).into_owned();
+        let count = |event: &str| -> Option<f64> {
+            let line = told.lines().find(|line| line.contains(event))?;
+            Some(line.split(';').next()?.parse::<f64>().ok()? / self.span.as_secs_f64())
+        };
+        Some(Work { instructions: count(";instructions")?, cycles: count(";cycles")? })
+    }
 }
 
 /// The value below which `share` (0 to 1) of the samples are. Sorts them.

@@ -1,7 +1,7 @@
 //! The process under measurement: a stand-alone site in a temporary folder.
 
 use anyhow::{Context, Result};
-use bo_testkit::measure::{Usage, usage};
+use bo_testkit::measure::{Counters, Usage, usage};
 use bo_testkit::process::Process;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -88,6 +88,11 @@ impl Edge {
     /// What it has used.
     pub fn usage(&self) -> Result<Usage> {
         usage(self.process.id()).with_context(|| format!("the edge printed:\n{}", self.process.output()))
+    }
+
+    /// Counts what it executes, where that can be had.
+    pub fn count(&self, span: Duration) -> Option<Counters> {
+        Counters::start(self.process.id(), span)
     }
 
     /// Its devices as it sees them, asked over its control socket.

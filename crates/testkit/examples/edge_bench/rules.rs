@@ -4,7 +4,7 @@
 use crate::edge::{Edge, Place, SYSTEM, device, records};
 use crate::mqtt::{Client, mosquitto};
 use anyhow::{Context, Result, ensure};
-use bo_testkit::measure::{Figures, percentile, unless_quick};
+use bo_testkit::measure::{Counters, Figures, Work, percentile, unless_quick};
 use std::time::{Duration, Instant};
 
 /// Sensors, each with a relay and a trigger of its own.
@@ -84,9 +84,11 @@ pub fn measure(figures: &mut Figures) -> Result<()> {
         figures.at_most("rule: one in flight, p50", one.p50_us, "µs", 100.0);
         figures.say("rule: one in flight, p99", one.p99_us, "µs");
         figures.say("rule: one in flight, CPU", one.cpu_us, "µs/message");
+        one.say_work(figures, "rule: one in flight");
         let many = load.run(&edge, PAIRS, WINDOW)?;
         figures.at_most("rule: 50 in flight, CPU", many.cpu_us, "µs/message", 20.0);
         figures.at_least("rule: 50 in flight, rate", many.rate, "messages/s", 20_000.0);
+        many.say_work(figures, "rule: 50 in flight");
         figures.say("rule: memory after the load", edge.usage()?.rss_kib as f64 / 1024.0, "MiB");
     }
     edge.stop()?;
@@ -161,6 +163,16 @@ struct Outcome {
     cpu_us: f64,
     p50_us: f64,
     p99_us: f64,
+    /// Instructions and cycles per message.
+    work: Option<Work>,
+}
+
+impl Outcome {
+    fn say_work(&self, figures: &mut Figures, what: &str) {
+        let Some(work) = self.work else { return };
+        figures.say(&format!("{what}, instructions"), work.instructions / self.rate, "/message");
+        figures.say(&format!("{what}, cycles"), work.cycles / self.rate, "/message");
+    }
 }
 
 /// The sensors and relays: each command that arrives is the reply to one sensor message and lets the next one go.
@@ -238,7 +250,7 @@ impl Load {
         }
         self.client.flush()?;
         let began = Instant::now();
-        let (mut counting, mut count) = (None, 0u64);
+        let (mut counting, mut count, mut counters) = (None, 0u64, None);
         loop {
             let mut arrived = Vec::new();
             let taken = self.take(&mut |pair| arrived.push(pair))?;
@@ -246,6 +258,7 @@ impl Load {
             let now = Instant::now();
             if counting.is_none() && now >= began + warm {
                 counting = Some((now, edge.usage()?.cpu));
+                counters = edge.count(span.mul_f64(0.8));
             } else if let Some((since, cpu)) = counting {
                 count += taken as u64;
                 if window == 1 && pairs == 1 {
@@ -253,12 +266,14 @@ impl Load {
                 }
                 if now - since >= span {
                     let used = edge.usage()?.cpu - cpu;
+                    let work = counters.take().and_then(Counters::finish);
                     self.drain(pairs * window - taken)?;
                     return Ok(Outcome {
                         rate: count as f64 / (now - since).as_secs_f64(),
                         cpu_us: used.as_secs_f64() * 1e6 / count as f64,
                         p50_us: percentile(&mut latencies, 0.5).as_secs_f64() * 1e6,
                         p99_us: percentile(&mut latencies, 0.99).as_secs_f64() * 1e6,
+                        work,
                     });
                 }
             }
