@@ -35,9 +35,6 @@ pub fn open(config: &Config) -> Result<Opened> {
     let db = Db::open(&config.database_url()?, clock.clone())?;
     db.keep_secrets(Vault::load_or_create(&keys.join("secrets.key"))?);
     db.migrate(&modules::migrations())?;
-    let sealed: Vec<SealedColumn> =
-        [&bo_identity::SEALED[..], &bo_delivery::SEALED, &bo_estate::sealed::SEALED].concat();
-    bo_db::reseal(&db, &sealed)?;
     Ok(Opened {
         ids: Arc::new(IdGen::new(clock.clone(), rand::random())),
         release_key: release_key(&keys.join("release.key"))?,
@@ -46,6 +43,15 @@ pub fn open(config: &Config) -> Result<Opened> {
         db,
         clock,
     })
+}
+
+/// Brings stored secrets under the newest key of the key file. For the server alone, when it starts: one that runs may not have
+/// the newest key yet.
+pub fn reseal(db: &Db) -> Result<()> {
+    let sealed: Vec<SealedColumn> =
+        [&bo_identity::SEALED[..], &bo_delivery::SEALED, &bo_estate::sealed::SEALED].concat();
+    bo_db::reseal(db, &sealed)?;
+    Ok(())
 }
 
 /// The key releases are signed with: 32 bytes in hex, in a file for its owner only.

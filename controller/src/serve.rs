@@ -39,6 +39,7 @@ pub fn run(options: &Options) -> Result<()> {
 async fn serve(config: Config, ready_file: Option<PathBuf>) -> Result<()> {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
     let Opened { db, clock, ids, release_key, audit_key, authority } = open::open(&config)?;
+    open::reseal(&db)?;
     let shutdown = Shutdown::new();
 
     // Listeners first: what can't be had should fail before anything runs.

@@ -28,10 +28,19 @@ pub struct Plan {
     pub faults: Vec<String>,
 }
 
+/// What a release of an edge holds but for the people, who take long to work out and come and go without anybody's approval.
+fn configured(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Compiled, EstateError> {
+    let mut compiled = compile(registry, edge);
+    compiled.faults.extend(super::local::maps(tx, registry, edge, &mut compiled.site)?);
+    Ok(compiled)
+}
+
 /// Everything a release of an edge holds.
 fn compiled(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Compiled, EstateError> {
-    let mut compiled = compile(registry, edge);
-    compiled.faults.extend(super::local::complete(tx, registry, edge, &mut compiled.site)?);
+    let mut compiled = configured(tx, registry, edge)?;
+    if let Some(entry) = registry.edges.get(&edge) {
+        Access::of(tx, entry.workspace)?.admit(tx, &mut compiled.site)?;
+    }
     Ok(compiled)
 }
 
@@ -40,10 +49,9 @@ pub fn plan(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Plan, Esta
     if !registry.edges.contains_key(&edge) {
         return Err(EstateError::missing("gateway", edge));
     }
-    let Compiled { site, faults } = compiled(tx, registry, edge)?;
+    let Compiled { site, faults } = configured(tx, registry, edge)?;
     let latest = queries::latest(tx, edge)?;
     let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
-    // People come and go without anybody's approval.
     let diff = Diff::between(&before.configuration(), &site.configuration());
     Ok(Plan { current: latest.map(|release| release.number), diff, faults })
 }
@@ -61,7 +69,7 @@ pub fn publish(
 
 /// Hash of the configuration a release made now would hold; none when the newest holds just that. People don't count.
 pub fn content(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Option<String>, EstateError> {
-    let fresh = compiled(tx, registry, edge)?.site.configuration();
+    let fresh = configured(tx, registry, edge)?.site.configuration();
     let held = queries::latest(tx, edge)?.as_ref().map(read_site).transpose()?;
     Ok((held.map(Site::configuration).as_ref() != Some(&fresh)).then(|| digest(&fresh)))
 }
@@ -75,7 +83,7 @@ pub fn republish(
     number: u64,
     key: &SigningKey,
 ) -> Result<Option<SignedRelease>, EstateError> {
-    match queries::find(tx, edge, number)? {
+    match queries::configured(tx, edge, number)? {
         Some(earlier) => {
             let entry = registry.edges.get(&edge).ok_or_else(|| EstateError::missing("gateway", edge))?;
             let mut site = read_site(&earlier)?.configuration();
