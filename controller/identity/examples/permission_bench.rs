@@ -72,6 +72,7 @@ fn main() -> anyhow::Result<()> {
             );
             Ok(())
         })?;
+        after_changes(&mut figures, &test, &cache, devices)?;
         // Every request asks in a transaction of its own, which reads the graph's version first.
         let single = each(5_000, &mut |round| {
             let level = test.db.read(|tx| cache.level(tx, &people[round % 50], &device(round)));
@@ -105,6 +106,64 @@ fn page_of_50(
     }
     ensure!(shown == 50, "{person} sees {shown} devices");
     Ok(millis(started.elapsed()))
+}
+
+/// A device is moved to another zone, somebody changes groups, a building is given to a group: what the next request
+/// pays for its first check, and for a page.
+fn after_changes(
+    figures: &mut Figures,
+    test: &TestDb,
+    cache: &LevelCache,
+    devices: usize,
+) -> anyhow::Result<()> {
+    let loads = cache.loads();
+    let of = |what: &str| format!("{}, {devices} devices: {what}", test.engine);
+    let (mut writes, mut checks, mut pages) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..60usize {
+        let started = Instant::now();
+        test.db.write_blocking(move |tx| change(tx, round, devices))?;
+        writes.push(millis(started.elapsed()));
+        let (person, device) =
+            (Object::new(Kind::ACCOUNT, round), Object::new(Kind::DEVICE, round * 7919 % devices));
+        let started = Instant::now();
+        match round % 2 {
+            0 => {
+                test.db.read(|tx| cache.level(tx, &person, &device))?;
+                checks.push(millis(started.elapsed()));
+            }
+            _ => {
+                test.db.read(|tx| page_of_50(cache, tx, &person, devices))?;
+                pages.push(millis(started.elapsed()));
+            }
+        }
+    }
+    ensure!(cache.loads() == loads, "all of the graph was read again after a change");
+    let middle = |mut all: Vec<f64>| {
+        all.sort_by(f64::total_cmp);
+        (all[all.len() / 2], all[all.len() - 1])
+    };
+    let ((write, _), (check, worst), (page, least)) = (middle(writes), middle(checks), middle(pages));
+    figures.say(&of("a change"), write, "ms");
+    figures.at_most(&of("the first check after a change"), check, "ms", 5.0);
+    figures.say(&of("the first check after a change, the slowest of 30"), worst, "ms");
+    figures.at_most(&of("a page of 50 right after a change"), page, "ms", 5.0);
+    figures.say(&of("a page of 50 right after a change, whoever sees least"), least, "ms");
+    Ok(())
+}
+
+fn change(tx: &mut bo_db::Tx, round: usize, devices: usize) -> Result<(), DbError> {
+    use bo_identity::relation::{Containment, Validity, grant, join, leave, move_into};
+    tx.unaudited("a benchmark changes its world");
+    let (zone, device) = (Object::new(Kind::ZONE, round % ZONES), Object::new(Kind::DEVICE, round % devices));
+    let (person, group) = (Object::new(Kind::ACCOUNT, round), Object::new(Kind::GROUP, round % 50));
+    match round % 3 {
+        0 => move_into(tx, &zone, &device, Containment::Open),
+        1 => {
+            leave(tx, &person, &group)?;
+            join(tx, &person, &group, Validity::ALWAYS, "")
+        }
+        _ => grant(tx, &group, &zone, Level::View, Validity::ALWAYS, ""),
+    }
 }
 
 fn millis(time: Duration) -> f64 {

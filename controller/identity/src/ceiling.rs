@@ -6,7 +6,6 @@
 //! are ordinary grants on such an object, explained and reviewed like all others.
 
 use crate::level;
-use crate::relation;
 use bo_db::{DbError, Row, Tx, params};
 use bo_model::{Kind, Level, Object, Time};
 use serde::Serialize;
@@ -71,7 +70,7 @@ pub fn put(tx: &mut Tx, ceiling: &Ceiling) -> Result<(), DbError> {
          SET cap = excluded.cap, lifted_by = excluded.lifted_by, deep = excluded.deep, reason = excluded.reason, at = excluded.at",
         params![&ceiling.object, ceiling.kind.word(), ceiling.cap, lifted_by, ceiling.deep, &ceiling.reason, now],
     )?;
-    relation::bump(tx)
+    Ok(())
 }
 
 /// Takes a ceiling away. True when there was one.
@@ -81,7 +80,6 @@ pub fn put(tx: &mut Tx, ceiling: &Ceiling) -> Result<(), DbError> {
 pub fn lift(tx: &mut Tx, object: &Object, kind: CeilingKind) -> Result<bool, DbError> {
     let gone =
         tx.execute("DELETE FROM ceiling WHERE object = ?1 AND kind = ?2", params![object, kind.word()])?;
-    relation::bump(tx)?;
     Ok(gone > 0)
 }
 
@@ -116,6 +114,16 @@ pub fn over(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Result
          SELECT {COLUMNS} FROM ceiling k WHERE k.object = ?2"
     );
     tx.query(&sql, params![object, subject, now], |row| read(row, 0))
+}
+
+/// The ceilings on accounts themselves, by account.
+pub(crate) fn of_accounts(tx: &mut Tx) -> Result<HashMap<Object, Vec<Ceiling>>, DbError> {
+    let mut found: HashMap<Object, Vec<Ceiling>> = HashMap::new();
+    let sql = format!("SELECT {COLUMNS} FROM ceiling k WHERE k.object LIKE 'account:%'");
+    for ceiling in tx.query(&sql, &[], |row| read(row, 0))? {
+        found.entry(ceiling.object.clone()).or_default().push(ceiling);
+    }
+    Ok(found)
 }
 
 /// What a ceiling leaves of `own` for a subject.

@@ -1,109 +1,75 @@
-//! The relation graph in memory, as of one version: a check is two look-ups, a list one pass.
-//!
-//! The rule is [`crate::level`]'s; that both agree on any graph is a property test. What a subject reaches is worked
-//! out once, by walking down from it the widest way first: a level never grows on its way, so the first time
-//! a node is left it is left with its final level. Ceilings lower what came out.
+//! The relation graph in memory, as of one version. A later version is made of it by reading what changed since;
+//! what did not change they share.
 
-use bo_db::{DbError, Tx, params};
+mod names;
+mod read;
+mod rows;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use bo_db::{DbError, Tx};
 use bo_model::{Level, Object, Time};
-use std::collections::{BTreeSet, HashMap};
+use names::{EVERYONE, Names};
+use rows::Rows;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of remembered levels (one per subject and node); beyond, they start over.
 const REACH_BYTES: usize = 64 * 1024 * 1024;
-
-/// Lies in no workspace.
-const NOWHERE: u32 = u32::MAX;
-/// Lies in more than one.
-const SHARED: u32 = u32::MAX - 1;
+/// Walking down to this many nodes costs as much as one check that walks up.
+const NODES_PER_CHECK: usize = 64;
+/// A subject that nothing is known of: no node has this number.
+const NOBODY: u32 = u32::MAX;
 
 /// All rows that count in a window of time.
 pub(crate) struct Graph {
     version: i64,
-    from: Time,
-    to: Time,
-    nodes: HashMap<Box<str>, u32>,
-    /// Where a node's rows begin; one more than there are nodes.
-    starts: Vec<u32>,
-    rows: Vec<Row>,
-    ceilings: Vec<Bound>,
-    everyone: Option<u32>,
-    /// The workspace each node lies in: its number, [`NOWHERE`] or [`SHARED`].
-    homes: Vec<u32>,
-    reached: Mutex<HashMap<u32, Arc<[u8]>>>,
+    /// When the rows were read.
+    at: Time,
+    /// No row begins or ends to count from here (inclusive) to there (exclusive).
+    window: (Time, Time),
+    names: Arc<Names>,
+    down: Rows,
+    /// The same rows by where they end, but for those that start at an account.
+    up: Rows,
+    ceilings: Arc<HashMap<u32, Vec<Bound>>>,
+    /// By workspace and subject.
+    reached: Mutex<HashMap<(Option<u32>, u32), Reach>>,
 }
 
-#[derive(Clone, Copy)]
-struct Row {
-    to: u32,
-    cap: u8,
-    floor: u8,
-    /// Starts at an account: only counts for that account itself.
-    leaf: bool,
-    /// Deep ceilings follow it.
-    contain: bool,
-}
-
-/// A ceiling: nobody keeps more on `node` than the higher of `cap` and what they were granted on `lifted_by`.
-#[derive(Clone, Copy)]
+/// A ceiling: nobody keeps more than the higher of `cap` and what they were granted on `lifted_by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bound {
-    node: u32,
     cap: u8,
     lifted_by: Option<u32>,
     deep: bool,
 }
 
+/// What is remembered of a subject.
+enum Reach {
+    /// Checks made so far.
+    Asked(usize),
+    /// The level on every node.
+    Known(Arc<[u8]>),
+}
+
 impl Graph {
-    /// Reads all rows that count now; they hold until the next one begins or ends to count.
+    /// Reads all rows that count now.
     pub(crate) fn load(tx: &mut Tx, version: i64, now: Time) -> Result<Graph, DbError> {
-        let mut nodes: HashMap<Box<str>, u32> = HashMap::new();
-        let mut found: Vec<(u32, Row)> = Vec::new();
-        let mut number = |name: &str| match nodes.get(name) {
-            Some(number) => *number,
-            None => {
-                let number = nodes.len() as u32;
-                nodes.insert(name.into(), number);
-                number
-            }
-        };
-        tx.for_each(
-            "SELECT subject, object, cap, floor, leaf, kind FROM relation
-             WHERE (cap > 0 OR kind = 'contain') AND valid_from <= ?1 AND valid_to > ?1",
-            params![now],
-            |row| {
-                let (subject, to) = (number(row.str(0)?), number(row.str(1)?));
-                let (cap, floor) = (row.get::<Level>(2)? as u8, row.get::<Level>(3)? as u8);
-                let (leaf, contain) = (row.get::<bool>(4)?, row.str(5)? == "contain");
-                found.push((subject, Row { to, cap, floor, leaf, contain }));
-                Ok(())
-            },
-        )?;
-        let ceilings = tx.query("SELECT object, cap, lifted_by, deep FROM ceiling", &[], |row| {
-            let lifted_by = Some(row.str(2)?).filter(|object| !object.is_empty()).map(&mut number);
-            let cap = row.get::<Level>(1)? as u8;
-            Ok(Bound { node: number(row.str(0)?), cap, lifted_by, deep: row.get(3)? })
-        })?;
-        found.sort_unstable_by_key(|(subject, _)| *subject);
-        let mut starts = vec![0u32; nodes.len() + 1];
-        for (subject, _) in &found {
-            starts[*subject as usize + 1] += 1;
-        }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let rows = found.into_iter().map(|(_, row)| row).collect();
-        let to = next_change(tx, now)?;
-        let everyone = nodes.get(Object::everyone().as_str()).copied();
-        let (homes, reached) = (Vec::new(), Mutex::default());
-        let mut graph =
-            Graph { version, from: now, to, nodes, starts, rows, ceilings, everyone, homes, reached };
-        graph.homes = graph.settle();
-        Ok(graph)
+        read::all(tx, version, now)
+    }
+
+    /// The graph of a later version or another time, by reading what changed. `None` when it is not known what did, or it
+    /// is so much that reading everything is quicker.
+    pub(crate) fn renewed(&self, tx: &mut Tx, version: i64, now: Time) -> Result<Option<Graph>, DbError> {
+        read::changes(self, tx, version, now)
     }
 
     /// Whether it is right for that version at that time.
     pub(crate) fn holds(&self, version: i64, now: Time) -> bool {
-        self.version == version && self.from <= now && now < self.to
+        self.version == version && self.window.0 <= now && now < self.window.1
     }
 
     /// The version it was read at.
@@ -113,125 +79,82 @@ impl Graph {
 
     /// How many rows it has.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.down.len()
+    }
+
+    /// Forgets what was worked out, once it is only held for those who still read an older snapshot.
+    pub(crate) fn rest(&self) {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The widest level of a subject on an object.
     pub(crate) fn level(&self, subject: &Object, object: &Object) -> Level {
-        if subject == object {
+        self.level_in(None, subject, object)
+    }
+
+    /// The same for somebody who is in that workspace: what lies in another is to them as to the public.
+    pub(crate) fn level_in(&self, workspace: Option<&Object>, subject: &Object, object: &Object) -> Level {
+        let names = self.names.read();
+        let number = |name: &Object| names.find(name.as_str()).unwrap_or(NOBODY);
+        let (home, from, to) = (workspace.map(number), number(subject), number(object));
+        let nodes = names.len();
+        drop(names);
+        if to == NOBODY {
             return Level::None;
         }
-        let Some(to) = self.nodes.get(object.as_str()) else { return Level::None };
-        let from = self.nodes.get(subject.as_str()).copied().or(self.everyone);
-        let Some(from) = from else { return Level::None };
-        let reached = self.reach(from);
-        Level::from_number(reached.get(*to as usize).copied().map_or(0, i64::from))
+        let known = if from == to { None } else { self.known((home, from), nodes) };
+        let level = match known {
+            Some(levels) => levels.get(to as usize).copied().unwrap_or(0),
+            None => match self.check(from, to) {
+                // Only whoever is bounded themselves can have less than the public.
+                0 if self.bounds(from).is_empty() => 0,
+                _ if home.is_some_and(|home| self.is_outside(home, to)) => self.check(EVERYONE, to),
+                level => level,
+            },
+        };
+        Level::from_number(level.into())
     }
 
-    /// Whether an object lies in a workspace, and in another than this one.
-    pub(crate) fn outside(&self, workspace: &Object, object: &Object) -> bool {
-        let number = |name: &Object| self.nodes.get(name.as_str()).copied();
-        let home = number(object).map_or(NOWHERE, |node| self.homes[node as usize]);
-        home < SHARED && number(workspace) != Some(home)
-    }
-
-    /// Walks down from every workspace along what it contains, however it does.
-    fn settle(&self) -> Vec<u32> {
-        let mut homes = vec![NOWHERE; self.nodes.len()];
-        let workspaces = self.nodes.iter().filter(|(name, _)| name.starts_with("workspace:"));
-        for (_, home) in workspaces {
-            let mut open = vec![*home];
-            while let Some(node) = open.pop() {
-                let known = &mut homes[node as usize];
-                if *known == *home || *known == SHARED {
-                    continue;
-                }
-                *known = if *known == NOWHERE { *home } else { SHARED };
-                open.extend(self.rows_of(node).iter().filter(|row| row.contain).map(|row| row.to));
+    /// Whether a node lies in one workspace, and that is another one than this.
+    fn is_outside(&self, workspace: u32, node: u32) -> bool {
+        let (names, mut homes) = (self.names.read(), [None; 2]);
+        self.around(node, |node| {
+            if names.is_workspace(node) {
+                homes = [Some(node), homes[0]];
             }
-        }
-        homes
+            homes[1].is_none()
+        });
+        homes[1].is_none() && homes[0].is_some_and(|home| home != workspace)
     }
 
-    fn reach(&self, subject: u32) -> Arc<[u8]> {
+    /// Levels of a subject, in a workspace or not, who asked so often that knowing all is cheaper.
+    fn known(&self, who: (Option<u32>, u32), nodes: usize) -> Option<Arc<[u8]>> {
         let lock = || self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&subject) {
-            return known.clone();
+        match lock().entry(who).or_insert(Reach::Asked(0)) {
+            Reach::Known(levels) => return Some(levels.clone()),
+            Reach::Asked(times) if *times <= nodes / NODES_PER_CHECK => {
+                *times += 1;
+                return None;
+            }
+            Reach::Asked(_) => {}
         }
-        let mut levels = self.walk(subject);
-        self.lower(subject, &mut levels);
+        let mut levels = self.reach(who.1, nodes);
+        if let Some(workspace) = who.0 {
+            let (homes, public) = (self.homes(nodes), self.reach(EVERYONE, nodes));
+            let outside = |node: usize| homes[node] < walk::SHARED && homes[node] != workspace;
+            (0..nodes).filter(|node| outside(*node)).for_each(|node| levels[node] = public[node]);
+        }
         let fresh: Arc<[u8]> = levels.into();
         let mut reached = lock();
-        if (reached.len() + 1) * self.nodes.len() > REACH_BYTES {
+        let known = reached.values().filter(|reach| matches!(reach, Reach::Known(_))).count();
+        if (known + 1) * nodes > REACH_BYTES {
             reached.clear();
         }
-        reached.insert(subject, fresh.clone());
-        fresh
+        reached.insert(who, Reach::Known(fresh.clone()));
+        Some(fresh)
     }
 
-    fn walk(&self, subject: u32) -> Vec<u8> {
-        let mut levels = vec![0u8; self.nodes.len()];
-        let mut open: [Vec<u32>; 5] = Default::default();
-        let own = Level::Own as u8;
-        for start in [Some(subject), self.everyone].into_iter().flatten() {
-            self.pass(start, own, true, &mut levels, &mut open);
-        }
-        for level in (1..=own).rev() {
-            while let Some(node) = open[usize::from(level)].pop() {
-                if levels[node as usize] == level {
-                    self.pass(node, level, false, &mut levels, &mut open);
-                }
-            }
-        }
-        levels
+    fn bounds(&self, node: u32) -> &[Bound] {
+        self.ceilings.get(&node).map_or(&[], Vec::as_slice)
     }
-
-    /// Puts every ceiling over what was granted.
-    fn lower(&self, subject: u32, levels: &mut [u8]) {
-        let leaves = |bound: &Bound| {
-            let lifted = bound.lifted_by.filter(|object| *object != subject);
-            bound.cap.max(lifted.map_or(0, |object| levels[object as usize]))
-        };
-        let leaves: Vec<u8> = self.ceilings.iter().map(leaves).collect();
-        for (bound, most) in self.ceilings.iter().zip(leaves) {
-            if bound.node == subject {
-                levels.iter_mut().for_each(|level| *level = most.min(*level));
-            }
-            let mut under = BTreeSet::from([bound.node]);
-            let mut open = vec![bound.node];
-            while let Some(node) = open.pop() {
-                levels[node as usize] = most.min(levels[node as usize]);
-                let contained =
-                    self.rows_of(node).iter().filter(|row| bound.deep && row.contain && !row.leaf);
-                open.extend(contained.map(|row| row.to).filter(|child| under.insert(*child)));
-            }
-        }
-    }
-
-    fn rows_of(&self, node: u32) -> &[Row] {
-        &self.rows[self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize]
-    }
-
-    /// Along all rows of a node.
-    fn pass(&self, node: u32, level: u8, start: bool, levels: &mut [u8], open: &mut [Vec<u32>; 5]) {
-        for row in self.rows_of(node) {
-            let next = level.min(row.cap);
-            if level >= row.floor && (start || !row.leaf) && next > levels[row.to as usize] {
-                levels[row.to as usize] = next;
-                open[usize::from(next)].push(row.to);
-            }
-        }
-    }
-}
-
-/// The next moment at which a row begins or ends to count.
-fn next_change(tx: &mut Tx, now: Time) -> Result<Time, DbError> {
-    let next = tx.query_one(
-        "SELECT (SELECT MIN(valid_from) FROM relation WHERE valid_from > 0 AND valid_from > ?1),
-                (SELECT MIN(valid_to) FROM relation WHERE valid_to < 9223372036854775807 AND valid_to > ?1)",
-        params![now],
-        |row| Ok((row.get::<Option<Time>>(0)?, row.get::<Option<Time>>(1)?)),
-    )?;
-    let never = Time(i64::MAX);
-    Ok(next.0.unwrap_or(never).min(next.1.unwrap_or(never)))
 }

@@ -11,23 +11,36 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// Walks up from the object, carrying what a level must be (`floor`) and can be at most (`cap`) to get down again.
-/// Rows that start at an account are only looked at for the one account that asks. `CROSS JOIN` keeps SQLite from turning
+/// Rows that start at an account are left to what follows. `CROSS JOIN` keeps SQLite from turning
 /// the join around, or putting a filter over the whole table in front of it, once it has statistics.
-const UP: &str = "
+const WALK: &str = "
 WITH RECURSIVE up (node, floor, cap) AS (
   SELECT CAST(?1 AS TEXT), CAST(0 AS BIGINT), CAST(4 AS BIGINT)
   UNION
   SELECT r.subject, CASE WHEN r.floor > u.floor THEN r.floor ELSE u.floor END, CASE WHEN r.cap < u.cap THEN r.cap ELSE u.cap END
   FROM up u CROSS JOIN relation r
-  WHERE r.object = u.node AND r.leaf = 0 AND r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
-)
+  WHERE r.object = u.node AND r.leaf = 0 AND r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?2 AND r.valid_to > ?2
+)";
+
+/// Only the rows of the one account that asks.
+const ONE: &str = "
 SELECT MAX(level) FROM (
   SELECT CASE WHEN r.cap < u.cap THEN r.cap ELSE u.cap END AS level
   FROM up u CROSS JOIN relation r
-  WHERE r.object = u.node AND r.leaf = 1 AND r.subject = ?2 AND r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?3 AND r.valid_to > ?3
+  WHERE r.object = u.node AND r.leaf = 1 AND r.subject = ?3 AND r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?2 AND r.valid_to > ?2
   UNION ALL
-  SELECT cap AS level FROM up WHERE node IN (?2, 'everyone:') AND node <> ?1
+  SELECT cap AS level FROM up WHERE node IN (?3, 'everyone:') AND node <> ?1
 ) AS found";
+
+/// Everybody who reaches the object, groups and the public among them.
+const EACH: &str = "
+SELECT node, MAX(level) FROM (
+  SELECT r.subject AS node, CASE WHEN r.cap < u.cap THEN r.cap ELSE u.cap END AS level
+  FROM up u CROSS JOIN relation r
+  WHERE r.object = u.node AND r.leaf = 1 AND r.cap >= u.floor AND r.cap > 0 AND r.valid_from <= ?2 AND r.valid_to > ?2
+  UNION ALL
+  SELECT node, cap AS level FROM up WHERE node <> ?1
+) AS found GROUP BY node";
 
 /// The level a subject (account or group) has on an object at that time: the widest path's, lowered by ceilings. The
 /// public's counts for everyone.
@@ -49,8 +62,46 @@ pub fn level(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Resul
 /// # Errors
 /// When the database fails.
 pub fn granted(tx: &mut Tx, subject: &Object, object: &Object, now: Time) -> Result<Level, DbError> {
-    let level = tx.query_opt(UP, params![object, subject, now], |row| row.get::<Option<Level>>(0))?;
+    let sql = format!("{WALK}{ONE}");
+    let level = tx.query_opt(&sql, params![object, now, subject], |row| row.get::<Option<Level>>(0))?;
     Ok(level.flatten().unwrap_or(Level::None))
+}
+
+/// [`level`] of each of many people on one object, in their order: as many statements as for one of them.
+///
+/// # Errors
+/// When the database fails.
+pub fn level_of_each(
+    tx: &mut Tx,
+    people: &[Object],
+    object: &Object,
+    now: Time,
+) -> Result<Vec<Level>, DbError> {
+    let mut reached: HashMap<Object, HashMap<Object, Level>> = HashMap::new();
+    let mut granted = |tx: &mut Tx, subject: &Object, object: &Object| -> Result<Level, DbError> {
+        if !reached.contains_key(object) {
+            let rows = tx.query(&format!("{WALK}{EACH}"), params![object, now], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            reached.insert(object.clone(), rows.into_iter().collect());
+        }
+        let of = |subject: &Object| reached.get(object).and_then(|all| all.get(subject)).copied();
+        Ok(of(subject).max(of(&Object::everyone())).unwrap_or(Level::None))
+    };
+    let over = ceiling::over(tx, object, object, now)?;
+    let own = ceiling::of_accounts(tx)?;
+    let mut found = Vec::with_capacity(people.len());
+    for subject in people {
+        let mut level = granted(tx, subject, object)?;
+        for ceiling in over.iter().chain(own.get(subject).into_iter().flatten()) {
+            if level > ceiling.cap {
+                let lifted = ceiling.lifted_by.as_ref().map(|by| granted(tx, subject, by)).transpose()?;
+                level = level.min(ceiling.cap.max(lifted.unwrap_or(Level::None)));
+            }
+        }
+        found.push(level);
+    }
+    Ok(found)
 }
 
 /// The workspaces an object lies in: one, or none for what is not part of any.
@@ -78,8 +129,10 @@ WITH RECURSIVE down (node, level) AS (
 )
 SELECT node, MAX(level) FROM down WHERE node LIKE ?3 GROUP BY node HAVING MAX(level) >= ?4 ORDER BY node";
 
-/// The statements of the check and the list, so that a test can look at how a database runs them.
-pub const STATEMENTS: [&str; 2] = [UP, DOWN];
+/// The statements of the checks and the list, so that a test can look at how a database runs them.
+pub fn statements() -> [String; 3] {
+    [format!("{WALK}{ONE}"), format!("{WALK}{EACH}"), DOWN.to_owned()]
+}
 
 /// Every object of a kind on which a subject has at least that level, with the level.
 ///

@@ -7,10 +7,11 @@ use crate::error::DbError;
 use crate::outbox::Emitted;
 use crate::param::Param;
 use crate::row::Row;
-use crate::sql::{changes_data, short};
+use crate::sql::{changes_data, places, short};
 use crate::vault::Vault;
 use bo_model::command::Actor;
 use bo_model::{Object, Time};
+use std::any::Any;
 use std::sync::Arc;
 
 pub(crate) enum Conn<'c> {
@@ -34,8 +35,8 @@ pub struct Tx<'c> {
     unaudited: Option<&'static str>,
     pub(crate) after_commit: Vec<AfterCommit>,
     pub(crate) has_emitted: bool,
-    /// The last answer of [`Tx::once`].
-    once: Option<(&'static str, i64)>,
+    /// What [`Tx::keep`] was given.
+    kept: Option<Box<dyn Any + Send>>,
     /// A statement failed in a way that says: run the whole transaction again.
     pub(crate) lost: bool,
     vault: Option<Arc<Vault>>,
@@ -54,7 +55,7 @@ impl<'c> Tx<'c> {
             unaudited: None,
             after_commit: Vec::new(),
             has_emitted: false,
-            once: None,
+            kept: None,
             lost: false,
             vault,
         }
@@ -148,20 +149,15 @@ impl<'c> Tx<'c> {
         self.query_opt(sql, params, map)?.ok_or_else(|| DbError::Missing { sql: short(sql) })
     }
 
-    /// A number of the installation (a version, say) that many parts of one transaction ask for: a reading one sees
-    /// the same from begin to end, so it is read once.
-    ///
-    /// # Errors
-    /// As [`Tx::query_one`].
-    pub fn once(&mut self, sql: &'static str) -> Result<i64, DbError> {
-        if let Some((_, number)) = self.once.filter(|(known, _)| *known == sql) {
-            return Ok(number);
-        }
-        let number = self.query_one(sql, &[], |row| row.get::<i64>(0))?;
-        if self.read_only {
-            self.once = Some((sql, number));
-        }
-        Ok(number)
+    /// What was worked out from this snapshot before: a reading transaction sees the same from begin to end.
+    pub fn kept<T: Any + Clone>(&self) -> Option<T> {
+        self.kept.as_ref()?.downcast_ref().cloned()
+    }
+
+    /// Holds on to something that was worked out from this snapshot, for [`Tx::kept`]; one thing at a time, and only
+    /// while reading.
+    pub fn keep<T: Any + Send>(&mut self, value: T) {
+        self.kept = self.read_only.then(|| Box::new(value) as Box<dyn Any + Send>);
     }
 
     /// Runs a statement; returns how many rows it changed.
@@ -279,12 +275,6 @@ impl<'c> Tx<'c> {
 
 fn insert_sql(table: &str, columns: &[&str], rows: usize, clause: &str) -> String {
     let width = columns.len();
-    let tuples: Vec<String> = (0..rows)
-        .map(|row| {
-            let places: Vec<String> =
-                (1..=width).map(|column| format!("?{}", row * width + column)).collect();
-            format!("({})", places.join(", "))
-        })
-        .collect();
+    let tuples: Vec<String> = (0..rows).map(|row| format!("({})", places(row * width + 1, width))).collect();
     format!("INSERT INTO {table} ({}) VALUES {} {clause}", columns.join(", "), tuples.join(", "))
 }

@@ -176,7 +176,6 @@ fn hang(tx: &mut Tx, parents: &[(Object, Containment)], child: &Object) -> Resul
     let held = to_object(tx, child, RelationKind::Contain)?;
     for row in held.iter().filter(|row| !parents.iter().any(|(parent, _)| *parent == row.subject)) {
         tx.execute("DELETE FROM relation WHERE id = ?1", params![row.id])?;
-        tx.execute("UPDATE relation_version SET version = version + 1 WHERE id = 1", &[])?;
     }
     for (parent, how) in parents.iter().filter(|(parent, _)| !held.iter().any(|row| row.subject == *parent)) {
         contain(tx, parent, child, *how)?;

@@ -6,8 +6,9 @@ use super::subscription::{Check, Subscription};
 use crate::commands::actions;
 use crate::{Estate, EstateError};
 use axum::extract::ws::{Message, WebSocket};
+use bo_db::DbError;
 use bo_db::audit::Author;
-use bo_db::{DbError, params};
+use bo_identity::relation;
 use bo_model::{Kind, Level, Object, WorkspaceId};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -216,11 +217,7 @@ impl Session {
         }
         let (subscriptions, checked) = (&mut self.subscriptions, &mut self.checked);
         let outcome: Result<Vec<u64>, DbError> = estate.db.read(|tx| {
-            let graph =
-                tx.query_one("SELECT version FROM relation_version WHERE id = 1", params![], |row| {
-                    row.get(0)
-                })?;
-            let versions = (graph, estate.registry().version);
+            let versions = (relation::version(tx)?, estate.registry().version);
             if versions == *checked {
                 return Ok(Vec::new());
             }
