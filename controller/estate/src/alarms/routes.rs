@@ -95,13 +95,11 @@ struct Assign {
 pub fn candidates(ctx: &Ctx, alarm: &Alarm) -> Result<Vec<(AccountId, String)>> {
     ctx.read(|tx| {
         let (subject, now) = (alarm.subject(), tx.now());
-        let mut found = Vec::new();
-        for (id, name) in queries::members(tx, alarm.workspace)? {
-            if bo_identity::level::level(tx, &Object::new(Kind::ACCOUNT, id), &subject, now)? >= Level::View {
-                found.push((id, name));
-            }
-        }
-        Ok(found)
+        let members = queries::members(tx, alarm.workspace)?;
+        let people: Vec<Object> = members.iter().map(|(id, _)| Object::new(Kind::ACCOUNT, id)).collect();
+        let levels = bo_identity::level::level_of_each(tx, &people, &subject, now)?;
+        let may = members.into_iter().zip(levels).filter(|(_, level)| *level >= Level::View);
+        Ok(may.map(|(member, _)| member).collect())
     })
 }
 

@@ -3,6 +3,7 @@
 use super::{Channel, ChannelKind, queries};
 use bo_db::{DbError, Tx};
 use bo_delivery::{Mail, Message, New, Publish, Webhook, queue};
+use bo_identity::level::level_of_each;
 use bo_model::{Kind, Level, Object, WorkspaceId};
 use serde_json::Value as Json;
 
@@ -49,9 +50,15 @@ pub fn mails(
     notice: &Notice,
     channel: Option<&Channel>,
 ) -> Result<Vec<i64>, DbError> {
-    let mut queued = Vec::new();
-    for (account, email, name) in queries::people(tx, recipient)? {
-        if may_see(tx, &Object::new(Kind::ACCOUNT, account), notice.seen.as_ref())? {
+    let (mut queued, now) = (Vec::new(), tx.now());
+    let people = queries::people(tx, recipient)?;
+    let accounts: Vec<Object> = people.iter().map(|(id, ..)| Object::new(Kind::ACCOUNT, id)).collect();
+    let levels = match &notice.seen {
+        Some(subject) => level_of_each(tx, &accounts, subject, now)?,
+        None => vec![Level::Own; accounts.len()],
+    };
+    for ((_, email, name), level) in people.into_iter().zip(levels) {
+        if level >= Level::View {
             let mail = Mail::to(address(&name, &email), notice.subject.clone(), notice.text.clone());
             queued.push(put(tx, Message::Mail(mail), notice, channel)?);
         }
@@ -69,12 +76,6 @@ pub fn put(
     let mut new = New::message(notice.workspace, message).about(notice.about.clone());
     new.via = channel.map(Channel::object);
     queue(tx, &new)
-}
-
-fn may_see(tx: &mut Tx, account: &Object, subject: Option<&Object>) -> Result<bool, DbError> {
-    let Some(subject) = subject else { return Ok(true) };
-    let now = tx.now();
-    Ok(bo_identity::level::level(tx, account, subject, now)? >= Level::View)
 }
 
 /// An address with a name, where the name can stand in one.

@@ -1,7 +1,7 @@
 //! The wiki's SQL. Nothing here checks permission.
 
 use crate::model::{Comments, Page, PageId, Space, SpaceId, Tree};
-use bo_db::{DbError, Row, Tx, params};
+use bo_db::{DbError, Param, Row, Tx, params, places};
 use bo_model::{AccountId, WorkspaceId};
 use std::collections::HashMap;
 
@@ -83,6 +83,21 @@ pub fn changed(tx: &mut Tx, workspace: WorkspaceId, limit: usize) -> Result<Vec<
          WHERE s.workspace = ?1 AND p.bin IS NULL ORDER BY p.updated_at DESC, p.id LIMIT ?2"
     );
     tx.query(&sql, params![workspace, limit], read_page)
+}
+
+/// The pages of a workspace in other spaces than these.
+pub fn outside(tx: &mut Tx, workspace: WorkspaceId, spaces: &[SpaceId]) -> Result<Vec<PageId>, DbError> {
+    let but = match spaces.len() {
+        0 => String::new(),
+        count => format!("AND id NOT IN ({})", places(2, count)),
+    };
+    let sql = format!(
+        "SELECT id FROM wiki_page WHERE bin IS NULL
+         AND space IN (SELECT id FROM wiki_space WHERE workspace = ?1 {but}) ORDER BY id"
+    );
+    let values: Vec<Param<'_>> =
+        std::iter::once(workspace.into()).chain(spaces.iter().map(Param::from)).collect();
+    tx.query(&sql, &values, |row| row.get(0))
 }
 
 /// What somebody watches, with the revision they have seen; what changed since comes first.

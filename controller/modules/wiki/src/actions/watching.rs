@@ -4,7 +4,7 @@ use super::{Result, present};
 use crate::model::{self, PageId};
 use crate::queries;
 use bo_db::outbox::{Handler, Message};
-use bo_db::{DbError, Tx, params};
+use bo_db::{DbError, Param, Tx, params, places};
 use bo_identity::{account, letter, level};
 use bo_model::{AccountId, Kind, Level, Object};
 use std::time::Duration;
@@ -66,26 +66,32 @@ fn tell(tx: &mut Tx, event: &Message) -> std::result::Result<(), DbError> {
         |row| Ok((row.get::<AccountId>(0)?, row.get::<i64>(1)?)),
     )?;
     let (object, now) = (model::object(page.id), tx.now());
-    for (watcher, seen) in waiting {
-        let Some(to) = account::find(tx, watcher)? else { continue };
-        let subject = Object::new(Kind::ACCOUNT, watcher);
-        if level::level(tx, &subject, &object, now)? < Level::View {
-            continue;
-        }
+    let watchers: Vec<AccountId> = waiting.iter().map(|(watcher, _)| *watcher).collect();
+    let accounts = account::find_all(tx, &watchers)?;
+    let subjects: Vec<Object> = watchers.iter().map(|id| Object::new(Kind::ACCOUNT, id)).collect();
+    let levels = level::level_of_each(tx, &subjects, &object, now)?;
+    let mut told = Vec::new();
+    for ((watcher, seen), level) in waiting.into_iter().zip(levels) {
+        let Some(to) = accounts.get(&watcher).filter(|_| level >= Level::View) else { continue };
         let link = format!("{base}/wiki/pages/{}/history/{}?against={seen}", page.id, page.revision);
         letter::post(
             tx,
-            &to,
+            to,
             &format!("{} changed", page.title),
             &format!(
                 "{} changed \u{201c}{}\u{201d}, a page you watch. What is different:\n\n{link}\n\nYou hear no more of this page until you have looked at it.\n",
                 page.updated_by, page.title
             ),
         );
-        tx.execute(
-            "UPDATE wiki_watch SET told = ?3 WHERE account = ?1 AND page = ?2",
-            params![watcher, page.id, page.revision],
-        )?;
+        told.push(watcher);
+    }
+    for some in told.chunks(200) {
+        let people = places(3, some.len());
+        let sql = format!("UPDATE wiki_watch SET told = ?2 WHERE page = ?1 AND account IN ({people})");
+        let people = some.iter().map(Param::from);
+        let values: Vec<Param<'_>> =
+            [page.id.into(), page.revision.into()].into_iter().chain(people).collect();
+        tx.execute(&sql, &values)?;
     }
     Ok(())
 }

@@ -1,15 +1,15 @@
 //! Spaces: the front page, a space, its settings and its archive.
 
 use crate::error::WikiError;
-use crate::model::{Comments, PAGE, Page as WikiPage, PageId, Space, SpaceId, Tree};
+use crate::model::{self, Comments, PageId, Space, SpaceId, Tree};
 use crate::{actions, queries, transfer, views};
 use axum::response::Response;
 use bo_db::Tx;
 use bo_identity::relation::{self, RelationKind, Validity};
-use bo_identity::{IdentityError, delegate, group, token};
+use bo_identity::{IdentityError, delegate, group};
 use bo_model::{Kind, Level, Object};
 use bo_web::reply::{Redirect, download};
-use bo_web::{Ctx, Input, Result, WebError};
+use bo_web::{Ctx, Input, Result, Viewer, WebError};
 use maud::Markup;
 use std::collections::HashSet;
 
@@ -46,7 +46,7 @@ fn front(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Front> {
             front.spaces.push(space);
         }
     }
-    let own: HashSet<SpaceId> = front.spaces.iter().map(|space| space.id).collect();
+    let own: Vec<SpaceId> = front.spaces.iter().map(|space| space.id).collect();
     for page in queries::changed(tx, viewer.workspace, 200)? {
         if front.changed.len() < 12 && ctx.level(tx, &page.object())? >= Level::View {
             front.changed.push(page);
@@ -58,15 +58,9 @@ fn front(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Front> {
         }
     }
     // Somebody can be given a single page of a space that is closed to them.
-    for (object, _) in token::list_of(tx, &viewer, PAGE, Level::View)?.into_iter().take(5000) {
-        let page = actions::page_of(&object).map(|id| queries::page(tx, id)).transpose()?.flatten();
-        let guest = |page: &WikiPage| page.bin.is_none() && !own.contains(&page.space);
-        if let Some(page) = page.filter(guest)
-            && front.shared.len() < 100
-        {
-            let here =
-                queries::space(tx, page.space)?.is_some_and(|space| space.workspace == viewer.workspace);
-            front.shared.extend(here.then_some(page));
+    for page in queries::outside(tx, viewer.workspace, &own)? {
+        if front.shared.len() < 100 && ctx.level(tx, &model::object(page))? >= Level::View {
+            front.shared.extend(queries::page(tx, page)?);
         }
     }
     Ok(front)
@@ -182,7 +176,7 @@ pub async fn grant(ctx: Ctx) -> Result<Redirect> {
     ctx.write(move |tx| -> Result<()> {
         let subject = match Object::parse(&typed) {
             Some(subject) => subject,
-            None => by_mail(tx, &typed)?,
+            None => by_mail(tx, &viewer, &typed)?,
         };
         delegate::set_grant(tx, &viewer, &subject, &object, wanted, Validity::ALWAYS, "access to a space")
             .map_err(denied)
@@ -191,9 +185,9 @@ pub async fn grant(ctx: Ctx) -> Result<Redirect> {
     Ok(back(&ctx, id).flash("Access changed"))
 }
 
-fn by_mail(tx: &mut Tx, typed: &str) -> Result<Object> {
-    let found = bo_identity::account::by_email(tx, typed)?;
-    let (account, _) =
+fn by_mail(tx: &mut Tx, viewer: &Viewer, typed: &str) -> Result<Object> {
+    let found = bo_identity::account::member_by_email(tx, viewer.workspace, typed)?;
+    let account =
         found.ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))?;
     Ok(Object::new(Kind::ACCOUNT, account.id))
 }
