@@ -4,7 +4,7 @@
 //! 100 gateways, 10 000 systems and 100 000 devices are imported with the command line, every point gets a value and an
 //! hour of history, the real binary serves it, all gateways are enrolled and connected. One client asks, one request at
 //! a time, as the owner, who may see everything: the most there is to check and to count.
-//! `scale_bench [--quick] [postgres]`
+//! `scale_bench [--quick] [sqlite | postgres]`, both when none is named.
 
 mod support;
 
@@ -20,25 +20,35 @@ use support::{Controller, POINTS, Size, World, connect, enrolled};
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> Result<()> {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let engine = if std::env::args().any(|word| word == "postgres") { "postgres" } else { "sqlite" };
+    let named: Vec<String> = std::env::args().collect();
+    let one = ["sqlite", "postgres"].into_iter().find(|engine| named.iter().any(|word| word == engine));
+    let mut figures = Figures::new("scale");
+    for engine in ["sqlite", "postgres"].into_iter().filter(|engine| one.is_none_or(|one| one == *engine)) {
+        measure(&mut figures, engine).await?;
+    }
+    figures.print();
+    Ok(())
+}
+
+async fn measure(figures: &mut Figures, engine: &str) -> Result<()> {
     let size = match quick() {
         true => Size { gateways: 10, systems: 20, devices: 10 },
         false => Size { gateways: 100, systems: 100, devices: 10 },
     };
     let Some(world) = World::make(engine, size)? else { return Ok(()) };
-    let mut figures = Figures::new("scale");
+    let of = |what: &str| format!("{engine}: {what}");
     let devices = world.devices()?;
-    figures.say("points", (devices.len() * POINTS.len()) as f64, "");
-    figures.say("import of the estate from files", world.import.as_secs_f64(), "s");
+    figures.say(&of("points"), (devices.len() * POINTS.len()) as f64, "");
+    figures.say(&of("import of the estate from files"), world.import.as_secs_f64(), "s");
     fill(&world, &devices)?;
 
     // As after a power cut: every value is still in the journal.
     let controller = world.serve()?;
-    figures.say("start, everything still in the journal", controller.startup.as_secs_f64(), "s");
-    figures.say("stop, folding a sample of every point", controller.stop()?.as_secs_f64(), "s");
+    figures.say(&of("start, everything still in the journal"), controller.startup.as_secs_f64(), "s");
+    figures.say(&of("stop, folding a sample of every point"), controller.stop()?.as_secs_f64(), "s");
     let controller = world.serve()?;
-    figures.say("start", controller.startup.as_secs_f64(), "s");
-    figures.say("memory after the start", mebibytes(&controller)?, "MiB");
+    figures.say(&of("start"), controller.startup.as_secs_f64(), "s");
+    figures.say(&of("memory after the start"), mebibytes(&controller)?, "MiB");
 
     let (token, shutdown) = (world.token(Level::Own)?, Shutdown::new());
     let mut gateways = Vec::new();
@@ -53,14 +63,13 @@ async fn main() -> Result<()> {
         let mut times = client.measure(&path).await.with_context(|| path.clone())?;
         let first = times[0];
         let millis = |time: Duration| time.as_secs_f64() * 1e3;
-        figures.say(&format!("{what}: first"), millis(first), "ms");
-        figures.at_most(&format!("{what}: p50"), millis(percentile(&mut times, 0.5)), "ms", 100.0);
-        figures.say(&format!("{what}: p99"), millis(percentile(&mut times, 0.99)), "ms");
+        figures.say(&of(&format!("{what}: first")), millis(first), "ms");
+        figures.at_most(&of(&format!("{what}: p50")), millis(percentile(&mut times, 0.5)), "ms", 100.0);
+        figures.say(&of(&format!("{what}: p99")), millis(percentile(&mut times, 0.99)), "ms");
     }
-    figures.say("memory after all of it", mebibytes(&controller)?, "MiB");
+    figures.say(&of("memory after all of it"), mebibytes(&controller)?, "MiB");
     shutdown.drain(Duration::from_secs(5)).await;
     controller.stop()?;
-    figures.print();
     Ok(())
 }
 
@@ -95,6 +104,17 @@ fn paths(world: &World, devices: &[(DeviceId, EdgeId)]) -> Result<Vec<(&'static 
         ("gateway", format!("/edges/{edge}")),
         ("alarms", "/alarms".into()),
         ("search", "/search?q=Room+42".into()),
+        ("triggers", "/triggers".into()),
+        ("drivers", "/drivers".into()),
+        ("releases", "/releases".into()),
+        ("rollouts", "/rollouts".into()),
+        ("commands", "/commands".into()),
+        ("audit", "/audit".into()),
+        ("users", "/users".into()),
+        ("access review of a device", format!("/access/review?object=device:{device}")),
+        ("wiki", "/wiki".into()),
+        ("events", "/events".into()),
+        ("projects", "/projects".into()),
         ("API fleet", "/api/v1/fleet".into()),
         ("API systems", "/api/v1/systems".into()),
         ("API system", format!("/api/v1/systems/{system}")),
