@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The longest one program may take.
-const LIMIT: Duration = Duration::from_secs(150);
+/// The longest one program may take: `scale` imports a hundred thousand devices into either database.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Where the figures go.
 #[derive(clap::Args)]
