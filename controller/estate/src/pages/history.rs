@@ -115,6 +115,7 @@ fn suggest(ctx: &Ctx, registry: &Registry) -> Result<Vec<Line>> {
                 break;
             }
         }
+        found.sort_by_key(Line::title);
         Ok::<_, WebError>(found)
     })
 }
@@ -146,7 +147,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         form.toolbar action=(PATH) method="get" role="search" {
             @for each in &chosen { input type="hidden" name="point" value=(each.point()); }
             @if apart { input type="hidden" name="apart" value="1"; }
-            (parts::search("point-q", &ctx.query_value("q"), "Room, device, value: hall temperature"))
+            (parts::search("point-q", &ctx.query_value("q"), "Room, device or value"))
             @if chosen.len() > 1 {
                 div.segments role="group" aria-label="Arrangement" {
                     a.segment href=(address(chosen.iter().map(Line::point), false)) aria-current=[(!apart).then_some("true")] { "Together" }

@@ -56,6 +56,7 @@ pub fn verb(verb: &str) -> String {
         "event.arrive" | "event.stage" => "Changed an event",
         "account.update" => "Changed an account",
         "group.join" => "Added to a group",
+        "group.one-of" => "Said which groups exclude each other",
         "group.leave" => "Took out of a group",
         "estate.import" => "Imported files",
         "estate.export" => "Exported files",
