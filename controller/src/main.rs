@@ -14,11 +14,5 @@ mod units;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("backoffice: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    bo_runtime::program::main("backoffice", cli::run)
 }

@@ -239,6 +239,16 @@ mod tests {
     }
 
     #[test]
+    fn every_key_stands_in_the_example() {
+        let shown = bo_testkit::keys::uncommented(include_str!("../../docs/edge.example.toml"), "#: ");
+        let missing = bo_testkit::keys::missing(&shown, |text| match toml::from_str::<EdgeConfig>(text) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.message().to_owned()),
+        });
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("edge.toml");

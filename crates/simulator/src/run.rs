@@ -2,14 +2,15 @@
 
 use crate::demo::{self, Size};
 use crate::error::SimulatorError;
-use crate::fake::{Fake, Fault, plain};
+use crate::fake::{Fake, Fault, plain, read_manifest};
 use crate::serve::{Broker, Place, Running, start};
 use bo_model::clock::SharedClock;
-use bo_model::driver::LinkKind;
-use bo_model::settings::Values;
+use bo_model::driver::{LinkKind, Manifest};
+use bo_model::settings::{Field, Values, check_all};
 use serde_json::{Value as Json, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -94,7 +95,9 @@ async fn run_device(arguments: SimulateArgs) -> Result<(), SimulatorError> {
     let folder = arguments.driver.clone().unwrap_or_default();
     // A broker lets a client in once: two simulated devices must not have one name.
     let name = format!("simulated-{}", std::process::id());
-    let fake = Fake::from_folder(&name, &folder, settings(&arguments.settings)?)?;
+    let manifest = Arc::new(read_manifest(&folder)?);
+    let settings = settings(&manifest, &arguments.settings)?;
+    let fake = Fake::new(&name, manifest, settings)?;
     let place = place(&arguments, fake.manifest().link.kind)?;
     let running = start(&place, std::slice::from_ref(&fake)).await?;
     say(&json!({ "driver": fake.manifest().driver.name, "listening": listening(&running, &place) }));
@@ -146,16 +149,25 @@ fn listening(running: &Running, place: &Place) -> String {
     }
 }
 
-fn settings(pairs: &[String]) -> Result<Values, SimulatorError> {
-    pairs
-        .iter()
-        .map(|pair| {
-            let (key, value) = pair
-                .split_once('=')
-                .ok_or_else(|| SimulatorError::Endpoint(format!("--set `{pair}` is not KEY=VALUE")))?;
-            Ok((key.trim().to_owned(), datum(value.trim())))
-        })
-        .collect()
+/// What `--set` says, held against what the driver can be set to; defaults stand for the rest.
+fn settings(manifest: &Manifest, pairs: &[String]) -> Result<Values, SimulatorError> {
+    let mut given = Values::new();
+    for pair in pairs {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| SimulatorError::Endpoint(format!("--set `{pair}` is not KEY=VALUE")))?;
+        let (key, value) = (key.trim(), value.trim());
+        let is_text =
+            |field: &Field| field.check(&datum(value)).is_err() && field.check(&value.into()).is_ok();
+        let text = manifest.settings.get(key).is_some_and(is_text);
+        given.insert(key.to_owned(), if text { value.into() } else { datum(value) });
+    }
+    check_all(&manifest.settings, &given).map_err(|errors| {
+        let wrong: Vec<String> = errors.iter().map(|(key, why)| format!("`{key}` {why}")).collect();
+        let known: Vec<&str> = manifest.settings.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        SimulatorError::Endpoint(format!("--set: {}; settings of this driver: {known}", wrong.join("; ")))
+    })
 }
 
 fn datum(text: &str) -> Json {
@@ -214,5 +226,37 @@ async fn interrupted() {
     tokio::select! {
         () = wait(SignalKind::terminate()) => {}
         () = wait(SignalKind::interrupt()) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn given(driver: &str, pairs: &[&str]) -> Result<Values, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../drivers").join(driver);
+        let pairs: Vec<String> = pairs.iter().map(|pair| (*pair).to_owned()).collect();
+        settings(&read_manifest(&folder).unwrap(), &pairs).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_setting_that_the_driver_does_not_have_or_allow_is_named_with_those_it_has() {
+        assert_eq!(given("sdm630-meter", &["unit=3"]).unwrap()["unit"], 3);
+        let error = given("sdm630-meter", &["unti=3"]).unwrap_err();
+        assert!(error.contains("`unti`") && error.contains("settings of this driver: unit"), "{error}");
+        assert!(given("sdm630-meter", &["unit=999"]).unwrap_err().contains("`unit`"));
+        // A password of digits is a text all the same.
+        assert_eq!(given("pjlink-display", &["password=1234"]).unwrap()["password"], "1234");
+    }
+
+    #[test]
+    fn a_device_without_a_wire_can_not_be_simulated_alone() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../drivers/room-logic");
+        let fake = Fake::from_folder("room", &folder, Values::new()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let place = Place::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let Err(error) = runtime.block_on(start(&place, &[fake])) else { panic!("it speaks") };
+        assert!(error.to_string().contains("made of other devices"), "{error}");
     }
 }

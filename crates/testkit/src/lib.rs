@@ -1,6 +1,7 @@
 //! For tests with real processes: start them, wait for a condition instead of sleeping, end them by id.
 
 pub mod http;
+pub mod keys;
 pub mod measure;
 mod ports;
 pub mod process;

@@ -25,11 +25,15 @@ Examples:
     backoffice-edge run --site site.toml --drivers drivers --data /tmp/edge
   Find out what is wrong before a restart:
     backoffice-edge check-config --config /etc/backoffice/edge.toml
-  See how the running agent is, and operate a device:
+  See how the running agent is:
     backoffice-edge status
+    backoffice-edge status --json
+  Operate a device, as a person on site:
     backoffice-edge point write Hvac_1 set_mode mode=heat
   Make a device that speaks, without the hardware:
-    backoffice-edge simulate drivers/sunspec-inverter --listen 127.0.0.1:1502";
+    backoffice-edge simulate drivers/sunspec-inverter --listen 127.0.0.1:1502
+
+docs/edge.example.toml explains every key of the configuration, docs/site.example.toml those of a site file.";
 
 /// BackOffice's agent on site: it reads and operates devices, evaluates triggers, and keeps a building running
 /// with no controller in reach.

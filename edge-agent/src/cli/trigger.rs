@@ -4,7 +4,7 @@ mod replay;
 
 use super::Where;
 use crate::control::{Ask, ask};
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Subcommand;
 use std::path::PathBuf;
 
@@ -49,7 +49,9 @@ pub async fn run(trigger: Trigger) -> anyhow::Result<()> {
 fn test(folder: &std::path::Path, drivers: Option<&std::path::Path>) -> anyhow::Result<()> {
     let mut folders = vec![folder.to_owned()];
     if !folder.join("trigger.toml").is_file() {
-        folders = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+        let entries =
+            std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
+        folders = entries.flatten().map(|entry| entry.path()).collect();
         folders.retain(|folder| folder.join("trigger.toml").is_file());
         folders.sort();
     }
@@ -61,7 +63,7 @@ fn test(folder: &std::path::Path, drivers: Option<&std::path::Path>) -> anyhow::
         println!("{}", folder.display());
         match bo_rules::cases::run_dir(&folder, drivers) {
             Ok(report) => {
-                print!("{report}");
+                println!("{report}");
                 failed += usize::from(!report.passed());
             }
             Err(error) => {

@@ -28,7 +28,7 @@ pub async fn run(
 ) -> Result<(), String> {
     let described = context.manifest.mqtt.as_ref().ok_or("the driver has no [mqtt] profile")?;
     let profile = Profile::new(described, &context.site.settings).map_err(|error| error.to_string())?;
-    let profile = Arc::new(profile);
+    let profile = Arc::new(profile.typed(&context.manifest.status));
     let (sink, decoder) = (context.clone(), profile.clone());
     let messages = link.listen(&profile.filters(), move |message| take(&sink, &decoder, message));
     let mut messages = messages.map_err(|error| error.to_string())?;
@@ -72,7 +72,7 @@ impl Device {
         if up {
             let greetings = self.profile.greetings().iter();
             let greetings: Vec<_> =
-                greetings.map(|(topic, payload)| message(topic, payload.clone())).collect();
+                greetings.map(|(topic, payload)| message(topic.clone(), payload.clone())).collect();
             let link = self.link.clone();
             tokio::spawn(async move {
                 if let Err(error) = send_all(&link, greetings, Instant::now() + GREET_WITHIN).await {
@@ -121,9 +121,10 @@ pub fn direct(context: &DeviceContext, link: &MqttLink) -> Direct {
         let described = manifest.commands.get(name).into_iter().flat_map(|command| &command.publish);
         let mut messages: Vec<MqttMessage> = described
             .map(|publish| {
-                let params = publish.worded(params);
-                let values = [&params, &settings];
-                message(&fill(&publish.topic, &values), fill(&publish.payload, &values))
+                // Most devices take the words of their driver: nothing is copied for those.
+                let worded = (!publish.words.is_empty()).then(|| publish.worded(params));
+                let values = [worded.as_ref().unwrap_or(params), &settings];
+                message(fill(&publish.topic, &values), fill(&publish.payload, &values))
             })
             .collect();
         match messages.pop() {
@@ -160,8 +161,8 @@ async fn send_all(link: &MqttLink, messages: Vec<MqttMessage>, deadline: Instant
     Ok(())
 }
 
-fn message(topic: &str, payload: String) -> MqttMessage {
-    MqttMessage { topic: topic.to_owned(), payload: Bytes::from(payload), qos: 1, retain: false }
+fn message(topic: String, payload: String) -> MqttMessage {
+    MqttMessage { topic, payload: Bytes::from(payload), qos: 1, retain: false }
 }
 
 /// What a broker kept says less than a live value that is still good.

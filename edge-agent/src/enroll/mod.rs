@@ -18,7 +18,7 @@ const MAX_REPLY: usize = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum EnrollError {
     /// The code was mistyped.
-    #[error("the code does not read: {0}")]
+    #[error("the code does not read")]
     Code(#[from] CodeError),
     /// Not an address of a controller.
     #[error("`{url}` is not a controller's address: {why}")]

@@ -117,9 +117,14 @@ pub async fn start(place: &Place, fakes: &[Fake]) -> Result<Running, SimulatorEr
             }
             Address::Broker
         }
-        (Some(kind), place) => {
+        (Some(LinkKind::None), _) => {
+            let why = "it is made of other devices and speaks on no wire: simulate those, or play its transcripts with `driver test`";
+            return Err(SimulatorError::Endpoint(why.into()));
+        }
+        (Some(kind), _) => {
+            let kind = format!("{kind:?}").to_lowercase();
             return Err(SimulatorError::Endpoint(format!(
-                "a device with a {kind:?} link can't be put on {place:?}; Modbus and text devices take an address or a \
+                "this device speaks {kind}, which does not go there; Modbus and text devices take an address or a \
                  serial port, HTTP devices an address, MQTT devices a broker"
             )));
         }

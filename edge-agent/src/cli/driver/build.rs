@@ -55,12 +55,17 @@ fn compile(cargo_toml: &Path) -> anyhow::Result<PathBuf> {
         .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
         .arg("--manifest-path")
         .arg(cargo_toml)
+        // What is built lies beside the driver or its workspace, where the other commands look for it.
+        .env_remove("CARGO_TARGET_DIR")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .context("can't run cargo: a component in Rust needs Rust (https://rustup.rs)")?;
     if !output.status.success() {
-        bail!("cargo could not build it. If it misses the target: rustup target add {TARGET}");
+        bail!(
+            "cargo could not build it. If it misses the target: rustup target add {TARGET}. The first build fetches the \
+             libraries of Cargo.lock, for which it needs the network or a filled cache"
+        );
     }
     let wanted = cargo_toml.canonicalize().context("the driver's folder is gone")?;
     let messages = String::from_utf8_lossy(&output.stdout);

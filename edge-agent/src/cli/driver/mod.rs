@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   A device described by its registers, no code:
     backoffice-edge driver new acme-meter --link modbus
+    backoffice-edge driver new acme-plug --link mqtt
     backoffice-edge driver test acme-meter
   A device that needs code:
     backoffice-edge driver new acme-lamp --component
@@ -21,6 +22,8 @@ Examples:
     backoffice-edge driver test acme-lamp
   Turn a conversation with the real device into a test:
     backoffice-edge driver record acme-lamp --tcp 192.0.2.7:4001 --seconds 30
+  Make one file of it, to upload in the console:
+    backoffice-edge driver pack acme-lamp
   Sign it, and tell gateways whose signature to trust (`trusted_driver_keys` in edge.toml):
     backoffice-edge driver key signing.pem
     backoffice-edge driver pack acme-lamp --key signing.pem";

@@ -16,6 +16,9 @@ const SDK: [(&str, &str); 9] = [
     ("wit/0.1/links.wit", include_str!("../../../../drivers/wit/0.1/links.wit")),
     ("wit/0.1/system.wit", include_str!("../../../../drivers/wit/0.1/system.wit")),
 ];
+/// The versions the shipped drivers are built with: a driver builds with those, also where there is no network and they are
+/// in cargo's cache.
+const CARGO_LOCK: &str = include_str!("../../../../drivers/Cargo.lock");
 const TYPES_WIT: &str = include_str!("../../../../drivers/wit/0.1/types.wit");
 
 /// Makes the driver `name` in `within`; returns its folder.
@@ -47,6 +50,7 @@ pub fn create(within: &Path, name: &str, link: Link, component: bool) -> anyhow:
                 write("Cargo.toml", &format!("{}[workspace]\n", cargo.replace("@sdk@", "../sdk")))?;
             } else {
                 write("Cargo.toml", &cargo.replace("@sdk@", "sdk"))?;
+                write("Cargo.lock", CARGO_LOCK)?;
                 for (path, text) in SDK.into_iter().chain([("wit/0.1/types.wit", TYPES_WIT)]) {
                     write(path, text)?;
                 }
@@ -106,8 +110,16 @@ mod tests {
         }
         let within = tempfile::tempdir().unwrap();
         let folder = create(within.path(), "acme-lamp", Link::Modbus, true).unwrap();
+        let versions = |text: &str| -> std::collections::BTreeSet<String> {
+            text.lines().filter(|line| line.starts_with("checksum")).map(str::to_owned).collect()
+        };
         let component = super::super::build::build(&folder).unwrap();
         assert_eq!(component, folder.join("component.wasm"));
+        let lock = std::fs::read_to_string(folder.join("Cargo.lock")).unwrap();
+        assert!(
+            versions(&lock).is_subset(&versions(CARGO_LOCK)),
+            "other versions than the shipped drivers have"
+        );
         let report = check(&folder, None).unwrap();
         assert_eq!(report.failures, Vec::<String>::new());
         assert_eq!(report.passed.len(), 1);

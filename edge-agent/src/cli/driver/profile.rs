@@ -54,6 +54,7 @@ pub fn start(manifest: Arc<Manifest>, bench: Bench) -> Result<Arc<dyn Subject>, 
     let context = DeviceContext { site, manifest: manifest.clone(), board, slots, clock, store };
     if let (Some(described), Some(handle)) = (&manifest.mqtt, bench.links.mqtt.clone()) {
         let profile = Profile::new(described, &settings).map_err(|error| error.to_string())?;
+        let profile = profile.typed(&manifest.status);
         return Ok(Arc::new(Mqtt { context, profile, handle }));
     }
     let Some(handle) = bench.links.modbus.clone().filter(|_| manifest.modbus.is_some()) else {

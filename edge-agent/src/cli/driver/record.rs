@@ -4,8 +4,9 @@ use super::profile;
 use anyhow::{Context, bail};
 use bo_driver_host::transcript::{Bench, Recorder, Subject};
 use bo_driver_host::{Device, DeviceConfig, Engine, EngineConfig, Event, Links, Package};
+use bo_link::{Health, LinkState};
 use bo_model::clock::SharedClock;
-use bo_model::driver::LinkKind;
+use bo_model::driver::{LinkKind, Manifest};
 use bo_model::release::{LinkConfig, ModbusTiming, SerialLine};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
@@ -14,7 +15,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// How long a broker has to answer.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -58,12 +59,12 @@ pub struct RecordArgs {
 impl RecordArgs {
     /// Records.
     pub fn run(self) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let text = runtime.block_on(self.record())?;
         let out = self.out.clone().unwrap_or_else(|| self.folder.join("tests/recorded.transcript"));
         if out.exists() {
             bail!("{} exists already; move it away or name another file with --out", out.display());
         }
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let text = runtime.block_on(self.record())?;
         if let Some(parent) = out.parent() {
             std::fs::create_dir_all(parent).with_context(|| format!("can't make {}", parent.display()))?;
         }
@@ -74,11 +75,11 @@ impl RecordArgs {
 
     async fn record(&self) -> anyhow::Result<String> {
         let package = Package::load_folder(&self.folder)?;
-        let settings = self.settings()?;
+        let (settings, commands) = (self.settings(&package.manifest)?, self.commands(&package.manifest)?);
         let clock: SharedClock = Arc::new(SystemClock);
         let shutdown = Shutdown::new();
         let recorder = Recorder::new(&settings);
-        let (links, mut unasked) = self.open(&package, &recorder, &clock, &shutdown).await?;
+        let (links, mut unasked, health) = self.open(&package, &recorder, &clock, &shutdown).await?;
         let config = DeviceConfig {
             id: IdGen::new(clock.clone(), 1).make(),
             address: format!("{}_1", package.manifest.driver.module),
@@ -94,17 +95,30 @@ impl RecordArgs {
             device.event(Event::Connected);
         }
         listen(&device, &recorder, &mut unasked, Duration::from_secs(self.seconds)).await;
-        for command in &self.commands {
-            let (name, params) = command.split_once(' ').unwrap_or((command, "{}"));
-            let params: Values = serde_json::from_str(params)
-                .with_context(|| format!("`{command}`: parameters are a JSON object"))?;
-            recorder.command(name, &params);
-            let outcome = device.command(name, &params).await;
+        for (name, params) in &commands {
+            recorder.command(name, params);
+            let outcome = device.command(name, params).await;
             recorder.outcome(&outcome);
             println!("{name}: {}", outcome.map_or_else(|error| error.to_string(), |()| "ok".into()));
             listen(&device, &recorder, &mut unasked, Duration::from_secs(self.seconds)).await;
         }
+        reached(&health.borrow())?;
         Ok(recorder.transcript())
+    }
+
+    /// What to command, checked before the device is asked for anything.
+    fn commands(&self, manifest: &Manifest) -> anyhow::Result<Vec<(String, Values)>> {
+        let read = |command: &String| {
+            let (name, params) = command.split_once(' ').unwrap_or((command, "{}"));
+            let params = serde_json::from_str(params)
+                .with_context(|| format!("`{command}`: parameters are a JSON object"))?;
+            if !manifest.commands.contains_key(name) {
+                let known: Vec<&str> = manifest.commands.keys().map(String::as_str).collect();
+                bail!("the driver has no command `{name}`; it has {}", known.join(", "));
+            }
+            Ok((name.to_owned(), params))
+        };
+        self.commands.iter().map(read).collect()
     }
 
     /// The driver's link with the recorder in between, and what the device says unasked.
@@ -114,29 +128,32 @@ impl RecordArgs {
         recorder: &Arc<Recorder>,
         clock: &SharedClock,
         shutdown: &Shutdown,
-    ) -> anyhow::Result<(Links, Unasked)> {
+    ) -> anyhow::Result<(Links, Unasked, watch::Receiver<Health>)> {
         let mut links = Links::default();
         let wanted = &package.manifest.link;
         let config = self.link(package);
         match wanted.kind {
             LinkKind::Modbus => {
                 let handle = bo_link_modbus::spawn(&config, clock.clone(), shutdown)?;
+                let health = handle.health();
                 links.modbus = Some(recorder.modbus(handle));
-                Ok((links, Unasked::Nothing))
+                Ok((links, Unasked::Nothing, health))
             }
             LinkKind::Bytes => {
                 let framing = wanted.framing.as_ref();
                 let link = bo_link_bytes::spawn(&config, framing, wanted.port, clock.clone(), shutdown)?;
+                let health = link.handle.health();
                 links.bytes = Some(recorder.bytes(link.handle));
-                Ok((links, Unasked::Bytes(link.events)))
+                Ok((links, Unasked::Bytes(link.events), health))
             }
             LinkKind::Http => {
                 let base =
                     self.http.clone().context("this driver speaks HTTP: give its device with --http")?;
                 let config = LinkConfig::Http { base, tls: None };
                 let handle = bo_link_http::spawn(&config, clock.clone(), shutdown)?;
+                let health = handle.health();
                 links.http = Some(recorder.http(handle));
-                Ok((links, Unasked::Nothing))
+                Ok((links, Unasked::Nothing, health))
             }
             LinkKind::Mqtt => {
                 let broker =
@@ -153,18 +170,22 @@ impl RecordArgs {
                     .with_context(|| format!("the broker {broker} does not answer"))??;
                 let (handle, listener) = link.user(&[], ROOM).map_err(|error| anyhow::anyhow!("{error}"))?;
                 links.mqtt = Some(recorder.mqtt(handle));
-                Ok((links, Unasked::Mqtt(listener)))
+                Ok((links, Unasked::Mqtt(listener), link.health()))
             }
             LinkKind::None => bail!("a logic driver has no device to record: write its transcript by hand"),
         }
     }
 
-    fn settings(&self) -> anyhow::Result<Values> {
+    fn settings(&self, manifest: &Manifest) -> anyhow::Result<Values> {
         self.settings
             .iter()
             .map(|pair| {
                 let (key, value) =
                     pair.split_once('=').with_context(|| format!("`{pair}` should be KEY=VALUE"))?;
+                if !manifest.settings.contains_key(key) {
+                    let known: Vec<&str> = manifest.settings.keys().map(String::as_str).collect();
+                    bail!("the driver has no setting `{key}`; it has {}", known.join(", "));
+                }
                 // What is no JSON is text: nobody wants to quote twice.
                 let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
                 Ok((key.to_owned(), value))
@@ -193,6 +214,15 @@ impl RecordArgs {
         } else {
             LinkConfig::Tcp { host, port, tls: None }
         }
+    }
+}
+
+/// A transcript of silence proves nothing: says why there was none, as far as the link knows.
+fn reached(health: &Health) -> anyhow::Result<()> {
+    match (&health.last_proved, &health.state) {
+        (Some(_), _) => Ok(()),
+        (None, LinkState::Down(why)) => bail!("nothing is written, the device was not reached: {why}"),
+        (None, _) => bail!("nothing is written: the device did not answer"),
     }
 }
 
@@ -302,6 +332,23 @@ mod tests {
         assert_eq!(report.failures, Vec::<String>::new(), "{text}");
         assert_eq!(report.passed.len(), 1);
         text
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_a_device_that_is_not_there_nothing_is_written_and_typing_mistakes_are_told_before_it_is_asked()
+     {
+        let folder = shipped("av-switcher").display().to_string();
+        let nobody = format!("127.0.0.1:{}", bo_testkit::free_port().unwrap());
+        let record = |more: &[&str]| {
+            let line = ["record", &folder, "--tcp", &nobody, "--seconds", "1"];
+            Line::parse_from(line.iter().chain(more)).record
+        };
+        let silent = record(&[]).record().await.unwrap_err().to_string();
+        assert!(silent.contains("nothing is written"), "{silent}");
+        let typo = record(&["--command", "rout {}"]).record().await.unwrap_err().to_string();
+        assert!(typo.contains("no command `rout`") && typo.contains("route"), "{typo}");
+        let typo = record(&["--set", "pol=1s"]).record().await.unwrap_err().to_string();
+        assert!(typo.contains("no setting `pol`") && typo.contains("poll"), "{typo}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

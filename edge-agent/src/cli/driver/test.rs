@@ -15,6 +15,8 @@ pub struct Report {
     pub passed: Vec<String>,
     /// `name: line N: what` of those that did not.
     pub failures: Vec<String>,
+    /// Names of those that were not asked for.
+    pub left_out: Vec<String>,
 }
 
 /// Plays and prints; an error when one fails or there is none.
@@ -27,7 +29,12 @@ pub fn run(folder: &Path, filter: Option<&str>) -> anyhow::Result<()> {
         println!("FAIL  {failure}");
     }
     match (report.passed.len(), report.failures.len()) {
-        (0, 0) => bail!("no transcript to play: write one in {}/tests", folder.display()),
+        (0, 0) => match filter {
+            Some(part) if !report.left_out.is_empty() => {
+                bail!("no transcript has `{part}` in its name; there are {}", report.left_out.join(", "))
+            }
+            _ => bail!("no transcript to play: write one in {}/tests", folder.display()),
+        },
         (_, 0) => Ok(()),
         (passed, failed) => bail!("{failed} of {} transcripts failed", passed + failed),
     }
@@ -61,6 +68,8 @@ pub fn check(folder: &Path, filter: Option<&str>) -> anyhow::Result<Report> {
         }
     };
     let mut report = Report::default();
+    let others = transcripts.iter().filter(|path| !wanted(path));
+    report.left_out = others.map(|(path, _)| (*path).to_owned()).collect();
     for (path, text) in transcripts.iter().filter(wanted) {
         let outcome = Transcript::parse(text).and_then(|transcript| {
             replay(&package.manifest, &transcript, &start).map_err(|failure| failure.to_string())

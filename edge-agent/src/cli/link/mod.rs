@@ -39,9 +39,9 @@ pub enum LinkCommand {
     Test {
         /// Name of the link; all of the running agent's when absent.
         name: Option<String>,
-        /// Modbus unit to ask.
-        #[arg(long, default_value_t = 1)]
-        unit: u8,
+        /// Modbus unit to ask, when no agent runs that asks them all; 1 when absent.
+        #[arg(long)]
+        unit: Option<u8>,
         #[command(flatten)]
         place: Where,
     },
@@ -56,9 +56,13 @@ pub async fn run(command: LinkCommand) -> anyhow::Result<()> {
     }
 }
 
-async fn test(name: Option<String>, unit: u8, place: &Where) -> anyhow::Result<()> {
+async fn test(name: Option<String>, unit: Option<u8>, place: &Where) -> anyhow::Result<()> {
     let config = place.config()?;
     match ask(&config.data, &Ask::Status).await {
+        Ok(_) if unit.is_some() => bail!(
+            "--unit is for a try without an agent, and one is running here: `link test` without it shows what that \
+             one sees, `point read` what its devices tell"
+        ),
         Ok(answer) => show(&serde_json::from_value(answer)?, name.as_deref()),
         Err(gone) => {
             let (Some(site), Some(drivers)) = (&config.site, &config.drivers) else {
@@ -67,7 +71,7 @@ async fn test(name: Option<String>, unit: u8, place: &Where) -> anyhow::Result<(
             };
             let desired = Desired::from_file(site, drivers, config.triggers.as_deref())?;
             let Some(name) = name else { bail!("say which link: {}", names(&desired)) };
-            try_link(&desired, &name, unit, &config).await
+            try_link(&desired, &name, unit.unwrap_or(1), &config).await
         }
     }
 }
@@ -76,12 +80,18 @@ fn show(status: &Status, name: Option<&str>) -> anyhow::Result<()> {
     let links: Vec<_> =
         status.links.iter().filter(|link| name.is_none_or(|name| link.name == name)).collect();
     if links.is_empty() {
-        bail!("the running agent has no such link open");
+        let open: Vec<&str> = status.links.iter().map(|link| link.name.as_str()).collect();
+        match name {
+            Some(name) if !open.is_empty() => {
+                bail!("the running agent has no link `{name}` open; it has {}", open.join(", "))
+            }
+            _ => bail!("the running agent has no link open: none of its devices is on one"),
+        }
     }
     for link in &links {
         let why = link.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         println!(
-            "{}: {}{why}, since {}, last proved {}, {} requests, {} failed, {} connections",
+            "{}: {}{why}, since {}, last proved {}, {} requests, {} failed, connected {} times",
             link.name,
             link.state,
             link.since,

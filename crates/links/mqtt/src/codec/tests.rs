@@ -161,7 +161,8 @@ fn a_word_where_a_number_or_a_truth_is_declared_is_bad_and_never_shown_as_good()
          on = { topic = \"s\", path = \"on\" }\nname = { topic = \"s\", path = \"name\" }\n",
     )
     .unwrap();
-    let profile = Profile::new(manifest.mqtt.as_ref().unwrap(), &Values::new()).unwrap().typed(&manifest.status);
+    let profile =
+        Profile::new(manifest.mqtt.as_ref().unwrap(), &Values::new()).unwrap().typed(&manifest.status);
     let told = |payload: &str| -> BTreeMap<String, (Data, bool)> {
         let decoded = profile.decode(&message("s", payload), Time(1));
         let told = decoded.values.into_iter();
