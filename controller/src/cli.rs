@@ -13,15 +13,19 @@ use std::process::ExitCode;
     name = "backoffice",
     version,
     after_help = "Examples:\n  \
+    Find out what is wrong with a configuration before a restart:\n    \
+      backoffice check-config --config controller.toml\n  \
     A first start prints the address of the console, and a one-time code to set up the first owner:\n    \
-      backoffice check-config --config controller.toml\n    \
       backoffice serve --config controller.toml\n  \
     The first owner without a browser:\n    \
       backoffice bootstrap --workspace Acme --email noor@acme.example --name \"Noor Haddad\" --password-file password\n  \
+    Drivers for the devices to come:\n    \
+      backoffice driver add drivers/sunspec-inverter\n  \
     Zones, systems, devices, triggers and maps from files, and back into files:\n    \
       backoffice import --plan estate\n    \
       backoffice import estate\n    \
-      backoffice export --out estate.toml\n  \
+      backoffice export --out estate.toml\n    \
+      backoffice export --folder estate-with-its-drivers\n  \
     A one-time code for `backoffice-edge enroll`:\n    \
       backoffice enroll edge-cedar\n  \
     Gateways over an external broker:\n    \
@@ -29,8 +33,10 @@ use std::process::ExitCode;
     How it all is:\n    \
       backoffice status\n  \
     Proof that nobody changed the audit log:\n    \
-      backoffice audit verify\n    \
-      backoffice audit export --out log.jsonl\n    \
+      backoffice audit verify\n  \
+    The whole log, for somebody who does not trust this server:\n    \
+      backoffice audit export --out log.jsonl\n  \
+    The key that its signatures are checked with; keep it elsewhere:\n    \
       backoffice audit key > audit.pub\n\n\
     docs/controller.example.toml explains every key of the configuration."
 )]
@@ -71,6 +77,9 @@ enum Command {
     Import(commands::import::Options),
     /// Write the estate as files that `import` reads.
     Export(commands::export::Options),
+    /// The library of drivers: put drivers in, see their versions, choose the one in use.
+    #[command(subcommand)]
+    Driver(commands::driver::Command),
     /// Make a one-time code with which a gateway enrols; it is printed once and works for a day.
     Enroll(commands::enroll::Options),
     /// Write certificates and a configuration for an external broker that carries gateways.
@@ -100,6 +109,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Bootstrap(options) => commands::bootstrap::run(&options),
         Command::Import(options) => commands::import::run(&options),
         Command::Export(options) => commands::export::run(&options),
+        Command::Driver(command) => commands::driver::run(&command),
         Command::Enroll(options) => commands::enroll::run(&options),
         Command::Broker(options) => commands::broker::run(&options),
         Command::Status(options) => commands::status::run(&options),

@@ -156,8 +156,11 @@ impl Config {
                 &mut broker.password_file,
             ]
         });
+        let of_mail = config.mail.as_mut().map(|mail| [&mut mail.ca_file, &mut mail.password_file]);
+        let of_mqtt = config.mqtt.as_mut().map(|mqtt| [&mut mqtt.ca_file, &mut mqtt.password_file]);
         let files = [&mut config.database_file, &mut http.tls_certificate_file, &mut http.tls_key_file];
-        for file in files.into_iter().chain(of_broker.into_iter().flatten()).flatten() {
+        let of_others = of_mail.into_iter().chain(of_mqtt).flatten();
+        for file in files.into_iter().chain(of_broker.into_iter().flatten()).chain(of_others).flatten() {
             *file = base.join(&file);
         }
         if config.http.tls_certificate_file.is_some() != config.http.tls_key_file.is_some() {
@@ -214,6 +217,33 @@ mod tests {
             text.lines().map(|line| line.strip_prefix("#= ").unwrap_or(line).to_owned() + "\n").collect();
         let config: Config = toml::from_str(&all).unwrap();
         assert!(config.uplink.broker.is_some() && config.mail.is_some() && config.mqtt.is_some());
+    }
+
+    #[test]
+    fn every_key_stands_in_the_example() {
+        let shown = bo_testkit::keys::uncommented(include_str!("../../docs/controller.example.toml"), "#= ");
+        let missing = bo_testkit::keys::missing(&shown, |text| match toml::from_str::<Config>(text) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.message().to_owned()),
+        });
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn paths_count_from_the_files_folder_wherever_they_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("controller.toml");
+        let text = "data = \"d\"\ndatabase_file = \"f\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+            [mail]\nhost = \"m\"\nfrom = \"a@b.example\"\nca_file = \"f\"\npassword_file = \"f\"\n\
+            [mqtt]\nhost = \"m\"\nport = 1\nca_file = \"f\"\npassword_file = \"f\"\n";
+        std::fs::write(&path, text).unwrap();
+        let config = Config::load(&path).unwrap();
+        let (mail, mqtt) = (config.mail.unwrap(), config.mqtt.unwrap());
+        let files =
+            [config.database_file, mail.ca_file, mail.password_file, mqtt.ca_file, mqtt.password_file];
+        for file in files {
+            assert_eq!(file, Some(folder.path().join("f")));
+        }
     }
 
     #[test]

@@ -77,7 +77,11 @@ fn check(options: &Verify) -> Result<ExitCode> {
                 std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
             PublicKey::from_pem(&pem).map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?
         }
-        None => open::open(&options.config.load()?)?.audit_key.public(),
+        None => {
+            let config = options.config.load();
+            let hint = "without --key it is this installation's, which --config names";
+            open::open(&config.context(hint)?)?.audit_key.public()
+        }
     };
     let (lines, notes) = match &options.what {
         Some(url) if url.starts_with("sqlite:") || url.starts_with("postgres") => stored(url)?,

@@ -2,7 +2,7 @@
 
 use crate::cli::ConfigFlag;
 use crate::open;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bo_db::{DbError, Tx, params};
 use bo_estate::EstateError;
 use bo_estate::edges::{actions, queries};
@@ -24,14 +24,24 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let opened = open::open(&options.config.load()?)?;
     let (wanted, authority) = (options.edge.clone(), opened.authority.clone());
-    let code = opened.db.write_blocking(move |tx| {
+    let made = opened.db.write_blocking(move |tx| {
         tx.act_as(Actor::Operator);
-        let edge = match queries::find(tx, &wanted)? {
-            Some(edge) => edge,
-            None => by_name(tx, &wanted)?.ok_or_else(|| EstateError::missing("gateway", &wanted))?,
+        let found = match queries::find(tx, &wanted)? {
+            Some(edge) => Some(edge),
+            None => by_name(tx, &wanted)?,
         };
-        Ok::<_, EstateError>(actions::make_code(tx, &authority, &edge)?)
+        match found {
+            Some(edge) => Ok::<_, EstateError>(Ok(actions::make_code(tx, &authority, &edge)?)),
+            None => Ok(Err(queries::all(tx)?.into_iter().map(|edge| edge.key).collect::<Vec<_>>())),
+        }
     })?;
+    let code = match made {
+        Ok(code) => code,
+        Err(none) if none.is_empty() => bail!(
+            "there is no gateway yet: add one in the console under Edges, or with `[[edge]]` in an estate's files"
+        ),
+        Err(keys) => bail!("there is no gateway `{}`; there are {}", options.edge, keys.join(", ")),
+    };
     println!("{code}");
     Ok(())
 }

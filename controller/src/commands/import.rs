@@ -14,8 +14,8 @@ use std::path::PathBuf;
 /// What and from where.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    backoffice import --config controller.toml demo --plan     shows what would change\n  \
-    backoffice import --config controller.toml demo            changes it and publishes releases to the gateways\n\n\
+    backoffice import --config controller.toml estate --plan     shows what would change\n  \
+    backoffice import --config controller.toml estate            changes it and publishes releases to the gateways\n\n\
     What is in the database and not in the files is left as it is, and named; --prune removes it. Secrets are never in\n    \
     files: those that are stored stay.")]
 pub struct Options {

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bootstrap;
 pub mod broker;
+pub mod driver;
 pub mod enroll;
 pub mod export;
 pub mod import;

@@ -65,7 +65,14 @@ pub fn check(headers: &HeaderMap, viewer: Option<&Viewer>, fits: bool) -> Result
         return Err(WebError::Forbidden("This request came from another site and was not done.".into()));
     }
     if viewer.is_some() && !fits {
-        let text = "This page is too old to be used. Go back, reload it and try again.";
+        let program = header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        let text = match program {
+            true => {
+                "A call with a session's cookie carries the token that `POST /api/v1/session` answered, as `x-csrf-token`. \
+                 API tokens need none."
+            }
+            false => "This page is too old to be used. Go back, reload it and try again.",
+        };
         return Err(WebError::Forbidden(text.into()));
     }
     Ok(())
@@ -102,6 +109,13 @@ mod tests {
         let same = headers(&[("sec-fetch-site", "same-origin")]);
         assert!(check(&same, Some(&viewer(Via::Session)), true).is_ok());
         assert!(check(&same, Some(&viewer(Via::Session)), false).is_err());
+    }
+
+    #[test]
+    fn a_program_that_forgot_the_token_is_told_which_header_it_goes_into() {
+        let json = headers(&[("content-type", "application/json")]);
+        let refused = check(&json, Some(&viewer(Via::Session)), false).unwrap_err().to_string();
+        assert!(refused.contains("x-csrf-token"), "{refused}");
     }
 
     #[test]

@@ -5,10 +5,11 @@ use super::thing::{change, create};
 use super::{Thing, described, given, named, ours, require, write};
 use crate::Estate;
 use crate::devices::Device;
-use crate::drivers::Driver;
+use crate::drivers::{self, Driver};
 use crate::registry::{DeviceEntry, Registry};
 use crate::settings::{replaced, secrets_of_device};
 use crate::systems::System;
+use bo_db::Tx;
 use bo_model::driver::LinkKind;
 use bo_model::release::LinkConfig;
 use bo_model::settings::Values;
@@ -16,6 +17,7 @@ use bo_model::{DeviceId, Kind, Level, Object, SystemId, WorkspaceId};
 use bo_web::{Ctx, Result, WebError};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A device to make.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,7 +25,7 @@ use std::collections::BTreeSet;
 pub struct NewDevice {
     /// Its system.
     pub system: SystemId,
-    /// Name of its driver.
+    /// Name of its driver; with a version, `name@version`, which it then holds.
     pub driver: String,
     /// Its address there, like `Display_1`; the next free one of its kind when absent.
     #[serde(default)]
@@ -53,6 +55,9 @@ pub struct DevicePatch {
     /// Name of a link of the system's gateway; null for none.
     #[serde(deserialize_with = "given")]
     pub link: Option<Option<String>>,
+    /// Version of its driver that it holds; null for the one in use.
+    #[serde(deserialize_with = "given")]
+    pub version: Option<Option<String>>,
     /// All settings of this device: what is not named is no longer set here. A secret as it was shown stays.
     pub settings: Option<Values>,
     /// All metadata.
@@ -168,18 +173,38 @@ fn free_address(registry: &Registry, system: SystemId, wanted: Option<&str>, lik
     Ok(wanted.to_owned())
 }
 
+/// The driver a device names: the version in use, or the one that the name holds.
+fn named_driver(
+    tx: &mut Tx,
+    registry: &Registry,
+    workspace: WorkspaceId,
+    label: &str,
+) -> Result<Arc<Driver>> {
+    if let Some(driver) = registry.drivers.get(&(workspace, label.to_owned())) {
+        return Ok(driver.clone());
+    }
+    if let Some(driver) = drivers::queries::held(tx, workspace, label)? {
+        return Ok(Arc::new(driver));
+    }
+    let here = drivers::queries::versions(tx, workspace, drivers::plain(label))?;
+    Err(match drivers::held(label) {
+        Some((_, version)) if !here.is_empty() => {
+            WebError::field("version", drivers::actions::unknown(version, &here))
+        }
+        _ => WebError::field("driver", format!("there is no driver `{label}`")),
+    })
+}
+
 /// Makes a device.
 pub async fn create_device(estate: &Estate, ctx: &Ctx, new: NewDevice) -> Result<Device> {
     let (workspace, id, may) = (ctx.workspace()?, ctx.make_id::<DeviceId>(), require(ctx));
     write(estate, ctx, move |tx, registry| {
         may(tx, &Object::new(Kind::SYSTEM, new.system), Level::Own)?;
         let system = system_of(registry, workspace, new.system)?;
-        let driver = registry.drivers.get(&(workspace, new.driver.clone()));
-        let driver = driver
-            .ok_or_else(|| WebError::field("driver", format!("there is no driver `{}`", new.driver)))?;
-        check_settings(driver, &new.settings)?;
+        let driver = named_driver(tx, registry, workspace, &new.driver)?;
+        check_settings(&driver, &new.settings)?;
         let link = new.link.clone().filter(|link| !link.is_empty());
-        check_link(registry, system, Some(driver), link.as_deref())?;
+        check_link(registry, system, Some(&driver), link.as_deref())?;
         let address =
             free_address(registry, system.id, new.address.as_deref(), &driver.manifest.driver.module)?;
         let name = new.name.as_deref().filter(|name| !name.trim().is_empty());
@@ -211,10 +236,19 @@ pub async fn device(estate: &Estate, ctx: &Ctx, id: DeviceId, patch: DevicePatch
         let patch = patch.clone();
         after.name = patch.name.as_deref().map_or(Ok(after.name), named)?;
         after.enabled = patch.enabled.unwrap_or(after.enabled);
-        if let Some(link) = patch.link {
-            after.link = link.filter(|link| !link.is_empty());
+        let mut driver = entry.driver.clone();
+        if let Some(version) = &patch.version {
+            let name = drivers::plain(&entry.device.driver).to_owned();
+            let version = version.as_deref().filter(|version| !version.is_empty());
+            after.driver = version.map_or(name.clone(), |version| format!("{name}@{version}"));
+            driver = Some(named_driver(tx, registry, workspace, &after.driver)?);
+        }
+        if let Some(link) = &patch.link {
+            after.link = link.clone().filter(|link| !link.is_empty());
+        }
+        if patch.link.is_some() || patch.version.is_some() {
             let system = system_of(registry, workspace, after.system)?;
-            check_link(registry, system, entry.driver.as_deref(), after.link.as_deref())?;
+            check_link(registry, system, driver.as_deref(), after.link.as_deref())?;
         }
         if let Some(metadata) = patch.metadata.clone() {
             after.metadata = described(metadata)?;
@@ -224,7 +258,9 @@ pub async fn device(estate: &Estate, ctx: &Ctx, id: DeviceId, patch: DevicePatch
             let secrets = secrets_of_device(registry, &entry.device);
             after.settings = replaced(&entry.device.settings, settings, &secrets);
             after.secrets = secrets.into_iter().filter(|key| after.settings.contains_key(key)).collect();
-            check_own(registry, id, &after.settings)?;
+        }
+        if patch.version.is_some() || after.settings != entry.device.settings {
+            driver.as_deref().map_or(Ok(()), |driver| check_settings(driver, &after.settings))?;
         }
         Ok(change(tx, registry, &Thing::Device(entry.device.clone()), &Thing::Device(after))?)
     })

@@ -3,6 +3,7 @@
 use crate::Estate;
 use crate::commands::actions::{self, Ask};
 use crate::configure::{self, DevicePatch, MoveDevice, NewDevice};
+use crate::drivers::{held, plain};
 use crate::http::{Health, Mention, device, finds, health, may, page, system, with};
 use crate::live::view::{self, LiveValue};
 use crate::registry::{DeviceEntry, Registry};
@@ -40,6 +41,8 @@ pub struct DeviceLine {
     pub edge: EdgeId,
     /// Its driver.
     pub driver: String,
+    /// The version of it that it holds; null when it runs the one in use.
+    pub holds: Option<String>,
     /// Runs when true.
     pub enabled: bool,
     /// Whether it is well.
@@ -83,10 +86,10 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .get("/api/v1/devices/{id}", see(Level::View), with(estate, show))
         .about("A device with its points, live, and the commands it knows")
         .patch("/api/v1/devices/{id}", see(Level::Own), with(estate, change))
-        .about("Change a device's name, link or settings, enable or disable it; settings are replaced as a whole")
+        .about("Change a device's name, link, settings or the version of its driver that it holds (null: the one in use), enable or disable it; settings are replaced as a whole")
         .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
             "name": {"type": "string"}, "enabled": {"type": "boolean"}, "link": {"type": ["string", "null"]},
-            "settings": {"type": "object"}, "metadata": {"type": "object"}}}))
+            "version": {"type": ["string", "null"], "examples": ["1.2.0"]}, "settings": {"type": "object"}, "metadata": {"type": "object"}}}))
         .post("/api/v1/devices/{id}/move", see(Level::Own), with(estate, relocate))
         .about("Move a device to another system, or give it another address; level `own` on the system")
         .accepts(json!({"type": "object", "additionalProperties": false, "properties": {
@@ -97,6 +100,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
         .query(crate::fleet::routes::days_schema())
         .get("/api/v1/devices/{id}/log", see(Level::View), with(estate, log))
         .about("The last lines of a device's log")
+        .query(json!({"type": "object", "properties": {"q": {"type": "string", "description": "Only lines with this in them"}}}))
         .post("/api/v1/devices/{id}/commands", see(Level::See), with(estate, execute))
         .about("Execute a command; answers with its evidence so far")
         .accepts(json!({"type": "object", "required": ["command"], "properties": {
@@ -113,7 +117,8 @@ pub fn line(estate: &Estate, registry: &Registry, entry: &DeviceEntry) -> Device
         name: device.name.clone(),
         system: system(registry, device.system),
         edge: entry.edge,
-        driver: device.driver.clone(),
+        driver: plain(&device.driver).to_owned(),
+        holds: held(&device.driver).map(|(_, version)| version.to_owned()),
         enabled: device.enabled,
         health: health(estate, entry),
     }
@@ -137,7 +142,7 @@ pub fn page_of_lines(estate: &Estate, ctx: &Ctx) -> Result<bo_web::Paged<DeviceL
             let wanted = finds(&list, [device.name.as_str(), &device.address, &device.driver])
                 && is("system", &|| device.system.to_string())
                 && is("edge", &|| entry.edge.to_string())
-                && is("driver", &|| device.driver.clone())
+                && is("driver", &|| plain(&device.driver).to_owned())
                 && below.as_ref().is_none_or(|below| below.contains(&entry.zone));
             if !wanted || !may(ctx, tx, Kind::DEVICE, device.id, Level::View)? {
                 continue;

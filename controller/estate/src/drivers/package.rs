@@ -19,13 +19,25 @@ pub struct Packed {
 /// Reads and packs a driver's folder. A component that is built is found beside the folders, in
 /// `target/components/<driver>.wasm`.
 pub fn pack_folder(workspace: WorkspaceId, folder: &Path) -> Result<Packed, EstateError> {
-    let wrong = |error: bo_driver_package::Error| EstateError::Import(vec![error.to_string()]);
     let package = Package::load_folder(folder).map_err(wrong)?;
     let bytes = package.packed().map_err(wrong)?;
+    Ok(Packed { driver: described(workspace, &package), bytes })
+}
+
+/// Reads a packed driver, as `backoffice-edge driver pack` makes it.
+pub fn from_packed(workspace: WorkspaceId, bytes: &[u8]) -> Result<Packed, EstateError> {
+    let package = Package::from_packed(bytes).map_err(wrong)?;
+    Ok(Packed { driver: described(workspace, &package), bytes: bytes.to_vec() })
+}
+
+fn wrong(error: bo_driver_package::Error) -> EstateError {
+    EstateError::Import(vec![error.to_string()])
+}
+
+fn described(workspace: WorkspaceId, package: &Package) -> Driver {
     let text = package.files.get("driver.toml").map(|text| String::from_utf8_lossy(text).into_owned());
     let manifest = (*package.manifest).clone();
-    let driver = Driver { workspace, manifest, text: text.unwrap_or_default(), hash: package.hash };
-    Ok(Packed { driver, bytes })
+    Driver { workspace, manifest, text: text.unwrap_or_default(), hash: package.hash.clone(), held: false }
 }
 
 /// Files of a folder by name, in order.

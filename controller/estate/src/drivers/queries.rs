@@ -2,8 +2,9 @@
 
 use super::Driver;
 use bo_db::{DbError, Tx, params};
-use bo_model::WorkspaceId;
 use bo_model::driver::Manifest;
+use bo_model::{Time, WorkspaceId};
+use serde::Serialize;
 
 /// All drivers of all workspaces: for the registry. One whose manifest no longer reads is left out with a warning.
 pub fn all(tx: &mut Tx) -> Result<Vec<Driver>, DbError> {
@@ -14,9 +15,66 @@ pub fn all(tx: &mut Tx) -> Result<Vec<Driver>, DbError> {
         Manifest::parse(&text)
             .inspect_err(|error| tracing::warn!(driver = %name, %error, "a stored driver does not read"))
             .ok()
-            .map(|manifest| Driver { workspace, manifest, text, hash })
+            .map(|manifest| Driver { workspace, manifest, text, hash, held: false })
     };
-    Ok(rows.into_iter().filter_map(read).collect())
+    let mut drivers: Vec<Driver> = rows.into_iter().filter_map(read).collect();
+    let labels = tx.query(
+        "SELECT DISTINCT workspace, driver FROM device WHERE driver LIKE '%@%'",
+        params![],
+        |row| Ok((row.get::<WorkspaceId>(0)?, row.get::<String>(1)?)),
+    )?;
+    for (workspace, label) in labels {
+        drivers.extend(held(tx, workspace, &label)?);
+    }
+    Ok(drivers)
+}
+
+/// The version that `acme-lamp@1.2.0` names, when the library has it.
+pub fn held(tx: &mut Tx, workspace: WorkspaceId, label: &str) -> Result<Option<Driver>, DbError> {
+    let Some((name, version)) = super::held(label) else { return Ok(None) };
+    let found = tx.query_opt(
+        "SELECT bytes FROM driver_package WHERE workspace = ?1 AND name = ?2 AND version = ?3
+         ORDER BY added_at DESC, hash LIMIT 1",
+        params![workspace, name, version],
+        |row| row.get::<Vec<u8>>(0),
+    )?;
+    let read = |bytes: Vec<u8>| {
+        super::package::from_packed(workspace, &bytes)
+            .inspect_err(|error| tracing::warn!(driver = %label, %error, "a stored driver does not read"))
+            .ok()
+            .map(|packed| Driver { held: true, ..packed.driver })
+    };
+    Ok(found.and_then(read))
+}
+
+/// A version of a driver that the library keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// As its manifest says.
+    pub version: String,
+    /// Hex SHA-256 of the packed driver.
+    pub hash: String,
+    /// Since when it is here.
+    pub added_at: Time,
+}
+
+/// All versions of a driver, the newest first.
+pub fn versions(tx: &mut Tx, workspace: WorkspaceId, name: &str) -> Result<Vec<Version>, DbError> {
+    tx.query(
+        "SELECT version, hash, added_at FROM driver_package WHERE workspace = ?1 AND name = ?2
+         ORDER BY added_at DESC, version DESC, hash",
+        params![workspace, name],
+        |row| Ok(Version { version: row.get(0)?, hash: row.get(1)?, added_at: row.get(2)? }),
+    )
+}
+
+/// Hash of the version in use.
+pub fn in_use(tx: &mut Tx, workspace: WorkspaceId, name: &str) -> Result<Option<String>, DbError> {
+    tx.query_opt(
+        "SELECT hash FROM driver WHERE workspace = ?1 AND name = ?2",
+        params![workspace, name],
+        |row| row.get(0),
+    )
 }
 
 /// Makes this version the one in use.

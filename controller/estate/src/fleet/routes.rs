@@ -55,6 +55,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
                 "from": {"type": "integer", "minimum": 1}, "to": {"type": "integer", "minimum": 1}}}))
         .get("/api/v1/search", Need::signed_in(), with(estate, search))
         .about("Find zones, systems, devices, gateways and triggers by name")
+        .query(json!({"type": "object", "properties": {"q": {"type": "string", "description": "A part of the name"}}}))
 }
 
 /// The query of an availability.

@@ -75,7 +75,13 @@ pub struct Asked {
 pub fn routes(estate: &Arc<Estate>) -> Routes {
     Routes::new("estate")
         .get("/api/v1/devices/{id}/history/{name}", Need::object(Kind::DEVICE, "id", Level::View), with(estate, show))
-        .about("History of a status variable: from, to (RFC 3339 or microseconds), step (raw, 1min, 15min, 1h, 1d, or points=600 to choose), format=csv")
+        .about("History of a status variable; the last day when not asked otherwise")
+        .query(json!({"type": "object", "properties": {
+            "from": {"type": "string", "description": "RFC 3339, or microseconds since 1970"},
+            "to": {"type": "string", "description": "RFC 3339, or microseconds since 1970"},
+            "step": {"type": "string", "description": "`raw`, `1min`, `15min`, `1h`, `1d`; chosen by `points` when absent"},
+            "points": {"type": "integer", "minimum": 10, "maximum": 5000, "description": "About how many rows; 600 when absent"},
+            "format": {"type": "string", "enum": ["json", "csv"]}}}))
 }
 
 async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {

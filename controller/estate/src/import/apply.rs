@@ -17,7 +17,9 @@ pub fn apply(tx: &mut Tx, plan: &Plan, ids: &IdGen) -> Result<(), EstateError> {
     let workspace = plan.workspace.ok_or_else(|| EstateError::missing("workspace", "of the plan"))?;
     for packed in &plan.drivers {
         drivers::queries::save_package(tx, &packed.driver, &packed.bytes)?;
-        drivers::queries::save(tx, &packed.driver)?;
+        if !packed.driver.held {
+            drivers::queries::save(tx, &packed.driver)?;
+        }
     }
     for definition in &plan.definitions {
         triggers::queries::save_definition(tx, definition)?;
@@ -123,7 +125,7 @@ fn write_person(
     groups: &BTreeMap<String, GroupId>,
     ids: &IdGen,
 ) -> Result<(), EstateError> {
-    if account::by_email(tx, &person.email)?.is_some() {
+    if account::member_by_email(tx, workspace, &person.email)?.is_some() {
         return Ok(());
     }
     let id: AccountId = ids.make();

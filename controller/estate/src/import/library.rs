@@ -1,5 +1,6 @@
 //! The libraries an estate names things from: drivers, triggers, maps.
 
+use crate::drivers::held;
 use crate::drivers::package::{Packed, pack_folder, read};
 use crate::error::EstateError;
 use crate::maps::{ZoneMap, forbidden};
@@ -60,7 +61,8 @@ impl Library {
         let mut faults = Vec::new();
         let devices = estate.systems.iter().flat_map(|system| &system.devices);
         for name in devices.map(|device| &device.driver).collect::<BTreeSet<_>>() {
-            match place(&folders.drivers, name).and_then(|folder| pack_folder(workspace, &folder)) {
+            let found = place(&folders.drivers, name).and_then(|folder| pack_folder(workspace, &folder));
+            match found.and_then(|packed| labelled(packed, name)) {
                 Ok(packed) => drop(library.drivers.insert(name.clone(), packed)),
                 Err(error) => faults.push(format!("driver `{name}`: {error}")),
             }
@@ -80,6 +82,20 @@ impl Library {
         }
         if faults.is_empty() { Ok(library) } else { Err(EstateError::Import(faults)) }
     }
+}
+
+/// A driver in the folder `name@version` is for the devices that hold that version.
+fn labelled(mut packed: Packed, name: &str) -> Result<Packed, EstateError> {
+    let Some((_, wanted)) = held(name) else { return Ok(packed) };
+    packed.driver.held = true;
+    let version = &packed.driver.manifest.driver.version;
+    if packed.driver.label() == name {
+        return Ok(packed);
+    }
+    Err(EstateError::Import(vec![format!(
+        "its driver.toml says {} {version}, not {wanted}",
+        packed.driver.name()
+    )]))
 }
 
 /// The folder of a name; a name that would leave the library is none.

@@ -1,26 +1,35 @@
 //! Drivers: the library, and a driver's manifest as a person reads it.
 
-use super::{controls, parts as own};
+use super::{controls, forms, parts as own};
 use crate::Estate;
-use crate::drivers::Driver;
+use crate::drivers::routes::{MAX_PACKED, put_in, put_to_use, uses};
+use crate::drivers::{Driver, plain, queries};
 use crate::http::with;
-use crate::registry::DeviceEntry;
+use crate::registry::{DeviceEntry, Registry};
+use axum::response::{IntoResponse, Response};
 use bo_model::driver::{Kind as DriverKind, LinkKind, Safety};
 use bo_model::settings::{Field, FieldKind};
 use bo_model::{Kind, Level, Object};
+use bo_web::layout::form;
 use bo_web::layout::parts::{self, Tone, badge};
-use bo_web::{Ctx, Need, Page, Result, Routes, WebError};
+use bo_web::reply::Redirect;
+use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const PATH: &str = "/drivers";
 
 pub fn routes(estate: &Arc<Estate>) -> Routes {
-    let view = Need::workspace_area("drivers", Level::View);
+    let (view, own) =
+        (Need::workspace_area("drivers", Level::View), Need::workspace_area("drivers", Level::Own));
     Routes::new("estate")
         .get(PATH, view, with(estate, list))
         .about("The drivers of the library")
+        .post(PATH, own, with(estate, add))
+        .about("Put a packed driver into the library")
+        .body_limit(MAX_PACKED)
+        .post("/drivers/{name}/version", own, with(estate, choose))
+        .about("Make another version of a driver the one in use")
         .get("/drivers/{name}", view, with(estate, show))
         .about("A driver: what it tells, what it can be told, its settings, who uses it")
 }
@@ -48,6 +57,89 @@ pub fn speaks(driver: &Driver) -> &'static str {
 }
 
 async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
+    render(&estate, &ctx, &Input::default())
+}
+
+async fn add(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let (input, files) = ctx.form_with_files().await?;
+    let outcome = match files.first() {
+        Some(file) => put_in(&estate, &ctx, &file.bytes, input.checked("now")).await,
+        None => Err(WebError::field("file", "choose the file that `backoffice-edge driver pack` made")),
+    };
+    let outcome = outcome.map(|added| {
+        let said = match (added.new, added.in_use) {
+            (false, _) => "The library had it already.",
+            (true, true) => "It is in use: the next releases carry it.",
+            (true, false) => "It is here. Devices that hold its version run it.",
+        };
+        Redirect::to(format!("/drivers/{}", added.name)).flash(said)
+    });
+    forms::answer(outcome, input, |input| render(&estate, &ctx, input))
+}
+
+async fn choose(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
+    let (name, input): (String, Input) = (ctx.param("name")?, ctx.form()?);
+    put_to_use(&estate, &ctx, name.clone(), input.text("version").to_owned()).await?;
+    Ok(Redirect::to(format!("/drivers/{name}")).flash("The next releases carry it.").into_response())
+}
+
+/// The form with which a packed driver is put into the library.
+fn add_card(ctx: &Ctx, input: &Input) -> Markup {
+    own::card(
+        "Add a driver",
+        own::none(),
+        html! {
+            form.form.stack action=(PATH) method="post" enctype="multipart/form-data" {
+                (ctx.csrf())
+                div.field {
+                    label.field__label for="file" { "Packed driver" }
+                    input.input id="file" type="file" name="file" accept=".driver" required aria-describedby="file-help";
+                    div.field__help id="file-help" { "The file that " code { "backoffice-edge driver pack" } " made." }
+                    @if let Some(error) = input.error("file") { div.field__error role="alert" { (error) } }
+                    @if let Some(error) = input.error("version") { div.field__error role="alert" { (error) } }
+                }
+                (form::check("now", "Use it at once", "Otherwise the version in use stays, and devices that hold the new one run it.", input))
+                div.form__actions { button.btn.btn--primary type="submit" { "Add" } }
+            }
+        },
+    )
+}
+
+/// All versions of a driver, and which is in use.
+fn versions_card(ctx: &Ctx, registry: &Registry, driver: &Driver) -> Result<Markup> {
+    let name = driver.name();
+    let may = ctx.read(|tx| ctx.level(tx, &Object::area(driver.workspace, "drivers")))? >= Level::Own;
+    let all = ctx.read(|tx| queries::versions(tx, driver.workspace, name))?;
+    let holding = |version: &str| {
+        let label = format!("{name}@{version}");
+        registry
+            .devices
+            .values()
+            .filter(|entry| entry.device.workspace == driver.workspace && entry.device.driver == label)
+            .count()
+    };
+    Ok(own::card(
+        "Versions",
+        own::none(),
+        html! {
+            ul.plain-list { @for held in &all { li.row {
+                strong { (held.version) }
+                span.muted { "added " (parts::time(held.added_at, ctx.now())) }
+                @let held_by = holding(&held.version);
+                @if held_by > 0 { span { "held by " (own::count(held_by, "device")) } }
+                @if held.hash == driver.hash { (badge(Tone::Good, "in use")) }
+                @else if may && all.iter().filter(|other| other.version == held.version).count() == 1 {
+                    (parts::confirm("Use it", &format!("Use {} {}?", driver.manifest.driver.title, held.version),
+                        html! { p { "Every device that holds no version of its own gets it with its gateway's next release. " (driver.manifest.driver.version) " stays in the library: you can go back." } },
+                        &format!("/drivers/{name}/version"), html! { (ctx.csrf()) input type="hidden" name="version" value=(held.version); }))
+                }
+            } } }
+            p.field__help { "A device can hold a version: choose it on its page, under About." }
+        },
+    ))
+}
+
+fn render(estate: &Estate, ctx: &Ctx, input: &Input) -> Result<Markup> {
     let (registry, workspace) = (estate.registry(), ctx.workspace()?);
     let wanted = ctx.query_value("q").trim().to_lowercase();
     let fits = |driver: &Arc<Driver>| {
@@ -56,19 +148,15 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
             .iter()
             .any(|text| text.to_lowercase().contains(&wanted))
     };
-    let drivers: Vec<_> =
-        registry.drivers.values().filter(|driver| driver.workspace == workspace && fits(driver)).collect();
-    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
-    for entry in registry.devices.values().filter(|entry| entry.device.workspace == workspace) {
-        *uses.entry(entry.device.driver.as_str()).or_default() += 1;
-    }
+    let drivers: Vec<_> = registry.library(workspace).filter(|driver| fits(driver)).collect();
+    let may = ctx.read(|tx| ctx.level(tx, &Object::area(workspace, "drivers")))? >= Level::Own;
     let body = html! {
         form.toolbar action=(PATH) method="get" role="search" {
             (parts::search("driver-q", &ctx.query_value("q"), "Title, maker or name"))
         }
         section.card.card--flush {
             @if drivers.is_empty() {
-                (parts::empty("driver", "No drivers here", "A driver teaches BackOffice a type of device. Make one with `backoffice-edge driver new`, put it in the library and import the estate.", None))
+                (parts::empty("driver", "No drivers here", "A driver teaches BackOffice a type of device. Make one with `backoffice-edge driver new`, pack it with `driver pack` and add the file here, or import an estate whose devices use it.", None))
             } @else { div.table-wrap { table.table.table--cards {
                 thead { tr { th scope="col" { "Driver" } th scope="col" { "Speaks" } th scope="col" { "Made of" } th scope="col" { "Version" } th.num scope="col" { "Devices" } } }
                 tbody { @for driver in &drivers {
@@ -78,11 +166,12 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                         td data-label="Speaks" { (speaks(driver)) }
                         td data-label="Made of" { (effort(driver)) }
                         td data-label="Version" { (identity.version) }
-                        td.num data-label="Devices" { a href={ "/devices?driver=" (identity.name) } { (uses.get(identity.name.as_str()).copied().unwrap_or_default()) } }
+                        td.num data-label="Devices" { a href={ "/devices?driver=" (identity.name) } { (uses(&registry, workspace, &identity.name)) } }
                     }
                 } }
             } } }
         }
+        @if may { (add_card(ctx, input)) }
     };
     Ok(ctx.page(
         Page::new("Drivers", PATH, body).lead("What BackOffice knows of each type of device and service."),
@@ -138,7 +227,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         for entry in registry
             .devices
             .values()
-            .filter(|entry| entry.device.workspace == workspace && entry.device.driver == name)
+            .filter(|entry| entry.device.workspace == workspace && plain(&entry.device.driver) == name)
         {
             if ctx.level(tx, &Object::new(Kind::DEVICE, entry.device.id))? >= Level::View {
                 found.push(entry.clone());
@@ -189,6 +278,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
             }
             div.stack {
                 (own::card("About", own::none(), parts::facts(&rows)))
+                (versions_card(&ctx, &registry, &driver)?)
                 (own::card("Devices with it", own::none(), html! {
                     @if devices.is_empty() { p.muted { "None yet." } }
                     ul.plain-list { @for entry in devices.iter().take(12) { li { (own::device_link(&registry, entry.device.id)) } } }

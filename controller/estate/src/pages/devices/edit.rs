@@ -6,14 +6,14 @@ use super::{PATH, page};
 use crate::Estate;
 use crate::configure::{self, DevicePatch, MoveDevice, NewDevice};
 use crate::devices::Device;
-use crate::drivers::Driver;
+use crate::drivers::{Driver, held, queries};
 use crate::http::with;
 use crate::registry::{DeviceEntry, Registry};
 use crate::settings::of_device;
 use axum::response::Response;
 use bo_model::driver::LinkKind;
 use bo_model::settings::{Field, FieldKind, Values};
-use bo_model::{DeviceId, EdgeId, Kind, Level, SystemId};
+use bo_model::{DeviceId, EdgeId, Kind, Level, SystemId, WorkspaceId};
 use bo_web::layout::form;
 use bo_web::layout::parts::{self, Tone};
 use bo_web::reply::Redirect;
@@ -54,9 +54,9 @@ fn choose(estate: &Arc<Estate>, ctx: &Ctx) -> Result<Markup> {
     let fits = |driver: &&Arc<Driver>| {
         let identity = &driver.manifest.driver;
         let texts = [&identity.title, &identity.vendor, &identity.about, &identity.name];
-        driver.workspace == workspace && texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+        texts.iter().any(|text| text.to_lowercase().contains(&wanted))
     };
-    let mut drivers: Vec<&Arc<Driver>> = registry.drivers.values().filter(fits).collect();
+    let mut drivers: Vec<&Arc<Driver>> = registry.library(workspace).filter(fits).collect();
     drivers.sort_by_key(|driver| driver.manifest.driver.title.clone());
     let body = html! {
         form.toolbar action="/devices/new" method="get" role="search" {
@@ -264,9 +264,15 @@ fn named_as_sent(error: WebError, settings: &BTreeSet<String>) -> WebError {
 }
 
 /// The form with what a device is called and how it is reached.
-pub fn properties(ctx: &Ctx, registry: &Registry, entry: &DeviceEntry, input: &Input) -> Markup {
+pub fn properties(ctx: &Ctx, registry: &Registry, entry: &DeviceEntry, input: &Input) -> Result<Markup> {
     let device = &entry.device;
-    let stored = [("name", device.name.clone()), ("link", device.link.clone().unwrap_or_default())];
+    let (driver, version) = held(&device.driver).unwrap_or((&device.driver, ""));
+    let stored = [
+        ("name", device.name.clone()),
+        ("link", device.link.clone().unwrap_or_default()),
+        ("version", version.to_owned()),
+    ];
+    let versions = versions(ctx, registry, device.workspace, driver)?;
     let filled = forms::filled(input, stored);
     let wanted = entry.driver.as_ref().map_or(LinkKind::None, |driver| driver.manifest.link.kind);
     let fields = html! {
@@ -274,15 +280,38 @@ pub fn properties(ctx: &Ctx, registry: &Registry, entry: &DeviceEntry, input: &I
         @if wanted != LinkKind::None {
             (form::select("link", "Link", "How the gateway reaches it.", &links(registry, entry.edge, wanted), &filled))
         }
+        @if versions.len() > 2 || !version.is_empty() {
+            (form::select("version", "Version of its driver", "A device that holds a version keeps it, whatever is in use for the others.", &versions, &filled))
+        }
     };
-    forms::card(ctx, "What it is", &format!("/devices/{}/properties", device.id), &filled, fields, "Save")
+    Ok(forms::card(ctx, "What it is", &format!("/devices/{}/properties", device.id), &filled, fields, "Save"))
+}
+
+/// What a device can run: the version in use, whichever that is, or one that it holds.
+fn versions(
+    ctx: &Ctx,
+    registry: &Registry,
+    workspace: WorkspaceId,
+    name: &str,
+) -> Result<Vec<(String, String)>> {
+    let used = registry.drivers.get(&(workspace, name.to_owned()));
+    let used = used.map_or("none", |driver| driver.manifest.driver.version.as_str());
+    let mut choices = vec![(String::new(), format!("The one in use ({used})"))];
+    for held in ctx.read(|tx| queries::versions(tx, workspace, name))? {
+        if choices.iter().all(|(version, _)| *version != held.version) {
+            choices.push((held.version.clone(), format!("Hold {}", held.version)));
+        }
+    }
+    Ok(choices)
 }
 
 async fn save(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let id: DeviceId = ctx.param("id")?;
     let input = ctx.form()?;
     let link = input.has("link").then(|| forms::given(&input, "link"));
-    let patch = DevicePatch { name: Some(input.text("name").to_owned()), link, ..DevicePatch::default() };
+    let version = input.has("version").then(|| forms::given(&input, "version"));
+    let name = Some(input.text("name").to_owned());
+    let patch = DevicePatch { name, link, version, ..DevicePatch::default() };
     let outcome = configure::device(&estate, &ctx, id, patch).await;
     let outcome = outcome.map(|()| Redirect::to(format!("/devices/{id}?tab=about")).flash("Saved."));
     forms::answer(outcome, input, |input| page::render(&estate, &ctx, "about", input))

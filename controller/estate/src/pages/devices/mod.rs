@@ -53,9 +53,7 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         ("unknown", "Nothing heard yet"),
     ]);
     let drivers: BTreeMap<String, String> = registry
-        .drivers
-        .values()
-        .filter(|driver| driver.workspace == workspace)
+        .library(workspace)
         .map(|driver| (driver.name().to_owned(), driver.manifest.driver.title.clone()))
         .collect();
     let zones = super::zones::choices(&registry, workspace);
