@@ -1,3 +1,11 @@
+// | what the requirement for organisations says | step |
+// |---|---|
+// | everybody has a workspace of their own, for one person | "everybody has a workspace …" |
+// | making an organisation, inviting, joining | "an organisation is made …", "somebody is invited …", "the letter's link …" |
+// | shared licences, managed in one place, as the team grows or shrinks | "licences are got …", "with fewer than in use …" |
+// | belonging to several, switching between them | "two tabs …", the switcher in most steps |
+// | who owns it; handing over, leaving, ending it | "the organisation is offered …" to "its owner removes it …" |
+//
 // Working alone and with others, as the people involved see it: one's own workspace, an organisation made, somebody invited by a
 // real letter, licences, two tabs in two workspaces, the organisation handed over and left. Every page is looked at on the way.
 import { WIDTHS, launch, open, signIn } from "./browser.mjs";
@@ -160,6 +168,29 @@ await step("whoever leaves finds themselves elsewhere, and the last owner stays"
   await owner.getByText("You have left Northwind Productions.").waitFor();
   expect("it is no longer offered", !(await offered(owner)).includes("Northwind Productions"));
   found.push(...(await inspect(owner, "my workspaces", "my workspaces", true)));
+});
+
+await step("its owner removes it after reading what is lost, and takes that back in time", async () => {
+  await nina.goto(`${url}/workspace`);
+  await nina.getByRole("link", { name: "Remove the organisation" }).click();
+  await heading(nina, "Remove the organisation");
+  await nina.getByText("4 groups").waitFor();
+  found.push(...(await inspect(nina, "remove organisation", "what is lost with an organisation", true)));
+  await nina.getByLabel("Its name").fill("Northwind");
+  await nina.getByLabel("Your password").fill(NINA.password);
+  await nina.getByRole("button", { name: "Remove in 14 days" }).click();
+  await nina.getByText("Its name is not “Northwind Productions”").waitFor();
+  forgive(nina);
+  expect("what was typed is kept", (await nina.getByLabel("Its name").inputValue()) === "Northwind");
+  await nina.getByLabel("Its name").fill("Northwind Productions");
+  await nina.getByLabel("Your password").fill(NINA.password);
+  await nina.getByRole("button", { name: "Remove in 14 days" }).click();
+  await nina.getByText("with everything in it").first().waitFor();
+  found.push(...(await inspect(nina, "to be removed", "an organisation that is to be removed", true)));
+  await nina.goto(link(await letter(mailbox, NINA.mail, "Northwind Productions will be removed in 14 days")));
+  await nina.getByRole("button", { name: "Keep it" }).click();
+  await nina.getByText("It stays. Its owners are told.").waitFor();
+  await letter(mailbox, NINA.mail, "Northwind Productions stays");
 });
 
 await step("every page about a workspace works at three widths in both themes", async () => {

@@ -26,7 +26,11 @@ async function add(name) {
   await form.getByRole("button", { name: "Add a passkey" }).click();
 }
 
+/** Whether the device answers by itself, as if somebody were there. */
+const attended = (enabled) => device("setAutomaticPresenceSimulation", { enabled });
+
 async function signOut() {
+  await attended(false);
   await page.context().clearCookies();
   await page.goto(`${url}/sign-in`);
   await heading("Sign in").waitFor();
@@ -55,15 +59,28 @@ await step("the same device makes no second one for the same account", async () 
 await step("it signs in alone, without a name or password", async () => {
   await signOut();
   found.push(...(await inspect(page, "sign-in with passkey", "the sign-in page", true)));
+  await attended(true);
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await page.waitForSelector("#nav");
   await page.goto(`${url}/account/security`);
   expect("it was used", (await page.locator("#passkeys tbody tr").textContent()).includes("now"));
 });
 
+await step("the browser offers it where the mail address is typed, and choosing it there signs in", async () => {
+  await signOut();
+  expect("the field says that it takes one", (await page.getByLabel("Mail address").getAttribute("autocomplete")) === "username webauthn");
+  const [asked] = await Promise.all([page.waitForRequest((request) => request.url().endsWith("/api/v1/session/passkey/begin")), page.reload()]);
+  expect("the browser asked by itself", asked.method() === "POST");
+  await page.getByLabel("Mail address").focus();
+  await attended(true);
+  await page.reload();
+  await page.waitForSelector("#nav");
+});
+
 await step("whoever the device does not know is refused", async () => {
   await signOut();
   await device("setUserVerified", { isUserVerified: false });
+  await attended(true);
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await page.getByText("It was cancelled, or took too long. Try again.").waitFor();
   await device("setUserVerified", { isUserVerified: true });
@@ -86,6 +103,7 @@ await step("it is asked for after the password once its owner wants that", async
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await heading("One more proof").waitFor();
   found.push(...(await inspect(page, "one more proof", "the page of the second proof", true)));
+  await attended(true);
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await page.waitForSelector("#nav");
   await signOut();
@@ -125,6 +143,7 @@ await step("a copy with an older counter is refused, and both are stopped", asyn
   await device("removeCredential", { credentialId: copy.credentialId });
   await device("addCredential", { credential: { ...copy, signCount: 1 } });
   await signOut();
+  await attended(true);
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await page.getByText("This passkey signs nobody in here.").waitFor();
   await device("removeCredential", { credentialId: copy.credentialId });

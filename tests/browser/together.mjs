@@ -1,3 +1,12 @@
+// | what the requirements for the platform's groups and for projects say | step |
+// |---|---|
+// | built-in groups, modules with arrangements of their own, four levels | "the four built-in groups …", "a level on a module …" |
+// | groups of one's own, and profiles that can be added to | "the profiles of a company …" |
+// | staff, freelancers and clients in the same projects | "staff, a freelancer and a client …", "each sees …", "a freelancer writes …" |
+// | what is critical is for some profiles only; fields that others do not see | "the project is not there …", "each sees …" |
+// | rights of a role on the folder of a phase; case by case | "a right is changed …" |
+// | a freelancer as project manager | "a freelancer may run the project …" |
+//
 // An organisation and the people from outside who work with it: groups and modules, profiles, a project in which staff, a freelancer
 // and a client have their part, and nothing beyond it. Everybody is seen in a browser of their own.
 import { launch, open, signIn } from "./browser.mjs";

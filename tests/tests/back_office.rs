@@ -14,5 +14,5 @@ fn a_user_is_made_activated_changed_and_shut_out_as_the_people_involved_see_it()
 
 #[test]
 fn people_sign_in_with_passkeys_of_a_real_browser() -> Result<()> {
-    walk_with_letters("passkeys.mjs", ESTATE, 8)
+    walk_with_letters("passkeys.mjs", ESTATE, 9)
 }

@@ -5,10 +5,24 @@ use backoffice_tests::browser::walk_with_letters;
 
 #[test]
 fn people_work_alone_and_together_switch_invite_hand_over_and_leave() -> Result<()> {
-    walk_with_letters("organisations.mjs", "", 10)
+    walk_with_letters("organisations.mjs", "", 11)
 }
 
 #[test]
 fn staff_freelancers_and_clients_have_their_part_of_a_project_and_nothing_beyond_it() -> Result<()> {
     walk_with_letters("together.mjs", "", 11)
+}
+
+#[test]
+fn users_domains_and_sign_in_are_managed_with_a_real_provider() -> Result<()> {
+    let provider = bo_testkit::root().join("controller/identity/tests/oidc/node_modules/oidc-provider");
+    if bo_testkit::skip_without("oidc-provider (`npm ci` in controller/identity/tests/oidc)", provider.exists()) {
+        return Ok(());
+    }
+    walk_with_letters("domains.mjs", "", 9)
+}
+
+#[test]
+fn events_of_one_person_and_of_an_organisation_are_planned_and_seen_all_at_once() -> Result<()> {
+    walk_with_letters("events.mjs", "", 6)
 }

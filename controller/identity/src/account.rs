@@ -1,12 +1,16 @@
 //! Accounts: people who can sign in, and the workspaces they are members of.
 
+mod find;
+
+pub use find::{addressed, by_email, find, find_all, find_member, member_by_email, members, password_hash};
+
 use crate::ceiling::{self, Ceiling, CeilingKind};
 use crate::error::IdentityError;
 use crate::profile::{Profile, check_email};
 use crate::workspace;
-use bo_db::{DbError, Event, Row, Tx, params};
+use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
-use bo_web::{FieldErrors, ListQuery, Paged, list::Key};
+use bo_web::FieldErrors;
 use serde::Serialize;
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization as _;
@@ -47,7 +51,7 @@ impl State {
 pub struct Account {
     /// Its id.
     pub id: AccountId,
-    /// To sign in with; case-folded.
+    /// Where letters go, and what one signs in with once it was proved; case-folded.
     pub email: String,
     /// For people: the parts of the profile put together.
     pub name: String,
@@ -112,10 +116,11 @@ pub fn create(tx: &mut Tx, workspace: WorkspaceId, new: &NewAccount) -> Result<(
     create_with(tx, workspace, new, &Profile::of_name(&new.name))
 }
 
-/// Makes an account with its personal workspace, and its membership of the workspace that looks after it.
+/// Makes an account with its personal workspace, and its membership of the workspace that looks after it. Without a password it waits
+/// for whoever reads the address's mail: others may have an account with the same address, of which nobody here learns.
 ///
 /// # Errors
-/// [`IdentityError::BadInput`], among others on `email` when the address is taken.
+/// [`IdentityError::BadInput`], among others on `email` when somebody here has the address.
 pub fn create_with(
     tx: &mut Tx,
     workspace: WorkspaceId,
@@ -126,22 +131,25 @@ pub fn create_with(
     errors.extend(check_email(&new.email));
     errors.extend(check_work(&new.job, &new.phone));
     let email = fold_email(&new.email);
-    let taken = tx.query_opt("SELECT 1 FROM account WHERE email = ?1", params![&email], |_| Ok(()))?;
-    if taken.is_some() {
-        errors.push(("email".into(), "belongs to an account already".into()));
+    let proved = !new.password_hash.is_empty();
+    if member_by_email(tx, workspace, &email)?.is_some() || (proved && by_email(tx, &email)?.is_some()) {
+        errors.push(("email".into(), "belongs to somebody here already".into()));
     }
     if !errors.is_empty() {
         return Err(IdentityError::BadInput(errors));
     }
-    let state = if new.password_hash.is_empty() { State::Invited } else { State::Active };
+    let (state, login) = match proved {
+        true => (State::Active, email.clone()),
+        false => (State::Invited, format!("account:{}", new.id)),
+    };
     let (now, name) = (tx.now(), profile.full_name());
     tx.execute(
         "INSERT INTO account (id, email, name, gender, first_name, middle_name, last_name, language, job, phone, state,
-           password_hash, created_at, updated_at, home)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14)",
+           password_hash, created_at, updated_at, home, address)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15)",
         params![
             new.id,
-            &email,
+            login,
             &name,
             &profile.gender,
             &profile.first_name,
@@ -153,7 +161,8 @@ pub fn create_with(
             state.word(),
             &new.password_hash,
             now,
-            workspace.to_string()
+            workspace.to_string(),
+            &email
         ],
     )?;
     workspace::create_personal(tx, new.id)?;
@@ -237,10 +246,7 @@ pub fn update(
 /// [`IdentityError::NotFound`].
 pub fn set_enabled(tx: &mut Tx, id: AccountId, enabled: bool, reason: &str) -> Result<(), IdentityError> {
     let before = find(tx, id)?.ok_or(IdentityError::NotFound)?;
-    let has_password =
-        tx.query_one("SELECT password_hash FROM account WHERE id = ?1", params![id], |row| {
-            Ok(!row.str(0)?.is_empty())
-        })?;
+    let has_password = !password_hash(tx, id)?.is_empty();
     let state = match (enabled, has_password) {
         (false, _) => State::Disabled,
         (true, true) => State::Active,
@@ -273,10 +279,35 @@ pub fn set_enabled(tx: &mut Tx, id: AccountId, enabled: bool, reason: &str) -> R
     Ok(())
 }
 
-/// Sets a new password hash and ends all sessions but one.
+/// Makes an account's address the one it signs in with: whoever holds it reads the address's mail.
+///
+/// # Errors
+/// [`IdentityError::NotAllowed`] when another account signs in with it.
+pub fn claim(tx: &mut Tx, id: AccountId) -> Result<(), IdentityError> {
+    let sql =
+        "SELECT 1 FROM account a JOIN account b ON b.email = a.address AND b.id <> a.id WHERE a.id = ?1";
+    if tx.query_opt(sql, params![id], |_| Ok(()))?.is_some() {
+        return Err(IdentityError::NotAllowed(
+            "There is an account with this address. Sign in to accept.".into(),
+        ));
+    }
+    tx.execute("UPDATE account SET email = address WHERE id = ?1", params![id])?;
+    Ok(())
+}
+
+/// Whether somebody proved that an account's address is theirs.
 ///
 /// # Errors
 /// When the database fails.
+pub fn is_proved(tx: &mut Tx, id: AccountId) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM account WHERE id = ?1 AND email = address";
+    Ok(tx.query_opt(sql, params![id], |_| Ok(()))?.is_some())
+}
+
+/// Sets a new password hash and ends all sessions but one.
+///
+/// # Errors
+/// As [`claim`].
 pub fn set_password(
     tx: &mut Tx,
     id: AccountId,
@@ -284,6 +315,7 @@ pub fn set_password(
     keep: Option<bo_model::SessionId>,
 ) -> Result<(), IdentityError> {
     let before = find(tx, id)?.ok_or(IdentityError::NotFound)?;
+    claim(tx, id)?;
     let now = tx.now();
     tx.execute(
         "UPDATE account SET password_hash = ?2, state = 'active', updated_at = ?3 WHERE id = ?1",
@@ -301,96 +333,4 @@ fn end_access(tx: &mut Tx, id: AccountId) -> Result<(), DbError> {
     tx.execute("DELETE FROM api_token WHERE account = ?1", params![id])?;
     tx.execute("DELETE FROM activation WHERE account = ?1", params![id])?;
     Ok(())
-}
-
-const COLUMNS: &str =
-    "a.id, a.email, a.name, a.job, a.phone, a.state, a.created_at, a.updated_at, a.signed_in_at,
-  a.gender, a.first_name, a.middle_name, a.last_name, a.language";
-
-fn read(row: &Row<'_>) -> Result<Account, DbError> {
-    Ok(Account {
-        id: row.get(0)?,
-        email: row.get(1)?,
-        name: row.get(2)?,
-        job: row.get(3)?,
-        phone: row.get(4)?,
-        state: State::from_word(row.str(5)?),
-        created_at: row.get(6)?,
-        updated_at: row.get(7)?,
-        signed_in_at: row.get(8)?,
-        profile: Profile {
-            gender: row.get(9)?,
-            first_name: row.get(10)?,
-            middle_name: row.get(11)?,
-            last_name: row.get(12)?,
-            language: row.get(13)?,
-        },
-    })
-}
-
-/// An account by id.
-///
-/// # Errors
-/// When the database fails.
-pub fn find(tx: &mut Tx, id: AccountId) -> Result<Option<Account>, DbError> {
-    tx.query_opt(&format!("SELECT {COLUMNS} FROM account a WHERE a.id = ?1"), params![id], read)
-}
-
-/// An account by id, if it is a member of that workspace.
-///
-/// # Errors
-/// When the database fails.
-pub fn find_member(tx: &mut Tx, workspace: WorkspaceId, id: AccountId) -> Result<Option<Account>, DbError> {
-    tx.query_opt(
-        &format!("SELECT {COLUMNS} FROM member m JOIN account a ON a.id = m.account WHERE m.workspace = ?1 AND a.id = ?2"),
-        params![workspace, id],
-        read,
-    )
-}
-
-/// An account by mail address, with its password hash.
-///
-/// # Errors
-/// When the database fails.
-pub fn by_email(tx: &mut Tx, email: &str) -> Result<Option<(Account, String)>, DbError> {
-    tx.query_opt(
-        &format!("SELECT {COLUMNS}, a.password_hash FROM account a WHERE a.email = ?1"),
-        params![fold_email(email)],
-        |row| Ok((read(row)?, row.get(14)?)),
-    )
-}
-
-/// A page of a workspace's members.
-///
-/// # Errors
-/// When the database fails.
-pub fn members(tx: &mut Tx, workspace: WorkspaceId, list: &ListQuery) -> Result<Paged<Account>, DbError> {
-    let by = match list.sort {
-        "email" => "a.email",
-        "id" => "a.id",
-        "created" => "a.created_at",
-        "updated" => "a.updated_at",
-        _ => "lower(a.name)",
-    };
-    let keyset = list.keyset(by, "a.id", 4);
-    let state = list.filter("state").unwrap_or("%");
-    let sql = format!(
-        "SELECT {COLUMNS} FROM member m JOIN account a ON a.id = m.account
-         WHERE m.workspace = ?1 AND (lower(a.name) LIKE ?2 ESCAPE '!' OR a.email LIKE ?2 ESCAPE '!') AND a.state LIKE ?3
-         AND {} {}",
-        keyset.condition, keyset.order
-    );
-    let values = [params![workspace, list.like(), state], &keyset.params].concat();
-    let rows = tx.query(&sql, &values, read)?;
-    Ok(list.paged(rows, |account| {
-        let key = match list.sort {
-            "email" => Key::from(account.email.as_str()),
-            "id" => Key::from(account.id.to_string()),
-            "created" => Key::from(account.created_at),
-            "updated" => Key::from(account.updated_at),
-            // ASCII only, as `lower` of the database does it.
-            _ => Key::from(account.name.to_ascii_lowercase()),
-        };
-        (key, account.id.to_string())
-    }))
 }

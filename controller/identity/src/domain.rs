@@ -40,8 +40,10 @@ impl Domain {
 pub struct Access {
     /// Only members of its workspace, who work in no other there.
     pub members_only: bool,
-    /// Of these, only who is in one of those groups; nothing: all of them.
+    /// Of these, only who is in one of those groups, or named below; neither: all of them.
     pub groups: Vec<GroupId>,
+    /// People named one by one.
+    pub people: Vec<AccountId>,
 }
 
 /// A part of the console under a path of a domain.
@@ -143,8 +145,9 @@ pub fn admit(tx: &mut Tx, host: &str, account: AccountId) -> Result<Begin, Ident
         return Ok(if member { Begin::In(domain.workspace) } else { Begin::Anywhere });
     }
     let groups = delegate::groups_of(tx, domain.workspace, account)?;
-    let in_one = groups.iter().any(|(id, _)| domain.access.groups.contains(id));
-    if member && (domain.access.groups.is_empty() || in_one) {
+    let Access { groups: let_in, people, .. } = &domain.access;
+    let named = people.contains(&account) || groups.iter().any(|(id, _)| let_in.contains(id));
+    if member && (named || (let_in.is_empty() && people.is_empty())) {
         return Ok(Begin::Only(domain.workspace));
     }
     Err(IdentityError::NotAllowed(
@@ -224,6 +227,11 @@ fn wrong(tx: &mut Tx, domain: &Domain, host: &str) -> Result<Vec<(String, String
     for group in &domain.access.groups {
         if crate::group::find(tx, domain.workspace, *group)?.is_none() {
             add("group", "is not one of this organisation");
+        }
+    }
+    for person in &domain.access.people {
+        if account::find_member(tx, domain.workspace, *person)?.is_none() {
+            add("people", "names somebody who is no member");
         }
     }
     let paths: Vec<&str> = domain.apps.iter().map(|app| app.path.as_str()).collect();

@@ -58,14 +58,14 @@ pub async fn forgot(identity: &Arc<Identity>, ctx: &Ctx, email: &str) -> Result<
     let email = account::fold_email(email);
     let keys = vec![Key::Email(format!("forgot {email}")), Key::Address(ctx.address().to_owned())];
     let (wait, found) = ctx.read(|tx| -> Result<_, IdentityError> {
-        Ok((throttle::wait(tx, &keys)?, account::by_email(tx, &email)?))
+        Ok((throttle::wait(tx, &keys)?, account::addressed(tx, &email)?))
     })?;
     if let Some(seconds) = wait {
         return Err(IdentityError::TooMany(seconds));
     }
     let secret = session::secret();
     let (hash, path) = (session::digest(&secret), letter::path(&secret));
-    let to = found.map(|(account, _)| account).filter(|account| account.state != State::Disabled);
+    let to = found.filter(|account| account.state != State::Disabled);
     let mut post = None;
     if let Some(account) = to {
         let organisation = home(ctx, account.id)?;

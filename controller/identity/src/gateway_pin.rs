@@ -35,7 +35,7 @@ pub fn made_at(tx: &mut Tx, account: AccountId) -> Result<Option<Time>, DbError>
     tx.query_opt("SELECT made_at FROM gateway_pin WHERE account = ?1", params![account], |row| row.get(0))
 }
 
-/// Gives somebody a PIN; the one before no longer counts once the gateways have their next release.
+/// Gives somebody a PIN; the one before no longer counts as soon as the gateways hear of it.
 ///
 /// # Errors
 /// When the database fails.

@@ -9,7 +9,7 @@ use crate::error::IdentityError;
 use crate::letter::Letter;
 use crate::profile::{Profile, check_email};
 use crate::relation::{self, Validity};
-use crate::{group, organisation, session};
+use crate::{group, organisation, session, waiting};
 use bo_db::{DbError, Event, Row, Tx, params};
 use bo_model::command::Actor;
 use bo_model::{AccountId, GroupId, Kind, Object, Time, WorkspaceId};
@@ -131,9 +131,7 @@ pub fn invite(
     }
     let email = account::fold_email(&wanted.email);
     let wrong = |text: &str| Err(IdentityError::BadInput(vec![("email".into(), text.into())]));
-    let sql =
-        "SELECT 1 FROM member m JOIN account a ON a.id = m.account WHERE m.workspace = ?1 AND a.email = ?2";
-    if tx.query_opt(sql, params![viewer.workspace, &email], |_| Ok(()))?.is_some() {
+    if account::member_by_email(tx, viewer.workspace, &email)?.is_some() {
         return wrong("is a member already");
     }
     let sql = "SELECT 1 FROM invitation WHERE workspace = ?1 AND email = ?2 AND state = 'open'";
@@ -272,6 +270,7 @@ pub fn accept(tx: &mut Tx, secret: &str, viewer: &Viewer) -> Result<WorkspaceId,
         let text = format!("This invitation is for {}.", offered.invitation.email);
         return Err(IdentityError::NotAllowed(text));
     }
+    waiting::proved(tx, viewer.account)?;
     join(tx, &offered, viewer.account)
 }
 
@@ -291,8 +290,14 @@ pub fn accept_as_new(
     let offered = by_link(tx, secret)?.ok_or(IdentityError::NotFound)?;
     let email = offered.invitation.email.clone();
     tx.act_as(Actor::Account { id, name: profile.full_name() });
-    let id = match account::by_email(tx, &email)? {
-        None => {
+    let waiting = account::member_by_email(tx, offered.invitation.workspace, &email)?;
+    let id = match waiting {
+        Some(waiting) => {
+            tx.act_as(Actor::Account { id: waiting.id, name: waiting.name.clone() });
+            account::set_password(tx, waiting.id, password_hash, None)?;
+            waiting.id
+        }
+        None if account::by_email(tx, &email)?.is_none() => {
             let (job, phone, password_hash) = (String::new(), String::new(), password_hash.to_owned());
             let new = NewAccount { id, email, name: String::new(), job, phone, password_hash };
             account::create_with(tx, offered.invitation.workspace, &new, profile)?;
@@ -300,12 +305,7 @@ pub fn accept_as_new(
             tx.execute("UPDATE account SET home = '' WHERE id = ?1", params![id])?;
             id
         }
-        Some((known, _)) if known.state == State::Invited => {
-            tx.act_as(Actor::Account { id: known.id, name: known.name.clone() });
-            account::set_password(tx, known.id, password_hash, None)?;
-            known.id
-        }
-        Some(_) => {
+        None => {
             return Err(IdentityError::NotAllowed(
                 "There is an account with this address. Sign in to accept.".into(),
             ));
@@ -317,7 +317,11 @@ pub fn accept_as_new(
 fn join(tx: &mut Tx, offered: &Offered, account: AccountId) -> Result<WorkspaceId, IdentityError> {
     let invitation = &offered.invitation;
     end(tx, invitation, "accepted")?;
+    let waited = account::member_by_email(tx, invitation.workspace, &invitation.email)?;
     account::join(tx, invitation.workspace, account)?;
+    if let Some(waited) = waited.filter(|waited| waited.id != account) {
+        waiting::absorb(tx, &waited, invitation.workspace, account)?;
+    }
     let subject = Object::new(Kind::ACCOUNT, account);
     for id in &invitation.groups {
         // Gone meanwhile, or more than who invites still has: not given.

@@ -3,11 +3,11 @@
 //! A letter is an event of the outbox, written in the transaction that causes it: nobody gets one of a change that was
 //! undone. What delivers them is not identity's business.
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::error::IdentityError;
 use crate::session::ACTIVATION;
 use bo_db::{DbError, Tx};
-use bo_model::{Kind, Object, WorkspaceId};
+use bo_model::{AccountId, Kind, Object, WorkspaceId};
 use serde_json::json;
 
 /// Name of the installation value with the console's address.
@@ -27,6 +27,18 @@ pub struct Letter {
 }
 
 impl Letter {
+    /// Posts the link with which somebody who was added comes in: to choose a password, or to join with the account they have. Only
+    /// the letter tells which.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn post_link(&self, tx: &mut Tx, id: AccountId, organisation: &str) -> Result<(), IdentityError> {
+        let to = account::find(tx, id)?.ok_or(IdentityError::NotFound)?;
+        let other = account::by_email(tx, &to.email)?.is_some_and(|(other, _)| other.id != id);
+        let words: Words = if other { membership } else { activation };
+        Letter { link: self.link.clone(), words }.post(tx, &to, organisation)
+    }
+
     /// Posts it to an account, in this transaction.
     ///
     /// # Errors
@@ -83,6 +95,18 @@ pub fn activation(name: &str, organisation: &str, link: &str) -> (String, String
         format!(
             "Hello {name},\n\nan account was made for you at {organisation}. Open this link to choose your password and activate it:\n\n\
              {link}\n\nIt works once, within {days} days. You sign in with this mail address.\n"
+        ),
+    )
+}
+
+/// For somebody who was added and has an account already.
+pub fn membership(name: &str, organisation: &str, link: &str) -> (String, String) {
+    let days = ACTIVATION.as_secs() / 86_400;
+    (
+        format!("{organisation} has added you"),
+        format!(
+            "Hello {name},\n\n{organisation} would like to work with you. You have an account already: open this link and sign in to join with it:\n\n\
+             {link}\n\nIt works once, within {days} days, and only for this mail address. If you don't know {organisation}, do nothing.\n"
         ),
     )
 }

@@ -16,6 +16,7 @@ pub mod account;
 pub mod area;
 mod cache;
 pub mod ceiling;
+pub mod closing;
 pub mod delegate;
 pub mod domain;
 mod error;
@@ -46,12 +47,13 @@ mod throttle;
 pub mod token;
 pub mod user;
 pub mod view_as;
+pub mod waiting;
 pub mod workspace;
 
 pub use cache::LevelCache;
 pub use error::IdentityError;
 
-use bo_db::{DbError, Migration, Tx, migration};
+use bo_db::{Migration, Part, Tx, migration};
 use bo_model::{Kind, Object};
 use bo_web::access::Workspace;
 use bo_web::{Access, Routes};
@@ -59,7 +61,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 11] = [
+pub const MIGRATIONS: [Migration; 14] = [
     migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
     migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
     migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
@@ -71,16 +73,18 @@ pub const MIGRATIONS: [Migration; 11] = [
     migration!("identity", 9, "passkeys, two steps, scopes of tokens", "../migrations/0009_proofs.sql"),
     migration!("identity", 10, "invitations, ownership", "../migrations/0010_organisations.sql"),
     migration!("identity", 11, "access and parts of domains", "../migrations/0011_domains.sql"),
+    migration!(
+        "identity",
+        12,
+        "addresses apart from what one signs in with",
+        "../migrations/0012_addresses.sql"
+    ),
+    migration!("identity", 13, "changes of the permission graph", "../migrations/0013_relation_change.sql"),
+    migration!("identity", 14, "organisations that are to be removed", "../migrations/0014_closing.sql"),
 ];
 
-/// Seals every secret of this crate that is not sealed under the newest key yet: after the key was changed, and what was stored
-/// before secrets were sealed.
-///
-/// # Errors
-/// When a key is missing from the key file, or the database fails.
-pub fn reseal(tx: &mut Tx) -> Result<usize, DbError> {
-    Ok(second_factor::reseal(tx)? + oidc::store::reseal(tx)?)
-}
+/// What this crate keeps sealed.
+pub const SEALED: [bo_db::SealedColumn; 2] = [second_factor::SECRETS, oidc::store::SECRETS];
 
 /// Hashes that may be worked out at the same time: each takes tens of milliseconds and 19 MiB.
 const HASHES: usize = 4;
@@ -97,8 +101,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Asks OpenID providers; one that trusts what the system trusts when there is a public address and nothing is set.
     pub provider_client: Option<oidc::Client>,
-    /// Names of what other modules own, for explanations.
-    pub names: names::NameOf,
+    /// What the product is made of besides identity: names of its objects, and what a workspace has.
+    pub parts: &'static [Part],
 }
 
 impl Default for Settings {
@@ -108,7 +112,7 @@ impl Default for Settings {
             lifetimes: session::Lifetimes::default(),
             public_url: None,
             provider_client: None,
-            names: names::nobody,
+            parts: &[],
         }
     }
 }
@@ -139,6 +143,8 @@ impl Identity {
     }
 
     /// The questions the web asks.
+    ///
+    /// Which objects there are of what other crates keep is theirs to say: `some` finds nothing until they do.
     pub fn access(self: &Arc<Identity>) -> Access {
         let (checks, lifetimes) = (self.clone(), self.settings.lifetimes);
         Access {
@@ -158,6 +164,7 @@ impl Identity {
             }),
             home: Arc::new(workspace::home),
             site: Arc::new(|tx, host| Ok(domain::find(tx, host)?.map(domain::Domain::site))),
+            some: Arc::new(|_, _, _| Ok(false)),
             touch: Arc::new(session::touch),
         }
     }

@@ -30,7 +30,7 @@ pub fn count(tx: &mut Tx, workspace: WorkspaceId) -> Result<i64, DbError> {
 /// When the database fails.
 pub fn active(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<(AccountId, String, String)>, DbError> {
     tx.query(
-        "SELECT a.id, a.name, a.email FROM member m JOIN account a ON a.id = m.account
+        "SELECT a.id, a.name, a.address FROM member m JOIN account a ON a.id = m.account
          WHERE m.workspace = ?1 AND a.state = 'active' ORDER BY lower(a.name), a.id LIMIT 1000",
         params![workspace],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),

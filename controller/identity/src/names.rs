@@ -4,15 +4,30 @@ use crate::account;
 use crate::area;
 use crate::group;
 use crate::relation::role_parts;
-use bo_db::{DbError, Tx};
-use bo_model::{AccountId, GroupId, Object, WorkspaceId};
+use crate::token::level_of;
+use bo_db::{DbError, Part, Tx};
+use bo_model::{AccountId, GroupId, Level, Object, WorkspaceId};
+use bo_web::Viewer;
 
-/// Names of objects that other modules own: zones, systems, devices.
-pub type NameOf = fn(&mut Tx, WorkspaceId, &Object) -> Result<Option<String>, DbError>;
+/// Names of objects that other parts own, as far as somebody may know of them.
+#[derive(Clone, Copy)]
+pub struct Others<'a> {
+    /// Who is told.
+    pub viewer: &'a Viewer,
+    /// Who else has names.
+    pub parts: &'a [Part],
+}
 
-/// Nobody else has names.
-pub fn nobody(_: &mut Tx, _: WorkspaceId, _: &Object) -> Result<Option<String>, DbError> {
-    Ok(None)
+impl Others<'_> {
+    fn of(&self, tx: &mut Tx, workspace: WorkspaceId, object: &Object) -> Result<Option<String>, DbError> {
+        for part in self.parts {
+            if let Some(name) = (part.name)(tx, workspace, object)? {
+                let sees = level_of(tx, self.viewer, object)? >= Level::See;
+                return Ok(Some(if sees { name } else { "something you may not see".into() }));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The name of an object of a workspace, as the rest of a sentence; `None` for what is not of it, or has none.
@@ -23,7 +38,7 @@ pub fn of(
     tx: &mut Tx,
     workspace: WorkspaceId,
     object: &Object,
-    others: NameOf,
+    others: Others<'_>,
 ) -> Result<Option<String>, DbError> {
     Ok(match object.kind() {
         "everyone" => Some("Everyone".into()),
@@ -48,7 +63,7 @@ pub fn of(
             }
             None => None,
         },
-        _ => others(tx, workspace, object)?,
+        _ => others.of(tx, workspace, object)?,
     })
 }
 
@@ -60,7 +75,7 @@ pub fn or_plain(
     tx: &mut Tx,
     workspace: WorkspaceId,
     object: &Object,
-    others: NameOf,
+    others: Others<'_>,
 ) -> Result<String, DbError> {
     Ok(of(tx, workspace, object, others)?.unwrap_or_else(|| object.to_string()))
 }

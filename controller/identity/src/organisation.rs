@@ -4,7 +4,7 @@ use crate::error::IdentityError;
 use crate::licence::{self, Licence};
 use crate::relation::{self, RelationKind, Validity};
 use crate::workspace::{self, NewWorkspace};
-use crate::{account, delegate, group, level};
+use crate::{account, delegate, group, level, waiting};
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, Kind, Level, Object, WorkspaceId};
 use bo_web::Viewer;
@@ -147,6 +147,7 @@ fn part(
         "UPDATE account SET home = '' WHERE id = ?2 AND home = ?1",
         params![workspace.to_string(), member],
     )?;
+    waiting::discard_unused(tx, &found)?;
     let subject = Object::new(Kind::ACCOUNT, member);
     tx.audit(Event::new(verb, subject).name(&found.name).workspace(workspace).reason(reason));
     delegate::keep_an_owner(tx, workspace, &found.name)
@@ -158,7 +159,7 @@ fn events_with(tx: &mut Tx, workspace: WorkspaceId, member: AccountId) -> Result
 }
 
 /// Ends what an account has in a workspace: groups and roles it is in, levels it was given.
-fn sever(tx: &mut Tx, workspace: WorkspaceId, member: AccountId) -> Result<(), IdentityError> {
+pub(crate) fn sever(tx: &mut Tx, workspace: WorkspaceId, member: AccountId) -> Result<(), IdentityError> {
     let subject = Object::new(Kind::ACCOUNT, member);
     let here = Object::new(Kind::WORKSPACE, workspace);
     for kind in [RelationKind::Member, RelationKind::Grant] {

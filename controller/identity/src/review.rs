@@ -3,7 +3,7 @@
 use crate::area;
 use crate::error::IdentityError;
 use crate::level;
-use crate::names::{self, NameOf};
+use crate::names::{self, Others};
 use crate::relation::{Relation, RelationKind, from_subject};
 use bo_db::{DbError, Tx, params};
 use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
@@ -78,7 +78,7 @@ pub fn why(
     workspace: WorkspaceId,
     subject: &Object,
     object: &Object,
-    others: NameOf,
+    others: Others<'_>,
 ) -> Result<Vec<String>, DbError> {
     let (now, mut says) = (tx.now(), Vec::new());
     for step in level::why(tx, subject, object, now)? {
@@ -102,7 +102,7 @@ pub fn of_person(
     tx: &mut Tx,
     workspace: WorkspaceId,
     account: AccountId,
-    others: NameOf,
+    others: Others<'_>,
 ) -> Result<OfPerson, IdentityError> {
     let (subject, now) = (Object::new(Kind::ACCOUNT, account), tx.now());
     let who = names::of(tx, workspace, &subject, others)?.ok_or(IdentityError::NotFound)?;
@@ -137,7 +137,7 @@ fn own_name(
     tx: &mut Tx,
     workspace: WorkspaceId,
     object: &Object,
-    others: NameOf,
+    others: Others<'_>,
 ) -> Result<Option<String>, DbError> {
     let own = Object::new(Kind::WORKSPACE, workspace);
     if object.is(Kind::WORKSPACE) && *object != own {
@@ -154,20 +154,24 @@ pub fn of_object(
     tx: &mut Tx,
     workspace: WorkspaceId,
     object: &Object,
-    others: NameOf,
+    others: Others<'_>,
 ) -> Result<Vec<Line>, DbError> {
     let now = tx.now();
     let what = names::or_plain(tx, workspace, object, others)?;
-    let mut people = vec![(Object::everyone(), "Everyone".to_owned())];
-    people.extend(tx.query(
+    let people: Vec<(AccountId, String)> = tx.query(
         "SELECT a.id, a.name FROM member m JOIN account a ON a.id = m.account
          WHERE m.workspace = ?1 ORDER BY lower(a.name), a.id LIMIT ?2",
         params![workspace, PEOPLE],
-        |row| Ok((Object::new(Kind::ACCOUNT, row.get::<AccountId>(0)?), row.get(1)?)),
-    )?);
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let accounts: Vec<Object> = people.iter().map(|(id, _)| Object::new(Kind::ACCOUNT, id)).collect();
+    let public = level::level(tx, &Object::everyone(), object, now)?;
+    let mut subjects = vec![(Object::everyone(), "Everyone".to_owned(), public)];
+    let levels = level::level_of_each(tx, &accounts, object, now)?;
+    let lines = accounts.into_iter().zip(people).zip(levels);
+    subjects.extend(lines.map(|((subject, (_, who)), level)| (subject, who, level)));
     let mut lines = Vec::new();
-    for (subject, who) in people {
-        let level = level::level(tx, &subject, object, now)?;
+    for (subject, who, level) in subjects {
         if level > Level::None {
             let why = why(tx, workspace, &subject, object, others)?;
             lines.push(Line { subject, who, object: object.clone(), what: what.clone(), level, why });

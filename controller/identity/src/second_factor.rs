@@ -4,7 +4,7 @@
 
 use crate::error::IdentityError;
 use crate::session::digest;
-use bo_db::{DbError, Event, Tx, params};
+use bo_db::{DbError, Event, SealedColumn, Tx, params};
 use bo_model::{AccountId, Kind, Object, Time};
 use qrcode::QrCode;
 use qrcode::render::svg;
@@ -58,10 +58,9 @@ pub fn setup(secret: &str, email: &str, issuer: &str) -> Option<Setup> {
     Some(Setup { secret: secret.to_owned(), picture })
 }
 
-/// Where the secret of somebody's app is sealed for.
-fn place(account: AccountId) -> String {
-    format!("totp:{account}")
-}
+/// Secrets of authenticator apps.
+pub(crate) const SECRETS: SealedColumn =
+    SealedColumn { table: "totp", key: "account", column: "secret", place: "totp:" };
 
 /// Whether a second proof is asked for after somebody's password.
 ///
@@ -141,23 +140,6 @@ pub fn renew_recovery(tx: &mut Tx, account: AccountId, codes: &[String]) -> Resu
     Ok(())
 }
 
-/// Seals every secret that is not sealed under the newest key yet. How many there were.
-///
-/// # Errors
-/// When a key is missing, or the database fails.
-pub fn reseal(tx: &mut Tx) -> Result<usize, DbError> {
-    let vault = tx.vault()?;
-    let mut old = tx.query("SELECT account, secret FROM totp", &[], |row| {
-        Ok((row.get::<AccountId>(0)?, row.get::<String>(1)?))
-    })?;
-    old.retain(|(_, stored)| !vault.is_current(stored));
-    for (account, stored) in &old {
-        let fresh = vault.seal(&place(*account), &vault.open(&place(*account), stored)?)?;
-        tx.execute("UPDATE totp SET secret = ?2 WHERE account = ?1", params![account, fresh])?;
-    }
-    Ok(old.len())
-}
-
 /// The secret that waits to be confirmed.
 ///
 /// # Errors
@@ -169,7 +151,7 @@ pub fn waiting(tx: &mut Tx, account: AccountId) -> Result<Option<String>, DbErro
 fn secret_of(tx: &mut Tx, account: AccountId, confirmed: bool) -> Result<Option<String>, DbError> {
     let sql = "SELECT secret FROM totp WHERE account = ?1 AND confirmed = ?2";
     let stored = tx.query_opt(sql, params![account, confirmed], |row| row.get::<String>(0))?;
-    stored.map(|stored| tx.vault()?.open(&place(account), &stored)).transpose()
+    stored.map(|stored| SECRETS.open(&*tx.vault()?, account, &stored)).transpose()
 }
 
 /// Begins to set an app up. One that is confirmed stays until it is removed.
@@ -180,7 +162,7 @@ pub fn begin(tx: &mut Tx, account: AccountId, secret: &str) -> Result<(), Identi
     if has_app(tx, account)? {
         return Err(IdentityError::Exists("An app is set up already. Remove it first.".into()));
     }
-    let (now, sealed) = (tx.now(), tx.vault()?.seal(&place(account), secret)?);
+    let (now, sealed) = (tx.now(), SECRETS.seal(tx, account, secret)?);
     tx.execute(
         "INSERT INTO totp (account, secret, confirmed, last_step, created_at) VALUES (?1, ?2, 0, 0, ?3)
          ON CONFLICT (account) DO UPDATE SET secret = excluded.secret, created_at = excluded.created_at",

@@ -131,7 +131,7 @@ pub fn authenticate(
         Credential::Bearer(token) => ("api_token", "s.cap", "''", "s.scopes", digest(token), Via::Token),
     };
     let sql = format!(
-        "SELECT s.id, s.account, a.name, a.email, s.workspace, w.name, {cap}, s.seen_at, {view_as}, {scopes} FROM {table} s
+        "SELECT s.id, s.account, a.name, a.address, s.workspace, w.name, {cap}, s.seen_at, {view_as}, {scopes} FROM {table} s
          JOIN account a ON a.id = s.account JOIN workspace w ON w.id = s.workspace
          JOIN member m ON m.workspace = s.workspace AND m.account = s.account
          WHERE s.secret_hash = ?1 AND s.expires_at > ?2 AND a.state = ?3"

@@ -336,15 +336,14 @@ pub async fn confirm(
     password: &str,
     field: &str,
 ) -> Result<(), WebError> {
-    let email = ctx.who()?.email.clone();
+    let (email, id) = ctx.who().map(|viewer| (viewer.email.clone(), viewer.account))?;
     let key = vec![Key::Email(email.clone())];
-    let (wait, found) = ctx.read(|tx| -> Result<_, IdentityError> {
-        Ok((throttle::wait(tx, &key)?, account::by_email(tx, &email)?))
+    let (wait, stored) = ctx.read(|tx| -> Result<_, IdentityError> {
+        Ok((throttle::wait(tx, &key)?, account::password_hash(tx, id)?))
     })?;
     if let Some(seconds) = wait {
         return Err(WebError::TooMany(seconds));
     }
-    let stored = found.map(|(_, hash)| hash).unwrap_or_default();
     if stored.is_empty() {
         return fresh(ctx, field);
     }

@@ -5,12 +5,12 @@
 use crate::account::{self, NewAccount};
 use crate::password::{self, Cost};
 use crate::workspace::{self, Builtin, First, NewWorkspace};
-use crate::{Identity, IdentityError, MIGRATIONS, Settings, level, relation};
+use crate::{Identity, IdentityError, MIGRATIONS, Settings, closing, level, organisation, relation};
 use bo_db::testing::TestDb;
-use bo_db::{Db, Migration, Tx};
+use bo_db::{Db, DbError, Migration, Part, Tx};
 use bo_model::{AccountId, GroupId, IdGen, Kind, Level, ManualClock, Object, Time, WorkspaceId};
 use bo_web::app::{App, AppConfig};
-use bo_web::testing::{Client, walk};
+use bo_web::testing::{Client, abuse, walk};
 use bo_web::{Module, NavItem, Routes, Via, Viewer};
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ pub struct World {
     pub owner: AccountId,
     hash: String,
     test: TestDb,
+    parts: &'static [Part],
 }
 
 /// What an application is made of beside identity.
@@ -66,6 +67,12 @@ pub fn with_mail() -> Settings {
 /// One world per engine, with those tables before the modules' own.
 pub async fn worlds(tables: &[Migration], modules: &[Module]) -> Vec<World> {
     Setup { tables, modules, ..Setup::default() }.worlds().await
+}
+
+/// One world per engine, of modules that know what they have and what it is called; letters are posted.
+pub async fn worlds_of(tables: &[Migration], modules: &[Module], parts: &'static [Part]) -> Vec<World> {
+    let settings = Settings { parts, ..with_mail() };
+    Setup { settings, tables, modules, ..Setup::default() }.worlds().await
 }
 
 /// One world per engine, of identity alone with those settings.
@@ -121,7 +128,8 @@ async fn world(test: TestDb, clock: Arc<ManualClock>, setup: &Setup<'_>) -> Worl
         metrics: None,
         ready: Vec::new(),
     });
-    World { clock, ids, app, workspace: groups.id, groups, owner, hash, test }
+    let parts = setup.settings.parts;
+    World { clock, ids, app, workspace: groups.id, groups, owner, hash, test, parts }
 }
 
 impl World {
@@ -261,6 +269,109 @@ pub async fn nobody_gets_in(worlds: &[World], stranger: &str) {
         assert!(holes.is_empty(), "{}: {holes:#?}", world.engine());
     }
 }
+
+impl World {
+    /// An organisation of somebody's, in which their browser is from then on.
+    pub async fn organisation(
+        &self,
+        founder: AccountId,
+        name: &'static str,
+        browser: &mut Client,
+    ) -> NewWorkspace {
+        let new = NewWorkspace::ids(&self.ids);
+        self.change(move |tx| organisation::create(tx, new, name, founder)).await;
+        let id = new.id.to_string();
+        assert_eq!(browser.post("/account/workspace", &[("workspace", &id)]).await.status, 303);
+        browser.get("/workspace").await;
+        new
+    }
+
+    /// Removes the organisation that an owner's browser is in, as they do; two weeks go by.
+    ///
+    /// # Panics
+    /// When it is refused, or something is left of it: a row of any table, or a table that no part of the product names.
+    pub async fn remove_organisation(&self, owner: &mut Client, name: &str, id: WorkspaceId) {
+        let asked = owner.post("/workspace/remove", &[("name", name), ("password", PASSWORD)]).await;
+        assert_eq!(asked.status, 303, "{}", asked.text);
+        self.clock.advance(closing::WAIT);
+        let mut steps = 0;
+        while closing::step(self.db(), self.parts).await.unwrap() {
+            steps += 1;
+            assert!(steps < 1000, "it does not end");
+        }
+        assert!(!closing::step(self.db(), self.parts).await.unwrap(), "done is done");
+        let found = self.db().read(|tx| left(tx, id, self.parts)).unwrap();
+        assert!(found.is_empty(), "{found:#?} on {}", self.engine());
+    }
+}
+
+/// Bad intent on a whole world in which its owner Noor has made something of everything: forms of other sites, the owner of another
+/// organisation who guesses ids, and junk in every form. `least` of each are there at least.
+///
+/// # Panics
+/// Naming what let somebody in, broke, or lost what was typed.
+pub async fn withstands_abuse(world: &World, from: &[&str], least: (usize, usize, usize)) {
+    let mut noor = world.browser("Noor").await;
+    let (tried, holes) = abuse::forged(&world.app, &noor).await;
+    assert!(holes.is_empty() && tried >= least.0, "{tried} forged on {}: {holes:#?}", world.engine());
+    let reached = abuse::reach(&mut noor, from).await;
+    let mallory = world.person("Mallory", &[]).await;
+    let mut browser = world.browser("Mallory").await;
+    world.organisation(mallory, "Elsewhere", &mut browser).await;
+    let (tried, holes) = abuse::strangers(&reached, &mut browser).await;
+    assert!(holes.is_empty() && tried >= least.1, "{tried} guessed on {}: {holes:#?}", world.engine());
+    let (tried, holes) = abuse::junk(&reached, &mut noor).await;
+    assert!(holes.is_empty() && tried >= least.2, "{tried} forms on {}: {holes:#?}", world.engine());
+}
+
+/// What is left of a workspace that was removed.
+fn left(tx: &mut Tx, id: WorkspaceId, parts: &[Part]) -> Result<Vec<String>, DbError> {
+    let mut found = Vec::new();
+    let sql = match tx.is_postgres() {
+        true => "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
+        false => {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'content_search_%'"
+        }
+    };
+    let tables: Vec<String> = tx.query(sql, &[], |row| row.get(0))?;
+    let all = || parts.iter().chain([&closing::PART]);
+    for table in tables {
+        let owned = all().flat_map(|part| part.owned).find(|owned| owned.table == table);
+        let shared =
+            all().any(|part| part.shared.contains(&table.as_str())) || OF_DATABASE.contains(&table.as_str());
+        match owned {
+            Some(owned) if owned.count(tx, id)? > 0 => found.push(format!("rows of {table}")),
+            None if !shared => found.push(format!("{table} is nobody's")),
+            _ => {}
+        }
+    }
+    for (what, sql) in [
+        ("the workspace", "SELECT COUNT(*) FROM workspace WHERE id = ?1"),
+        ("sessions", "SELECT COUNT(*) FROM session WHERE workspace = ?1"),
+        (
+            "relations",
+            "SELECT COUNT(*) FROM relation WHERE object LIKE '%' || ?1 || '%' OR subject LIKE '%' || ?1 || '%'",
+        ),
+    ] {
+        let count: i64 = tx.query_one(sql, bo_db::params![id], |row| row.get(0))?;
+        if count > 0 {
+            found.push(format!("{count} {what}"));
+        }
+    }
+    Ok(found)
+}
+
+/// Tables of the database itself: audit, events, what was migrated.
+const OF_DATABASE: [&str; 8] = [
+    "kv",
+    "migration",
+    "audit_record",
+    "audit_head",
+    "audit_checkpoint",
+    "outbox",
+    "outbox_cursor",
+    "outbox_parked",
+];
 
 /// The path of the link in a letter.
 pub fn link(letter: &serde_json::Value) -> String {

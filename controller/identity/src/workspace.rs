@@ -239,6 +239,7 @@ pub fn bootstrap(tx: &mut Tx, first: &First) -> Result<(), IdentityError> {
         return Err(IdentityError::Exists("This installation was set up already.".into()));
     }
     create(tx, first.workspace, &first.name)?;
+    tx.execute("UPDATE workspace SET operator = 1 WHERE id = ?1", params![first.workspace.id])?;
     let owner = account::NewAccount {
         id: first.owner,
         email: first.owner_email.clone(),
@@ -342,7 +343,7 @@ pub fn direct_owners(tx: &mut Tx, id: WorkspaceId) -> Result<Vec<(AccountId, Str
 /// # Errors
 /// When the database fails.
 pub fn operator(tx: &mut Tx) -> Result<Option<WorkspaceId>, DbError> {
-    let sql = "SELECT id FROM workspace WHERE kind = 'organisation' ORDER BY created_at, id LIMIT 1";
+    let sql = "SELECT id FROM workspace WHERE operator = 1";
     tx.query_opt(sql, &[], |row| row.get(0))
 }
 

@@ -165,6 +165,34 @@ async fn no_form_and_no_call_works_for_another_site() {
 }
 
 #[tokio::test]
+async fn every_form_withstands_other_sites_guessed_ids_and_junk() {
+    for world in worlds_with(with_mail()).await {
+        let mut noor = world.browser("Noor").await;
+        let ada = world.person("Ada", &[Builtin::Team]).await;
+        noor.call(Method::POST, "/api/v1/groups", &json!({"name": "Night shift"})).await;
+        noor.post("/workspace/invitations", &[("email", "nina@example.org")]).await;
+        noor.call(Method::POST, "/api/v1/tokens", &json!({"name": "n", "level": "view"})).await;
+        let user = format!("/users/{ada}");
+        let pages = [
+            "/users",
+            &user,
+            "/groups",
+            "/access/modules",
+            "/access/sign-in",
+            "/workspace",
+            "/workspace/members",
+            "/workspace/domains",
+            "/workspace/licences",
+            "/workspaces/new",
+            "/account",
+            "/account/security",
+            "/account/tokens",
+        ];
+        bo_identity::testing::withstands_abuse(&world, &pages, (60, 8, 14)).await;
+    }
+}
+
+#[tokio::test]
 async fn other_peoples_sessions_tokens_and_passkeys_are_not_there_for_whoever_guesses_their_ids() {
     for world in worlds(&[], &[]).await {
         let mut noor = world.browser("Noor").await;
@@ -222,9 +250,8 @@ fn a_password_of_nobody_takes_as_long_to_refuse_as_a_wrong_one() {
         started.elapsed()
     };
     time(None);
-    let shortest = |(known, unknown): (Duration, Duration), _| {
-        (known.min(time(Some(&stored))), unknown.min(time(None)))
-    };
+    let shortest =
+        |(known, unknown): (Duration, Duration), _| (known.min(time(Some(&stored))), unknown.min(time(None)));
     let (known, unknown) = (0..15).fold((Duration::MAX, Duration::MAX), shortest);
     assert!(unknown * 2 > known && known * 2 > unknown, "{unknown:?} for nobody, {known:?} for somebody");
 }

@@ -202,8 +202,8 @@ async fn the_secret_of_an_app_lies_sealed_and_works_on_when_the_key_changed() {
         world
             .change(move |tx| {
                 tx.execute("UPDATE totp SET secret = ?1", bo_db::params![&clear])?;
-                assert_eq!(bo_identity::reseal(tx)?, 1);
-                assert_eq!(bo_identity::reseal(tx)?, 0, "once");
+                assert_eq!(bo_identity::SEALED[0].reseal(tx)?, 1);
+                assert_eq!(bo_identity::SEALED[0].reseal(tx)?, 0, "once");
                 Ok(())
             })
             .await;

@@ -2,8 +2,8 @@
 
 use crate::layout::NavItem;
 use crate::routes::Routes;
-use bo_db::Migration;
 use bo_db::outbox::Handler;
+use bo_db::{Migration, Part};
 
 /// A business module. It knows nothing of the others; they meet through the events of the outbox.
 #[derive(Clone, Copy)]
@@ -18,4 +18,6 @@ pub struct Module {
     pub navigation: &'static [NavItem],
     /// What it does when something happened, its own events included.
     pub handlers: &'static [Handler],
+    /// What it keeps for workspaces, and what its objects are called.
+    pub part: Part,
 }

@@ -1,5 +1,7 @@
 //! For tests: a browser or program that talks to the router in process, and the walk over all routes.
 
+pub mod abuse;
+
 use crate::app::App;
 use crate::need::Need;
 use crate::routes::Route;

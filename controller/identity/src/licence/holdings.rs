@@ -72,7 +72,7 @@ pub(super) fn quantity(tx: &mut Tx, workspace: WorkspaceId, licence: Licence) ->
 /// When the database fails.
 pub fn holders(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Holder>, DbError> {
     tx.query(
-        "SELECT s.kind, s.account, a.name, a.email, s.event, s.given_at, s.paused FROM (
+        "SELECT s.kind, s.account, a.name, a.address, s.event, s.given_at, s.paused FROM (
            SELECT kind, account, '' AS event, given_at, paused, workspace FROM seat
            UNION ALL SELECT 'event-pro', account, event, given_at, paused, workspace FROM slot) AS s
          JOIN account a ON a.id = s.account WHERE s.workspace = ?1

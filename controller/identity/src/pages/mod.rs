@@ -12,9 +12,12 @@ mod users;
 mod view_as;
 mod workspace;
 
-use crate::Identity;
-use bo_model::Level;
-use bo_web::{Ctx, Result, Routes, WebError};
+use crate::{Identity, names};
+use bo_model::{Level, Object};
+use bo_web::layout::form;
+use bo_web::layout::parts::{self, Tone};
+use bo_web::{Ctx, Input, Result, Routes, WebError};
+use maud::{Markup, html};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -51,8 +54,47 @@ fn fields(error: WebError) -> Result<bo_web::FieldErrors> {
     }
 }
 
+/// Accepting what a link offers with the account one has: whoever is signed in with the address accepts, others sign in first. `again`
+/// is the link itself, as it stands in an address.
+fn with_ones_account(
+    ctx: &Ctx,
+    email: &str,
+    (action, code): (&str, &str),
+    again: &str,
+    input: &Input,
+) -> Markup {
+    match ctx.viewer() {
+        Some(viewer) if viewer.email == email => html! {
+            form.form action=(action) method="post" {
+                (ctx.csrf()) (form::problems(input)) input type="hidden" name="code" value=(code);
+                div.form__actions { button.btn.btn--primary type="submit" { "Accept" } }
+            }
+        },
+        Some(viewer) => html! {
+            (parts::notice(Tone::Warn, html! { "You are signed in as " (viewer.email) ", and this is for " (email) ". Sign out, and open the link again." }))
+            form action="/sign-out" method="post" { (ctx.csrf()) button.btn type="submit" { "Sign out" } }
+        },
+        // The code was found, so it holds nothing that would need another form in an address.
+        None => html! {
+            p { "You have an account here. Sign in to accept." }
+            a.btn.btn--primary href={ "/sign-in?next=" (again) } { "Sign in" }
+        },
+    }
+}
+
+/// The name of an object as a choice; what was asked when it has none, or is not for whoever asks.
+fn named(identity: &Identity, ctx: &Ctx, object: &str) -> Result<String> {
+    let (viewer, parsed) = (ctx.who()?, Object::parse(object));
+    let others = names::Others { viewer, parts: identity.settings.parts };
+    let name = match parsed {
+        Some(parsed) => ctx.read(|tx| names::of(tx, viewer.workspace, &parsed, others))?,
+        None => None,
+    };
+    Ok(name.unwrap_or_else(|| object.to_owned()))
+}
+
 /// The pages about people and access, as tabs.
-fn people_tabs(current: &str) -> maud::Markup {
+fn people_tabs(current: &str) -> Markup {
     let tabs = [
         ("Users", "/users"),
         ("Groups", "/groups"),
@@ -61,7 +103,7 @@ fn people_tabs(current: &str) -> maud::Markup {
         ("Review", "/access/review"),
         ("Why?", "/access"),
     ];
-    bo_web::layout::parts::tabs(&tabs.map(|(title, href)| (title, href.to_owned())), current)
+    parts::tabs(&tabs.map(|(title, href)| (title, href.to_owned())), current)
 }
 
 /// A level from its word.

@@ -1,8 +1,11 @@
 //! Signing in at an OpenID provider, and managing providers and domains.
 
+mod link;
+
 use super::{fields, with};
 use crate::domain::{self, Access, Domain, Methods};
 use crate::error::IdentityError;
+use crate::oidc::person::{self, Fresh, Person};
 use crate::oidc::{Client, Provider, flow, store};
 use crate::sign_in::{self, Proof};
 use crate::{Identity, delegate, group, session};
@@ -38,6 +41,7 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .about("Add a domain, or change how one signs in there")
         .post("/access/sign-in/domains/{host}/remove", own, remove_domain)
         .about("Remove a domain")
+        .and(link::routes())
 }
 
 fn cookie(ctx: &Ctx, value: &str) -> String {
@@ -54,6 +58,25 @@ fn client(identity: &Identity) -> Result<&Client> {
     })
 }
 
+/// What an address at the host that was asked begins with: the domain's, where there is one, for a sign-in ends where it began.
+fn base(identity: &Identity, ctx: &Ctx) -> Result<String> {
+    let base = identity.settings.public_url.clone().unwrap_or_default();
+    let host = ctx.header("host").to_owned();
+    Ok(match ctx.read(|tx| domain::find(tx, &host))? {
+        Some(domain) => at_host(&base, &domain.host),
+        None => base.trim_end_matches('/').to_owned(),
+    })
+}
+
+/// The installation's address under another host name.
+fn at_host(base: &str, host: &str) -> String {
+    let changed = url::Url::parse(base).ok().and_then(|mut url| {
+        url.set_host(Some(host)).ok()?;
+        Some(String::from(url))
+    });
+    changed.unwrap_or_else(|| base.to_owned()).trim_end_matches('/').to_owned()
+}
+
 async fn begin(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let id: ProviderId = ctx.param("provider")?;
     let host = ctx.header("host").to_owned();
@@ -62,7 +85,6 @@ async fn begin(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         Ok(offered.into_iter().find(|provider| provider.id == id))
     })?;
     let provider = found.ok_or(WebError::NotFound)?;
-    let base = identity.settings.public_url.clone().unwrap_or_default();
     let about = match client(&identity)?.discover(&provider, ctx.now()).await {
         Ok(about) => about,
         Err(error) => return Ok(failed(&ctx, &error.to_string())),
@@ -73,7 +95,7 @@ async fn begin(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         verifier: session::secret(),
         next: local_path(&ctx.query_value("next")),
     };
-    let redirect = format!("{}{}", base.trim_end_matches('/'), flow::CALLBACK);
+    let redirect = format!("{}{}", base(&identity, &ctx)?, flow::CALLBACK);
     let Some(to) = flow::authorization(&about, &provider.client_id, &redirect, &attempt) else {
         return Ok(failed(&ctx, "The provider's address is not https."));
     };
@@ -95,9 +117,18 @@ fn failed(ctx: &Ctx, why: &str) -> Response {
     (StatusCode::FORBIDDEN, [(header::SET_COOKIE, cookie(ctx, ""))], page).into_response()
 }
 
+/// How a sign-in at a provider ends well.
+enum Finished {
+    /// In: where they wanted to go, and the session's secret.
+    In(String, String),
+    /// A letter to that address asks first.
+    Asked(String),
+}
+
 async fn finish(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     match try_finish(&identity, &ctx).await {
-        Ok((next, secret)) => Ok(ctx
+        Ok(Finished::Asked(email)) => Ok(link::asked(&ctx, &email)),
+        Ok(Finished::In(next, secret)) => Ok(ctx
             .redirect(next)
             .cookie(ctx.app().session_cookie(&secret))
             .cookie(cookie(&ctx, ""))
@@ -107,10 +138,7 @@ async fn finish(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     }
 }
 
-async fn try_finish(
-    identity: &Arc<Identity>,
-    ctx: &Ctx,
-) -> std::result::Result<(String, String), IdentityError> {
+async fn try_finish(identity: &Arc<Identity>, ctx: &Ctx) -> std::result::Result<Finished, IdentityError> {
     let refused = |why: &str| IdentityError::ProviderRefused(why.to_owned());
     let secret = ctx.cookie(COOKIE).unwrap_or("").to_owned();
     let found = ctx.write(move |tx| store::take(tx, &secret)).await?;
@@ -127,16 +155,25 @@ async fn try_finish(
     }
     let provider =
         ctx.read(|tx| store::find(tx, id))?.ok_or_else(|| refused("it is no longer one of ours"))?;
-    let (Some(client), Some(base)) = (&identity.settings.provider_client, &identity.settings.public_url)
-    else {
+    let Some(client) = &identity.settings.provider_client else {
         return Err(IdentityError::ProviderAway("signing in at a provider is not set up".into()));
     };
-    let claims = client.exchange(&provider, &attempt, &code, base, ctx.now()).await?;
-    let (fresh, workspace) = (ctx.make_id::<AccountId>(), provider.workspace);
-    let account = ctx.write(move |tx| store::resolve(tx, &provider, &claims, fresh)).await?;
+    let base = base(identity, ctx).map_err(|error| IdentityError::ProviderAway(error.to_string()))?;
+    let claims = client.exchange(&provider, &attempt, &code, &base, ctx.now()).await?;
+    let (fresh, workspace, secret) = (ctx.make_id::<AccountId>(), provider.workspace, session::secret());
+    let letter = identity.post(&format!("{}?code={secret}", link::PATH), person::words);
+    let hash = session::digest(&secret);
+    let resolve = move |tx: &mut bo_db::Tx| {
+        let fresh = Fresh { account: fresh, secret_hash: &hash, letter: letter.as_ref() };
+        person::resolve(tx, &provider, &claims, &fresh)
+    };
+    let account = match ctx.write(resolve).await? {
+        Person::Known(account) => account,
+        Person::Asked(account) => return Ok(Finished::Asked(account.email)),
+    };
     let proof = Proof { workspace: Some(workspace), ..Proof::default() };
     let signed = sign_in::open(identity, ctx, account, proof).await?;
-    Ok((attempt.next, signed.secret))
+    Ok(Finished::In(attempt.next, signed.secret))
 }
 
 /// A provider can sign in as anybody of the workspace it vouches for: only the owner may name one.
@@ -160,17 +197,23 @@ fn page(identity: &Identity, ctx: &Ctx, provider: &Input, domain: &Input) -> Res
     let (providers, domains, groups) = ctx.read(|tx| -> std::result::Result<_, bo_db::DbError> {
         Ok((store::all(tx, workspace)?, domain::all(tx, workspace)?, group::all(tx, workspace)?))
     })?;
-    let callback = identity
-        .settings
-        .public_url
-        .as_ref()
-        .map(|base| format!("{}{}", base.trim_end_matches('/'), flow::CALLBACK));
+    let callbacks: Vec<String> = match &identity.settings.public_url {
+        None => Vec::new(),
+        Some(base) => {
+            let served =
+                domains.iter().filter(|domain| domain.approved).map(|domain| at_host(base, &domain.host));
+            let own = std::iter::once(base.trim_end_matches('/').to_owned());
+            own.chain(served).map(|base| format!("{base}{}", flow::CALLBACK)).collect()
+        }
+    };
     let body = html! {
         (super::people_tabs("/access/sign-in"))
         section.card.stack {
             div.card__head { h2 { "OpenID providers" } }
-            @if let Some(callback) = &callback { p { "At the provider, register this address to come back to: " code { (callback) } } }
-            @else { (parts::notice(Tone::Warn, html! { "The installation has no public address yet, so nobody can sign in at a provider: set " code { "public_url" } " in its configuration." })) }
+            @if !callbacks.is_empty() {
+                p { "At the provider, register these addresses to come back to:" }
+                ul { @for callback in &callbacks { li { code { (callback) } } } }
+            } @else { (parts::notice(Tone::Warn, html! { "The installation has no public address yet, so nobody can sign in at a provider: set " code { "public_url" } " in its configuration." })) }
             @if providers.is_empty() { p.muted { "None yet: people sign in with passwords." } }
             @else { (removable(ctx, ["Name", "Address"], "/access/sign-in/providers", providers.iter().map(|provider|
                 (provider.id.to_string(), provider.name.clone(), provider.issuer.clone())))) }
@@ -258,6 +301,7 @@ async fn add_provider(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         group_claim: input.text("group_claim").into(),
         group_map: group_map(input.text("group_map"), &groups, &mut errors),
         creates_accounts: input.checked("creates_accounts"),
+        named_by: Some(viewer.account),
     };
     let outcome = if errors.is_empty() {
         let work = move |tx: &mut bo_db::Tx| {

@@ -55,7 +55,8 @@ struct Answer {
 
 /// Subjects must be of this workspace; of objects one must see at least that they exist.
 fn ask(identity: &Identity, ctx: &Ctx, tx: &mut Tx, subject: &Object, object: &Object) -> Result<Answer> {
-    let (workspace, now, others) = (ctx.workspace()?, ctx.now(), identity.settings.names);
+    let (workspace, now) = (ctx.workspace()?, ctx.now());
+    let others = names::Others { viewer: ctx.who()?, parts: identity.settings.parts };
     if !matches!(subject.kind(), "everyone" | "account" | "group")
         || names::of(tx, workspace, subject, others)?.is_none()
     {
@@ -95,7 +96,7 @@ async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Markup> {
         .collect();
     let mut objects = areas;
     if !question.object.is_empty() && !objects.iter().any(|(value, _)| *value == question.object) {
-        objects.push((question.object.clone(), question.object.clone()));
+        objects.push((question.object.clone(), super::named(&identity, &ctx, &question.object)?));
     }
     let body = html! {
         div.stack {

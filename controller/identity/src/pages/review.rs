@@ -2,6 +2,7 @@
 
 use super::people_tabs;
 use crate::Identity;
+use crate::names::Others;
 use crate::review::{self, Line, OfPerson, until};
 use axum::response::{IntoResponse, Response};
 use bo_db::Event;
@@ -30,7 +31,8 @@ enum Review {
 
 fn ask(identity: &Identity, ctx: &Ctx) -> Result<Option<Review>> {
     let (subject, object) = (ctx.query_value("subject"), ctx.query_value("object"));
-    let (workspace, names) = (ctx.workspace()?, identity.settings.names);
+    let workspace = ctx.workspace()?;
+    let names = Others { viewer: ctx.who()?, parts: identity.settings.parts };
     if !subject.is_empty() {
         let id = subject.strip_prefix("account:").and_then(|id| id.parse::<AccountId>().ok());
         let id = id.ok_or_else(|| WebError::field("subject", "must be like `account:<id>`"))?;
@@ -65,7 +67,7 @@ async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
             .map(|(object, area)| (object.to_string(), format!("{}: {}", area.section, area.title))),
     );
     if !object.is_empty() && !things.iter().any(|(value, _)| *value == object) {
-        things.push((object.clone(), object.clone()));
+        things.push((object.clone(), super::named(&identity, &ctx, &object)?));
     }
     let input = Input::filled([("subject", subject.as_str()), ("object", object.as_str())]);
     let body = html! {

@@ -2,7 +2,7 @@
 
 use super::{fields, with};
 use crate::sign_in::{self, Setup, Step};
-use crate::{Identity, session, workspace};
+use crate::{Identity, session, waiting, workspace};
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,8 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .about("Choose a password by link")
         .post("/activate", Need::anyone("the link is the proof"), with(identity, activate))
         .about("Choose a password by link")
+        .post("/activate/join", Need::signed_in(), join_with_account)
+        .about("Join the organisation that added one, with the account one has")
         .get("/setup", Need::anyone("there is nobody yet; the printed code is the proof"), show_setup)
         .about("Set up a fresh installation")
         .post(
@@ -73,7 +75,7 @@ fn sign_in_page(identity: &Identity, ctx: &Ctx, input: &Input, next: &str) -> Ma
             (ctx.csrf())
             input type="hidden" name="next" value=(next);
             (form::problems(input))
-            (form::text("email", "Mail address", "", "email", true, input))
+            (form::text("email", "Mail address", "", "login", true, input))
             (form::text("password", "Password", "", "password", true, input))
             div.form__actions { button.btn.btn--primary type="submit" { "Sign in" } }
         } }
@@ -212,10 +214,51 @@ async fn sign_out(ctx: Ctx) -> Result<Response> {
         .into_response())
 }
 
-async fn show_activate(ctx: Ctx) -> Result<Markup> {
+async fn show_activate(ctx: Ctx) -> Result<Response> {
     let code = ctx.query_value("code");
-    let works = ctx.read(|tx| session::activation(tx, &code))?.is_some();
-    Ok(if works { activate_page(&ctx, &Input::default(), &code) } else { dead_link(&ctx) })
+    activation(&ctx, &code, &Input::default(), StatusCode::OK)
+}
+
+/// What the link leads to: a password to choose, or the account one has to join with.
+fn activation(ctx: &Ctx, code: &str, input: &Input, status: StatusCode) -> Result<Response> {
+    Ok(match ctx.read(|tx| waiting::by_link(tx, code))? {
+        None => (StatusCode::NOT_FOUND, dead_link(ctx)).into_response(),
+        Some(link) if link.has_other => {
+            (status, join_page(ctx, &link.account.email, code, input)).into_response()
+        }
+        Some(_) => (status, activate_page(ctx, input, code)).into_response(),
+    })
+}
+
+fn join_page(ctx: &Ctx, email: &str, code: &str, input: &Input) -> Markup {
+    let again = format!("/activate%3Fcode%3D{code}");
+    let body = html! {
+        (heading(ctx, "You were added"))
+        p { "Somebody would like to work with you, and you have an account already." }
+        (super::with_ones_account(ctx, email, ("/activate/join", code), &again, input))
+        p.muted { "The link is for " (email) ". If you don't know who sent it, do nothing." }
+    };
+    plain_page(ctx, "You were added", body)
+}
+
+async fn join_with_account(ctx: Ctx) -> Result<Response> {
+    let (input, viewer) = (ctx.form()?, ctx.who()?.clone());
+    let code = input.text("code").to_owned();
+    let secret = code.clone();
+    match ctx.write(move |tx| waiting::accept(tx, &secret, &viewer)).await.map_err(WebError::from) {
+        Ok(joined) => {
+            super::workspace::change(&ctx, joined).await?;
+            Ok(ctx
+                .redirect("/workspace")
+                .flash("Welcome. You work in this organisation now.")
+                .into_response())
+        }
+        Err(WebError::NotFound) => Ok((StatusCode::NOT_FOUND, dead_link(&ctx)).into_response()),
+        Err(error) => {
+            let status = error.status();
+            activation(&ctx, &code, &input.with_errors(fields(error)?), status)
+        }
+    }
 }
 
 fn dead_link(ctx: &Ctx) -> Markup {
@@ -258,7 +301,7 @@ async fn activate(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         Err(WebError::NotFound) => Ok((StatusCode::NOT_FOUND, dead_link(&ctx)).into_response()),
         Err(error) => {
             let input = input.with_errors(fields(error)?);
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, activate_page(&ctx, &input, &code)).into_response())
+            activation(&ctx, &code, &input, StatusCode::UNPROCESSABLE_ENTITY)
         }
     }
 }

@@ -84,8 +84,14 @@ async fn worlds_with_nav() -> Vec<World> {
         item("Groups", "/groups"),
         item("Workspace", "/workspace"),
     ]));
-    let module =
-        Module { id: "menu", migrations: &[], handlers: &[], navigation, routes: || Routes::new("menu") };
+    let module = Module {
+        id: "menu",
+        migrations: &[],
+        handlers: &[],
+        navigation,
+        routes: || Routes::new("menu"),
+        part: bo_db::Part::NONE,
+    };
     bo_identity::testing::Setup { settings: with_mail(), modules: &[module], ..Default::default() }
         .worlds()
         .await

@@ -1,6 +1,8 @@
 //! Workspaces and organisations as their members use them: on both databases.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
+mod adding;
+mod closing;
 mod domains;
 mod events;
 mod handover;

@@ -430,3 +430,55 @@ async fn a_refused_form_says_why_beside_the_field_and_keeps_what_was_typed() {
         assert!(world.verbs().iter().any(|verb| verb == "project.create"));
     }
 }
+
+const PARTS: [bo_db::Part; 2] = [MODULE.part, bo_content::PART];
+
+/// Worlds whose owner has a project with folders, a field and a file.
+async fn with_projects() -> Vec<(World, String)> {
+    let mut made = Vec::new();
+    for world in bo_identity::testing::worlds_of(&bo_content::MIGRATIONS, &[MODULE], &PARTS).await {
+        let mut noor = world.browser("Noor").await;
+        noor.post("/projects/profiles/set-up", &[]).await;
+        let id = project(&mut noor, "A1", "translation").await;
+        made.push((world, id));
+    }
+    made
+}
+
+#[tokio::test]
+async fn every_form_withstands_other_sites_guessed_ids_and_junk() {
+    for (world, id) in with_projects().await {
+        let page = format!("/projects/{id}");
+        bo_identity::testing::withstands_abuse(&world, &["/projects", &page], (20, 8, 6)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_organisation_that_is_removed_leaves_no_project_and_others_keep_theirs() {
+    for (world, id) in with_projects().await {
+        let sam = world.person("Sam", &[]).await;
+        let mut browser = world.browser("Sam").await;
+        let northwind = world.organisation(sam, "Northwind", &mut browser).await;
+        browser.post("/projects/profiles/set-up", &[]).await;
+        project(&mut browser, "A1", "translation").await;
+        let page = browser.get("/workspace/remove").await.text;
+        assert!(page.contains("<strong>1</strong> projects, with their folders and files"), "{page}");
+        world.remove_organisation(&mut browser, "Northwind", northwind.id).await;
+        let mut noor = world.browser("Noor").await;
+        assert_eq!(read(&mut noor, &id).await["code"], "A1", "{}", world.engine());
+    }
+}
+
+#[tokio::test]
+async fn explanations_of_access_call_projects_folders_and_fields_by_their_names() {
+    for (world, id) in with_projects().await {
+        let mut noor = world.browser("Noor").await;
+        let ada = world.person("Ada", &[]).await;
+        world.grant(ada, Object::new(PROJECT, &id), Level::View).await;
+        world.grant(ada, Object::new(bo_projects::FIELD, format!("{id}/budget")), Level::View).await;
+        let review = noor.get(&format!("/access/review?subject=account:{ada}")).await.text;
+        for name in ["the project Project A1", "the field Budget of the project Project A1"] {
+            assert!(review.contains(name), "{name} on {}: {review}", world.engine());
+        }
+    }
+}

@@ -116,4 +116,5 @@ fn programs() -> Routes {
             "base": {"type": "integer"}, "title": text, "body": text, "note": text}}))
         .get("/api/v1/wiki/search", Need::signed_in(), api::search)
         .about("Pages with all words of `q`, the best first")
+        .query(serde_json::json!({"type": "object", "properties": {"q": {"type": "string", "description": "Words"}}}))
 }

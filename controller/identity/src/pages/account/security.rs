@@ -42,7 +42,7 @@ pub fn shown(identity: &Identity, ctx: &Ctx, forms: Forms) -> Result<Markup> {
 
 fn password_form(ctx: &Ctx, input: &Input) -> Result<Markup> {
     let viewer = ctx.who()?;
-    let has = ctx.read(|tx| account::by_email(tx, &viewer.email))?.is_some_and(|(_, hash)| !hash.is_empty());
+    let has = !ctx.read(|tx| account::password_hash(tx, viewer.account))?.is_empty();
     Ok(html! {
         section.card.stack {
             div.card__head { h2 { "Password" } }

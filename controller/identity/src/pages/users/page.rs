@@ -6,12 +6,12 @@ use super::state_badge;
 use crate::account::{self, Account, State};
 use crate::error::IdentityError;
 use crate::group::Group;
-use crate::{Identity, delegate, letter, member, session, user};
+use crate::{Identity, delegate, letter, member, session, user, workspace};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::{AccountId, GroupId, Level};
 use bo_web::layout::parts::{self, Tone};
-use bo_web::{Ctx, Input, Page, Result};
+use bo_web::{Ctx, Input, Page, Result, WebError};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,16 +56,29 @@ pub async fn make(
     let (id, secret, viewer) = (ctx.make_id::<AccountId>(), session::secret(), ctx.who()?.clone());
     let mail = identity.post(&letter::path(&secret), letter::activation);
     let (hash, sent) = (session::digest(&secret), mail.is_some());
+    if !sent {
+        letters_or_operator(ctx)?;
+    }
     ctx.write(move |tx| -> std::result::Result<(), IdentityError> {
         user::create(tx, &viewer, id, &wanted, &hash)?;
-        if let Some(mail) = &mail {
-            let to = account::find(tx, id)?.ok_or(IdentityError::NotFound)?;
-            mail.post(tx, &to, &viewer.workspace_name)?;
+        match &mail {
+            Some(mail) => mail.post_link(tx, id, &viewer.workspace_name),
+            None => Ok(()),
         }
-        Ok(())
     })
     .await?;
     Ok((id, (!sent).then(|| letter::path(&secret))))
+}
+
+/// Whoever makes an account is shown its link while no mail can be sent, and a link tells whether its address has an account. That is
+/// for those who run the installation; nobody else is shown one.
+fn letters_or_operator(ctx: &Ctx) -> Result<()> {
+    match ctx.read(workspace::operator)? == Some(ctx.workspace()?) {
+        true => Ok(()),
+        false => Err(WebError::Unavailable(
+            "This installation sends no mail: it has no public address. Only the organisation that runs it can add people.".into(),
+        )),
+    }
 }
 
 pub async fn create(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
@@ -289,13 +302,17 @@ pub async fn invite(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         if mail.is_none() {
             // Whoever sees the link can use it: only for people who have nothing the viewer lacks.
             delegate::covers(tx, &viewer, id)?;
+            if workspace::operator(tx)? != Some(viewer.workspace) {
+                return Err(IdentityError::NotAllowed(
+                    "No mail can be sent, and links are shown to those who run the installation only.".into(),
+                ));
+            }
         }
         session::add_activation(tx, id, &hash)?;
-        if let Some(mail) = &mail {
-            let to = account::find(tx, id)?.ok_or(IdentityError::NotFound)?;
-            mail.post(tx, &to, &viewer.workspace_name)?;
+        match &mail {
+            Some(mail) => mail.post_link(tx, id, &viewer.workspace_name),
+            None => Ok(()),
         }
-        Ok(())
     })
     .await;
     match outcome {

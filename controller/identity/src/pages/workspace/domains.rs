@@ -3,16 +3,17 @@
 use super::{fields, owns, page};
 use crate::domain::{self, Access, App, Domain, Methods};
 use crate::oidc::{Provider, store};
-use crate::{group, workspace};
+use crate::{account, group, workspace};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bo_model::Level;
+use bo_model::{AccountId, Level};
 use bo_web::layout::form;
 use bo_web::layout::parts::{self, Tone};
 use bo_web::{Ctx, FieldErrors, Input, Need, Result, Routes, WebError, reply};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 const PATH: &str = "/workspace/domains";
 
@@ -38,7 +39,7 @@ pub fn routes() -> Routes {
         .accepts(json!({"type": "object", "required": ["methods"], "properties": {
             "methods": {"type": "object", "required": ["password", "providers"], "properties": {
                 "password": {"type": "boolean"}, "providers": {"type": "array", "items": {"type": "string", "format": "uuid"}}}},
-            "access": {"type": "object", "properties": {"members_only": {"type": "boolean"}, "groups": {"type": "array", "items": {"type": "string", "format": "uuid"}}}},
+            "access": {"type": "object", "properties": {"members_only": {"type": "boolean"}, "groups": {"type": "array", "items": {"type": "string", "format": "uuid"}}, "people": {"type": "array", "items": {"type": "string", "format": "uuid"}}}},
             "apps": {"type": "array", "items": {"type": "object", "required": ["path", "opens"], "properties": {"path": {"type": "string"}, "opens": {"type": "string"}}}}}}))
         .delete("/api/v1/workspace/domains/{host}", own, api_remove)
         .about("Remove a domain")
@@ -60,6 +61,8 @@ struct Known {
     groups: Vec<group::Group>,
     waiting: Vec<(String, String)>,
     operator: bool,
+    /// Everybody who is named by a domain.
+    people: BTreeMap<AccountId, String>,
 }
 
 fn read(ctx: &Ctx) -> Result<Known> {
@@ -72,7 +75,11 @@ fn read(ctx: &Ctx) -> Result<Known> {
         let waiting = if operator { domain::waiting(tx)? } else { Vec::new() };
         let mut groups = group::all(tx, id)?;
         groups.retain(|group| group.builtin != "everyone");
-        Ok(Known { domains: domain::all(tx, id)?, providers: store::all(tx, id)?, groups, waiting, operator })
+        let (domains, mut people) = (domain::all(tx, id)?, BTreeMap::new());
+        for person in domains.iter().flat_map(|domain| &domain.access.people) {
+            people.extend(account::find_member(tx, id, *person)?.map(|found| (found.id, found.email)));
+        }
+        Ok(Known { domains, people, providers: store::all(tx, id)?, groups, waiting, operator })
     })
 }
 
@@ -114,7 +121,7 @@ fn table(ctx: &Ctx, known: &Known) -> Markup {
             tbody { @for domain in &known.domains { tr {
                 td data-label="Host name" { a href={ (PATH) "/" (domain.host) } { (domain.host) } @if !domain.approved { " " (parts::badge(Tone::Warn, "waits for approval")) } }
                 td data-label="Sign in with" { (methods(domain, &known.providers)) }
-                td data-label="Who" { (who(domain, &known.groups)) }
+                td data-label="Who" { (who(domain, known)) }
                 td data-label="Opens" { (opens(ctx, domain)) }
                 td.num { (parts::confirm("Remove", &format!("Remove {}?", domain.host),
                     html! { p { "People can no longer sign in under that name in its own ways. Nothing else changes." } },
@@ -130,12 +137,11 @@ fn methods(domain: &Domain, providers: &[Provider]) -> String {
     password.into_iter().chain(named.map(|provider| provider.name.clone())).collect::<Vec<_>>().join(", ")
 }
 
-fn who(domain: &Domain, groups: &[group::Group]) -> String {
-    let named: Vec<&str> = groups
-        .iter()
-        .filter(|group| domain.access.groups.contains(&group.id))
-        .map(|group| group.name.as_str())
-        .collect();
+fn who(domain: &Domain, known: &Known) -> String {
+    let groups = known.groups.iter().filter(|group| domain.access.groups.contains(&group.id));
+    let people = domain.access.people.iter().filter_map(|id| known.people.get(id));
+    let named: Vec<&str> =
+        groups.map(|group| group.name.as_str()).chain(people.map(String::as_str)).collect();
     match (domain.access.members_only, named.is_empty()) {
         (false, _) => "whoever has an account".into(),
         (true, true) => "members only".into(),
@@ -162,12 +168,14 @@ fn lines(ctx: &Ctx, apps: &[App]) -> Vec<String> {
     apps.iter().map(|app| format!("{} = {}", app.path, title(&app.opens))).collect()
 }
 
-fn stored(ctx: &Ctx, domain: &Domain) -> Input {
+fn stored(ctx: &Ctx, domain: &Domain, known: &Known) -> Input {
+    let people = domain.access.people.iter().filter_map(|id| known.people.get(id).cloned());
     let mut pairs = vec![
         ("host".to_owned(), domain.host.clone()),
         ("password".to_owned(), domain.methods.password.to_string()),
         ("members_only".to_owned(), domain.access.members_only.to_string()),
         ("apps".to_owned(), lines(ctx, &domain.apps).join("\n")),
+        ("people".to_owned(), people.collect::<Vec<_>>().join("\n")),
     ];
     pairs.extend(domain.methods.providers.iter().map(|id| ("provider".to_owned(), id.to_string())));
     pairs.extend(domain.access.groups.iter().map(|id| ("group".to_owned(), id.to_string())));
@@ -177,7 +185,7 @@ fn stored(ctx: &Ctx, domain: &Domain) -> Input {
 async fn edit(ctx: Ctx) -> Result<Markup> {
     let (host, known): (String, _) = (ctx.param("host")?, read(&ctx)?);
     let domain = known.domains.iter().find(|domain| domain.host == host).ok_or(WebError::NotFound)?;
-    let body = card(&ctx, &known, &format!("Change {host}"), &stored(&ctx, domain));
+    let body = card(&ctx, &known, &format!("Change {host}"), &stored(&ctx, domain, &known));
     Ok(ctx.page(page(&ctx, PATH, &host, body)?.crumb("Domains", PATH)))
 }
 
@@ -198,11 +206,12 @@ fn card(ctx: &Ctx, known: &Known, title: &str, input: &Input) -> Markup {
                 fieldset.field {
                     legend.field__label { "Of these, only who is in" }
                     @for group in &known.groups { label.check { input type="checkbox" name="group" value=(group.id) checked[among("group", group.id.to_string())]; (group.name) } }
-                    div.field__help { "Choose none to let all members in." }
+                    div.field__help { "Choose none, and name nobody below, to let all members in." }
                 }
+                (form::area("people", "And these people", "Mail addresses of members, one per line.", false, input))
                 (form::area("apps", "What opens under which path", &format!("One per line: path = entry of the menu, like “/ = {}”. Leave empty to serve all of it. Entries: {}.", entries.first().unwrap_or(&"Overview"), entries.join(", ")), false, input))
                 @if !known.operator { p.muted { "It is served once the owners of this installation agree." } }
-                div.form__actions { a.btn.btn--quiet href=(PATH) { "Cancel" } button.btn.btn--primary type="submit" { "Save domain" } }
+                div.form__actions { button.btn.btn--primary type="submit" { "Save domain" } a.btn.btn--quiet href=(PATH) { "Cancel" } }
             }
         }
     }
@@ -224,6 +233,18 @@ fn apps(ctx: &Ctx, text: &str, errors: &mut FieldErrors) -> Vec<App> {
     found
 }
 
+/// Members by their mail addresses, one per line.
+fn people(ctx: &Ctx, text: &str, errors: &mut FieldErrors) -> Result<Vec<AccountId>> {
+    let (workspace, mut found) = (ctx.workspace()?, Vec::new());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()).take(200) {
+        match ctx.read(|tx| account::member_by_email(tx, workspace, line))? {
+            Some(member) => found.push(member.id),
+            None => errors.push(("people".into(), format!("names somebody who is no member: {line}"))),
+        }
+    }
+    Ok(found)
+}
+
 async fn save(ctx: Ctx) -> Result<Response> {
     only_owner(&ctx)?;
     let (input, known, mut errors) = (ctx.form()?, read(&ctx)?, FieldErrors::new());
@@ -237,6 +258,7 @@ async fn save(ctx: Ctx) -> Result<Response> {
         access: Access {
             members_only: input.checked("members_only"),
             groups: input.all("group").iter().filter_map(|id| id.parse().ok()).collect(),
+            people: people(&ctx, input.text("people"), &mut errors)?,
         },
         apps: apps(&ctx, input.text("apps"), &mut errors),
         approved: false,

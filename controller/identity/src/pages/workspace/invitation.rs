@@ -73,38 +73,22 @@ fn invitation_page(ctx: &Ctx, offered: &Offered, code: &str, input: &Input) -> R
 
 fn choice(ctx: &Ctx, offered: &Offered, code: &str, input: &Input) -> Result<Markup> {
     let email = &offered.invitation.email;
-    if let Some(viewer) = ctx.viewer() {
-        if viewer.email == *email {
-            return Ok(html! {
-                form.form action="/invitation/accept" method="post" {
-                    (ctx.csrf()) (form::problems(input)) input type="hidden" name="code" value=(code);
-                    div.form__actions { button.btn.btn--primary type="submit" { "Accept" } }
-                }
-            });
-        }
-        return Ok(html! {
-            (parts::notice(Tone::Warn, html! { "You are signed in as " (viewer.email) ", and the invitation is for " (email) ". Sign out, and open the link again." }))
-            form action="/sign-out" method="post" { (ctx.csrf()) button.btn type="submit" { "Sign out" } }
-        });
-    }
+    let again = format!("/invitation%3Fcode%3D{code}");
+    let with_account =
+        || super::super::with_ones_account(ctx, email, ("/invitation/accept", code), &again, input);
     Ok(match offered.account {
-        Some(State::Active) => {
-            // The code was found, so it holds nothing that would need another form in an address.
-            html! {
-                p { "You have an account here. Sign in to accept." }
-                a.btn.btn--primary href={ "/sign-in?next=/invitation%3Fcode%3D" (code) } { "Sign in" }
-            }
-        }
+        _ if ctx.viewer().is_some() => with_account(),
+        Some(State::Active) => with_account(),
         Some(State::Disabled) => parts::notice(
             Tone::Warn,
             html! { "Your account here is disabled. Ask whoever looks after it to enable it." },
         ),
-        known => account_form(ctx, known.is_none(), code, input)?,
+        _ => account_form(ctx, code, input)?,
     })
 }
 
-/// For somebody new, or whose account waits for its first password.
-fn account_form(ctx: &Ctx, with_name: bool, code: &str, input: &Input) -> Result<Markup> {
+/// For somebody new.
+fn account_form(ctx: &Ctx, code: &str, input: &Input) -> Result<Markup> {
     let host = ctx.header("host").to_owned();
     if !ctx.read(|tx| domain::offered(tx, &host))?.0 {
         return Ok(html! {
@@ -115,10 +99,8 @@ fn account_form(ctx: &Ctx, with_name: bool, code: &str, input: &Input) -> Result
     Ok(html! {
         form.form action="/invitation/join" method="post" {
             (ctx.csrf()) (form::problems(input)) input type="hidden" name="code" value=(code);
-            @if with_name {
-                (form::text("first_name", "First name", "", "text", true, input))
-                (form::text("last_name", "Last name", "", "text", true, input))
-            }
+            (form::text("first_name", "First name", "", "text", true, input))
+            (form::text("last_name", "Last name", "", "text", true, input))
             (form::text("new_password", "Choose a password", "At least 10 characters; three or four unrelated words are good.", "password", true, input))
             (form::text("new_again", "Once more", "", "password", true, input))
             div.form__actions { button.btn.btn--primary type="submit" { "Make account and join" } }
@@ -183,10 +165,7 @@ async fn try_join(identity: &Arc<Identity>, ctx: &Ctx, code: &str, input: &Input
         return Err(WebError::Forbidden("Passwords are not taken here. Sign in at a provider.".into()));
     }
     let mut errors = FieldErrors::new();
-    let profile = match offered.account {
-        None => Profile::from_form(input, &mut errors),
-        Some(_) => Profile::of_name(""),
-    };
+    let profile = Profile::from_form(input, &mut errors);
     let new = input.raw("new_password").to_owned();
     if let Err(sentence) = password::check(&new, &offered.invitation.email, &profile.full_name()) {
         errors.push(("new_password".into(), sentence));

@@ -1,6 +1,7 @@
 //! Workspaces: the ones I belong to, making an organisation, going from one to another; and the pages about the one I am in,
 //! a file per tab.
 
+mod closing;
 mod domains;
 mod invitation;
 mod licences;
@@ -44,6 +45,7 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .and(ownership::routes(identity))
         .and(invitation::routes(identity))
         .and(licences::routes())
+        .and(closing::routes(identity))
         .and(domains::routes())
 }
 
@@ -93,7 +95,7 @@ fn new_page(ctx: &Ctx, input: &Input) -> Markup {
             form.form action="/workspaces" method="post" {
                 (ctx.csrf()) (form::problems(input))
                 (form::text("name", "Name of the organisation", "As its members know it. It can be changed later.", "text", true, input))
-                div.form__actions { a.btn.btn--quiet href="/workspaces" { "Cancel" } button.btn.btn--primary type="submit" { "Make organisation" } }
+                div.form__actions { button.btn.btn--primary type="submit" { "Make organisation" } a.btn.btn--quiet href="/workspaces" { "Cancel" } }
             }
             p.muted { "You own it, invite others, and manage its licences. Nothing of your other workspaces is visible there." }
         }
@@ -123,7 +125,7 @@ async fn create(ctx: Ctx) -> Result<Response> {
     }
 }
 
-async fn change(ctx: &Ctx, wanted: WorkspaceId) -> Result<()> {
+pub(super) async fn change(ctx: &Ctx, wanted: WorkspaceId) -> Result<()> {
     let (session, account) = ctx.who().map(|viewer| (viewer.session, viewer.account))?;
     let host = ctx.header("host").to_owned();
     let only = ctx.read(|tx| domain::find(tx, &host))?.and_then(|domain| domain.site().pinned);

@@ -1,6 +1,6 @@
 //! The workspace one is in: what it is, who owns it, its name, leaving it.
 
-use super::{fields, ownership, owns, page};
+use super::{closing, fields, ownership, owns, page};
 use crate::delegate::Rank;
 use crate::workspace::{self, Space};
 use crate::{delegate, member, organisation};
@@ -73,6 +73,7 @@ pub fn overview(ctx: &Ctx, name: &Input, offer: &Input) -> Result<Markup> {
             shown.groups.join(", ")
         };
         html! {
+            (closing::waiting(ctx, owner)?)
             (ownership::waiting(ctx)?)
             (form::problems(offer))
             div.grid.grid--wide {
@@ -89,6 +90,7 @@ pub fn overview(ctx: &Ctx, name: &Input, offer: &Input) -> Result<Markup> {
                 }
                 @if owner { (rename_card(ctx, &shown, name)) (ownership::card(ctx, offer)?) }
                 (leave_card(ctx, &shown, owner && names.len() < 2))
+                @if owner { (closing::card(ctx)?) }
             }
         }
     };
@@ -172,10 +174,11 @@ async fn leave(ctx: Ctx) -> Result<Response> {
 async fn api_show(ctx: Ctx) -> Result<Response> {
     let shown = read(&ctx)?;
     let offer = ctx.read(|tx| crate::ownership::pending(tx, shown.space.id))?;
+    let removal = ctx.read(|tx| crate::closing::pending(tx, shown.space.id))?;
     let owners: Vec<_> = shown.owners.iter().map(|(id, name)| json!({"account": id, "name": name})).collect();
     Ok(reply::json(&json!({
         "id": shown.space.id, "name": shown.space.name, "personal": shown.space.personal, "owners": owners,
-        "members": shown.members, "groups": shown.groups, "offer": offer,
+        "members": shown.members, "groups": shown.groups, "offer": offer, "removal": removal,
     })))
 }
 

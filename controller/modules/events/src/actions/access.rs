@@ -78,8 +78,7 @@ fn member(tx: &mut Tx, event: &Event, person: &Collaborator) -> Result<AccountId
     if person.email.is_empty() {
         return Err(ModuleError::field("email", "is needed to give access: it is what they sign in with"));
     }
-    let found = account::by_email(tx, &person.email)?.map(|(account, _)| account.id);
-    let member = found.map(|id| account::find_member(tx, event.workspace, id)).transpose()?.flatten();
+    let member = account::member_by_email(tx, event.workspace, &person.email)?;
     let taken = |account: AccountId, people: Vec<Collaborator>| {
         people.iter().any(|other| other.id != person.id && other.account == Some(account))
     };

@@ -50,10 +50,8 @@ fn subject_of(tx: &mut Tx, ctx: &Ctx, typed: &str) -> Result<Object> {
     if let Some(found) = groups.into_iter().find(|group| group.name.to_lowercase() == typed.to_lowercase()) {
         return Ok(Object::new(Kind::GROUP, found.id));
     }
-    let found = account::by_email(tx, typed)?.map(|(account, _)| account.id);
-    let member = found.map(|id| account::find_member(tx, workspace, id)).transpose()?.flatten();
-    let member =
-        member.ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))?;
+    let member = account::member_by_email(tx, workspace, typed)?
+        .ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))?;
     Ok(Object::new(Kind::ACCOUNT, member.id))
 }
 

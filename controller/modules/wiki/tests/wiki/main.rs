@@ -1,6 +1,7 @@
 //! The wiki as people use it, on both databases.
 #![allow(clippy::unwrap_used, reason = "a missing answer fails the test")]
 
+mod abuse;
 mod access;
 mod watching;
 mod writing;
@@ -9,7 +10,7 @@ use bo_identity::testing::{World, worlds};
 use bo_identity::workspace::Builtin;
 use bo_model::{Level, Object};
 use bo_web::testing::{Answer, Client, between};
-use bo_wiki::{MODULE, PAGE};
+use bo_wiki::{MODULE, PAGE, SPACE};
 use serde_json::{Value as Json, json};
 
 /// One world per engine, with Ines and Omar of the team and Rui, who is in no group.

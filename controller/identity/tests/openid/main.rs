@@ -1,9 +1,13 @@
 //! Signing in at a real OpenID provider (npm `oidc-provider`, certified by the OpenID Foundation) on this machine.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
+mod hostile;
+
+use bo_identity::account::{self, NewAccount};
 use bo_identity::testing::{NOOR, PASSWORD, Setup, World, worlds_with};
 use bo_identity::workspace::Builtin;
 use bo_identity::{Settings, oidc};
+use bo_model::AccountId;
 use bo_web::testing::Client;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -30,6 +34,7 @@ impl Peer {
         let mut child = Command::new("node")
             .arg("provider.mjs")
             .arg(format!("{PUBLIC}{}", oidc::flow::CALLBACK))
+            .arg(format!("http://bo.example:1{}", oidc::flow::CALLBACK))
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -126,6 +131,31 @@ async fn add(world: &World, peer: &Peer, creates: bool) -> String {
     format!("/sign-in/oidc/{}", path.replace("?next=/", "?next=/account"))
 }
 
+/// `ada@example.org`, whom the organisation has added and who was never here.
+async fn added(world: &World, groups: &[Builtin]) -> AccountId {
+    let (id, workspace): (AccountId, _) = (world.ids.make(), world.workspace);
+    let new = NewAccount {
+        id,
+        email: "ada@example.org".into(),
+        name: "Ada".into(),
+        job: String::new(),
+        phone: String::new(),
+        password_hash: String::new(),
+    };
+    world.change(move |tx| account::create(tx, workspace, &new)).await;
+    for builtin in groups {
+        world.join(id, world.group(*builtin)).await;
+    }
+    id
+}
+
+/// The path of the link in the last letter.
+fn link(world: &World) -> String {
+    let letter = world.letters().pop().unwrap();
+    let text = letter["text"].as_str().unwrap();
+    text.split_whitespace().find_map(|word| word.strip_prefix(PUBLIC)).unwrap().to_owned()
+}
+
 async fn sign_in(world: &World, path: &str, who: &str) -> (Client, bo_web::testing::Answer) {
     let mut browser = Client::new(&world.app);
     let away = browser.get(path).await;
@@ -141,6 +171,14 @@ async fn somebody_known_by_their_mail_signs_in_and_their_groups_follow() {
     for world in worlds_with(settings()).await {
         let path = add(&world, &peer, false).await;
         let ada = world.person("Ada", &[]).await;
+        let (mut browser, asked) = sign_in(&world, &path, "ada").await;
+        assert!(asked.status == 200 && asked.text.contains("Look into your mail"), "{}", asked.text);
+        assert_eq!(browser.get("/account").await.status, 303, "not in before Ada said so");
+        let letter = link(&world);
+        assert!(browser.get(&letter).await.text.contains("May The Company sign you in?"));
+        let code = letter.split_once("code=").unwrap().1;
+        assert_eq!(browser.post("/sign-in/oidc/link", &[("code", code)]).await.status, 303);
+        assert_eq!(browser.post("/sign-in/oidc/link", &[("code", code)]).await.status, 404, "once");
         let (mut browser, answer) = sign_in(&world, &path, "ada").await;
         assert_eq!((answer.status.as_u16(), answer.location()), (303, "/account"), "{}", answer.text);
         assert_eq!(browser.get("/api/v1/me").await.json()["account"], ada.to_string());
@@ -189,7 +227,7 @@ async fn an_answer_of_another_browser_or_an_answer_twice_is_worth_nothing() {
     let peer = Peer::start();
     for world in worlds_with(settings()).await {
         let path = add(&world, &peer, false).await;
-        world.person("Ada", &[]).await;
+        added(&world, &[]).await;
         let mut browser = Client::new(&world.app);
         let away = browser.get(&path).await;
         let back = through(away.location(), "ada").await;
@@ -236,7 +274,7 @@ async fn a_provider_is_asked_once_and_again_when_it_has_new_keys() {
     for world in worlds_with(settings()).await {
         let peer = Peer::start();
         let path = add(&world, &peer, false).await;
-        world.person("Ada", &[]).await;
+        added(&world, &[]).await;
         for _ in 0..3 {
             assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
         }
@@ -261,7 +299,7 @@ async fn who_leaves_a_group_at_the_provider_leaves_it_here_and_other_groups_stay
     for world in worlds_with(settings()).await {
         let peer = Peer::start();
         let path = add(&world, &peer, false).await;
-        let ada = world.person("Ada", &[Builtin::Team]).await;
+        let ada = added(&world, &[Builtin::Team]).await;
         let groups = async |world: &World| -> Vec<String> {
             let shown = world.browser("Noor").await.get(&format!("/api/v1/users/{ada}")).await.json();
             let all = shown["groups"].as_array().unwrap().iter();
@@ -280,7 +318,7 @@ async fn a_providers_secret_lies_sealed_in_the_database_and_still_works_under_a_
     for world in worlds_with(settings()).await {
         let peer = Peer::start();
         let path = add(&world, &peer, false).await;
-        world.person("Ada", &[]).await;
+        added(&world, &[]).await;
         let stored = |world: &World| -> String {
             let sql = "SELECT client_secret FROM oidc_provider";
             world.db().read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap()
@@ -298,14 +336,14 @@ async fn a_providers_secret_lies_sealed_in_the_database_and_still_works_under_a_
         assert_eq!(sign_in(&world, &path, "ada").await.1.status, 303);
         world
             .change(|tx| {
-                assert_eq!(oidc::store::reseal(tx)?, 1);
+                assert_eq!(bo_identity::SEALED[1].reseal(tx)?, 1);
                 Ok(())
             })
             .await;
         assert!(stored(&world).starts_with("sealed:"));
         world
             .change(|tx| {
-                assert_eq!(oidc::store::reseal(tx)?, 0, "once");
+                assert_eq!(bo_identity::SEALED[1].reseal(tx)?, 0, "once");
                 Ok(())
             })
             .await;
