@@ -164,7 +164,7 @@ async fn moving_takes_the_rights_along_and_never_makes_a_circle() {
             let now = rig.estate.clock.now();
             rig.db
                 .read(|tx| {
-                    let (lin, _) = bo_identity::account::by_email(tx, "lin@example.org")?.expect("imported");
+                    let lin = bo_identity::account::addressed(tx, "lin@example.org")?.expect("imported");
                     bo_identity::level::level(tx, &Object::new(Kind::ACCOUNT, lin.id), &object, now)
                 })
                 .unwrap()

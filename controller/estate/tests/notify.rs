@@ -75,7 +75,7 @@ async fn make(client: &mut Client, path: &str, body: Json) -> String {
 }
 
 fn account(rig: &Rig, email: &str) -> AccountId {
-    rig.db.read(|tx| bo_identity::account::by_email(tx, email)).unwrap().expect("an account").0.id
+    rig.db.read(|tx| bo_identity::account::addressed(tx, email)).unwrap().expect("an account").id
 }
 
 /// Lin, of the imported group of facilities, has set a password.
