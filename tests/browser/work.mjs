@@ -229,6 +229,14 @@ await step("a change is rolled out in rings, halted, and taken back", async () =
   await page.getByLabel(/^Name/).first().fill("Bicycle cellar");
   await page.getByRole("button", { name: "Save", exact: true }).first().click();
   await heading("Bicycle cellar").waitFor();
+  // A display of the demo fails soon after its start, and the device made here never answers: a rollout that begins before
+  // that is known would be blamed for it, and taken back.
+  const silent = async () => {
+    await page.goto(`${url}/devices?state=offline&limit=100`);
+    const names = (await page.locator("main tbody tr").allTextContents()).join(" ");
+    return names.includes("Minho") && names.includes("Bicycle");
+  };
+  for (let waited = 0; waited < 3 * PATIENCE && !(await silent()); waited += 2_000) await page.waitForTimeout(2_000);
   await page.goto(`${url}/rollouts`);
   await page.getByRole("link", { name: "New rollout" }).first().click();
   await page.getByLabel("What changes").fill("The cellar's name");

@@ -40,7 +40,8 @@ fn judge(
         match part(rollout, *edge, &presence(*edge)) {
             Part::Waiting | Part::Unchanged | Part::Well => {}
             Part::Worse { more } => {
-                return Next::Revert(format!("{}: {more} more devices are not well", name(*edge)));
+                let devices = if more == 1 { "device is" } else { "devices are" };
+                return Next::Revert(format!("{}: {more} more {devices} not well", name(*edge)));
             }
             Part::Taking if now.since(since) > TAKE => {
                 return Next::Revert(format!("{} does not run it", name(*edge)));

@@ -43,7 +43,7 @@ fn how_far(part: Part) -> Markup {
         Part::Unchanged => badge(Tone::Idle, "Nothing to change"),
         Part::Taking => badge(Tone::Info, "Released, not running it yet"),
         Part::Well => badge(Tone::Good, "Runs it, as well as before"),
-        Part::Worse { more } => badge(Tone::Bad, &format!("{more} more devices not well")),
+        Part::Worse { more } => badge(Tone::Bad, &format!("{more} more {} not well", own::plural("device", more))),
     }
 }
 
