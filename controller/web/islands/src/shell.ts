@@ -84,7 +84,7 @@ window.addEventListener("submit", (event) => {
   form.dataset["sent"] = "yes";
   event.submitter?.setAttribute("aria-busy", "true");
   // Whatever becomes of it (a file, a page that stays): it can be sent again.
-  setTimeout(() => arrived(form, event.submitter), 15_000);
+  setTimeout(() => arrived(form, event.submitter), 6_000);
 });
 
 function arrived(form: HTMLFormElement, button: HTMLElement | null): void {
