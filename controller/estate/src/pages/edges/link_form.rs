@@ -177,7 +177,7 @@ pub fn typed_share(share: &ModbusShare) -> [(String, String); 3] {
 
 /// The share of a link's form; none when the link is not to be shared.
 pub fn read_share(kind: &str, input: &Input) -> Result<Option<ModbusShare>> {
-    if !is_shareable(kind) || input.text("share") != "true" {
+    if !is_shareable(kind) || !input.checked("share") {
         return Ok(None);
     }
     let typed = input.text("share-listen");
@@ -188,7 +188,7 @@ pub fn read_share(kind: &str, input: &Input) -> Result<Option<ModbusShare>> {
     let listen = listen.filter(|listen: &SocketAddr| listen.port() != 0).ok_or_else(|| {
         WebError::field("share-listen", "must be a port, like 1502, or an address of the gateway with a port")
     })?;
-    Ok(Some(ModbusShare { listen, writes: input.text("share-writes") == "true" }))
+    Ok(Some(ModbusShare { listen, writes: input.checked("share-writes") }))
 }
 
 /// A form's name for a place: dots belong to JSON.
