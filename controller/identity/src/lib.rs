@@ -90,7 +90,7 @@ pub const SEALED: [bo_db::SealedColumn; 2] = [second_factor::SECRETS, oidc::stor
 const HASHES: usize = 4;
 
 /// What an installation may set.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Settings {
     /// How much work a password hash is.
     pub cost: password::Cost,
@@ -103,18 +103,6 @@ pub struct Settings {
     pub provider_client: Option<oidc::Client>,
     /// What the product is made of besides identity: names of its objects, and what a workspace has.
     pub parts: &'static [Part],
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            cost: password::Cost::default(),
-            lifetimes: session::Lifetimes::default(),
-            public_url: None,
-            provider_client: None,
-            parts: &[],
-        }
-    }
 }
 
 /// What identity keeps in memory.
