@@ -81,7 +81,7 @@ await step("a provider is defined, and what is wrong with it is said beside the 
   await form.getByLabel("Client secret").fill("a secret of + 30 % odd signs");
   await form.getByRole("button", { name: "Add provider" }).click();
   await owner.getByText("Provider added.").waitFor();
-  await owner.getByRole("cell", { name: "The Company" }).waitFor();
+  await owner.getByRole("cell", { name: "The Company", exact: true }).waitFor();
 });
 
 await step("somebody who was added signs in at it, and is in the group that the provider says", async () => {
