@@ -30,6 +30,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 
 /// How long a device may take to stop before it is given up.
@@ -68,6 +69,8 @@ pub struct Agent {
     pub record: Recorder,
     config: EdgeConfig,
     state: PathBuf,
+    /// Where components and the byte links they speak over run.
+    aside: Handle,
     engine: std::sync::Mutex<Option<Engine>>,
     loading: Arc<Mutex<()>>,
     uplink: std::sync::OnceLock<UplinkHandle>,
@@ -89,11 +92,22 @@ pub struct Switched {
 }
 
 impl Agent {
-    /// Opens journal and state in the data directory and starts with an empty site.
+    /// Opens journal and state in the data directory and starts with an empty site, all of it on this runtime.
     pub async fn start(
         config: EdgeConfig,
         clock: SharedClock,
         shutdown: Shutdown,
+    ) -> Result<Arc<Agent>, EdgeError> {
+        Agent::start_with(config, clock, shutdown, Handle::current()).await
+    }
+
+    /// As [`Agent::start`], with another runtime for what may compute for long or is not on a value's way: components, the links
+    /// of bytes and HTTP they speak over, the on-site broker.
+    pub async fn start_with(
+        config: EdgeConfig,
+        clock: SharedClock,
+        shutdown: Shutdown,
+        aside: Handle,
     ) -> Result<Arc<Agent>, EdgeError> {
         let state = config.data.join("state.sqlite");
         let store = Store::open(&state)?;
@@ -146,8 +160,8 @@ impl Agent {
             shutdown.clone(),
         ));
         shutdown.spawn(alarms::watch_disk(journal.clone(), alarms.clone(), shutdown.clone()));
-        let links =
-            Arc::new(Links::new(config.broker.clone(), config.data.clone(), clock.clone(), shutdown.clone()));
+        let links = Links::new(config.broker.clone(), config.data.clone(), clock.clone(), shutdown.clone());
+        let links = Arc::new(links.aside(aside.clone()));
         shutdown.spawn(alarms::watch_clients(links.clone(), alarms.clone(), shutdown.clone()));
         let shares = Shares::new(links.clone(), shutdown.clone());
         let shown = watch::channel(Arc::default()).0;
@@ -167,6 +181,7 @@ impl Agent {
             config,
             state,
             record,
+            aside,
             engine: std::sync::Mutex::default(),
             loading: Arc::default(),
             uplink: std::sync::OnceLock::new(),

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::{broadcast, watch};
 
 /// One open endpoint, by what it speaks.
@@ -61,12 +62,19 @@ pub struct Links {
     data: PathBuf,
     clock: SharedClock,
     shutdown: Shutdown,
+    aside: Runtime,
 }
 
 impl Links {
-    /// None is open.
+    /// None is open; all will run on this runtime.
     pub fn new(config: BrokerConfig, data: PathBuf, clock: SharedClock, shutdown: Shutdown) -> Links {
-        Links { open: Mutex::default(), broker: tokio::sync::Mutex::default(), config, data, clock, shutdown }
+        let (open, broker) = (Mutex::default(), tokio::sync::Mutex::default());
+        Links { open, broker, config, data, clock, shutdown, aside: Runtime::current() }
+    }
+
+    /// What components alone speak over will run there, and so will the on-site broker.
+    pub fn aside(self, aside: Runtime) -> Links {
+        Links { aside, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Open>> {
@@ -103,6 +111,7 @@ impl Links {
                     .map_err(|error| error.to_string())
             }
             LinkConfig::Serial { .. } | LinkConfig::Tcp { .. } | LinkConfig::Udp { .. } => {
+                let _aside = self.aside.enter();
                 let link =
                     bo_link_bytes::spawn(config, wanted.framing.as_ref(), wanted.port, clock, shutdown)
                         .map_err(|error| error.to_string())?;
@@ -135,9 +144,11 @@ impl Links {
                 }
                 Ok(Link::Mqtt(bo_link_mqtt::spawn(to, clock, shutdown)))
             }
-            LinkConfig::Http { .. } => bo_link_http::spawn(config, clock, shutdown)
-                .map(Link::Http)
-                .map_err(|error| error.to_string()),
+            LinkConfig::Http { .. } => {
+                let _aside = self.aside.enter();
+                let link = bo_link_http::spawn(config, clock, shutdown);
+                link.map(Link::Http).map_err(|error| error.to_string())
+            }
         }
     }
 
@@ -158,8 +169,9 @@ impl Links {
             credentials,
             storage: Some(self.data.join("broker")),
         };
-        let started =
-            EmbeddedBroker::start(config, &self.shutdown).await.map_err(|error| error.to_string())?;
+        let shutdown = self.shutdown.clone();
+        let started = self.aside.spawn(async move { EmbeddedBroker::start(config, &shutdown).await });
+        let started = started.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         tracing::info!(address = %started.address(), "the on-site broker listens");
         Ok(broker.insert(started).agent())
     }

@@ -161,7 +161,8 @@ fn id(id: Uuid, out: &mut Vec<u8>) {
     word(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()), out);
 }
 
-fn whole(number: i64, out: &mut Vec<u8>) {
+/// A whole number, several times as fast as `write!`.
+pub fn whole(number: i64, out: &mut Vec<u8>) {
     let mut digits = [0u8; 20];
     let (mut rest, mut at) = (number.unsigned_abs(), digits.len());
     loop {

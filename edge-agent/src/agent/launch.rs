@@ -47,6 +47,8 @@ impl Agent {
             clock: self.clock.clone(),
             store: self.store.clone(),
         };
+        // What starts from here on runs aside: components compute, and nobody's rule waits for them.
+        let _aside = manifest.component.is_some().then(|| self.aside.enter());
         let (devices, shutdown, board) = (&self.devices, &self.shutdown, &self.board);
         let site = device.clone();
         match link {

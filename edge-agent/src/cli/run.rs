@@ -9,13 +9,10 @@ use bo_model::SystemClock;
 use bo_runtime::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 
 /// What threads get that work for tasks which have ended.
 const LAST: Duration = Duration::from_millis(500);
-
-/// Threads for tasks, at most. A value passes through several small tasks on its way: more threads wake each other up
-/// more than they help, and each has its own memory. The second one is for drivers that compute.
-const WORKERS: usize = 2;
 
 pub fn run(place: &Where) -> anyhow::Result<()> {
     let config = place.config()?;
@@ -26,17 +23,16 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
         (None, _) => None,
     };
     let _lock = lock_data(&config.data)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.min(WORKERS))
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let (runtime, aside) = (runtime("values")?, runtime("aside")?);
+    let beside = aside.handle().clone();
     let outcome = runtime.block_on(async move {
         let shutdown = Shutdown::new();
-        let agent = Agent::start(config, Arc::new(SystemClock), shutdown.clone()).await?;
+        let agent =
+            Agent::start_with(config, Arc::new(SystemClock), shutdown.clone(), beside.clone()).await?;
         crate::control::listen(&agent)?;
-        if let Err(error) = crate::local_page::serve(&agent).await {
+        let page = agent.clone();
+        let page = beside.spawn(async move { crate::local_page::serve(&page).await });
+        if let Err(error) = page.await.context("the local page")? {
             // A building runs without its page; the command line still reaches the agent.
             tracing::error!(error = %anyhow::Error::new(error).chain().map(ToString::to_string).collect::<Vec<_>>().join(": "), "there is no local page");
         }
@@ -56,6 +52,18 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
         Ok(())
     });
     // A thread that hangs in a file or a compilation must not keep the process.
+    aside.shutdown_timeout(LAST);
     runtime.shutdown_timeout(LAST);
     outcome
+}
+
+/// One thread for tasks. A value passes through several small tasks on its way: on one thread they hand it on without waking anybody,
+/// and a driver that computes, a page or a broker's other clients have the other thread to themselves.
+fn runtime(name: &str) -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }

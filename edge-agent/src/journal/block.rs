@@ -41,8 +41,10 @@ impl Block {
     }
 
     fn begin(&mut self, seq: u64, at: Time) {
-        use std::io::Write;
-        let _ = write!(self.body, "{seq} {} ", at.0); // a Vec takes everything
+        bo_wire::whole(seq as i64, &mut self.body);
+        self.body.push(b' ');
+        bo_wire::whole(at.0, &mut self.body);
+        self.body.push(b' ');
     }
 
     fn took(&mut self, seq: u64, first: u64) {

@@ -26,20 +26,21 @@ pub(super) struct Ask {
 
 /// The outer side.
 pub(super) struct Queue {
-    events: mpsc::Sender<Event>,
-    commands: mpsc::Sender<Ask>,
+    // Boxed: a channel makes room for 32 when it is made, for each of a thousand devices.
+    events: mpsc::Sender<Box<Event>>,
+    commands: mpsc::Sender<Box<Ask>>,
     shared: Arc<Shared>,
 }
 
 /// The device's side.
 pub(super) struct Inbox {
     pub(super) events: Events,
-    pub(super) commands: mpsc::Receiver<Ask>,
+    pub(super) commands: mpsc::Receiver<Box<Ask>>,
 }
 
 /// Events as the device takes them.
 pub(super) struct Events {
-    queue: mpsc::Receiver<Event>,
+    queue: mpsc::Receiver<Box<Event>>,
     shared: Arc<Shared>,
 }
 
@@ -65,7 +66,7 @@ impl Queue {
             self.shared.connected.store(event == Event::Connected, Ordering::SeqCst);
         }
         let room = is_link || self.events.capacity() > RESERVED;
-        let taken = room && self.events.try_send(event).is_ok();
+        let taken = room && self.events.try_send(Box::new(event)).is_ok();
         if !taken && !is_link {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -80,7 +81,8 @@ impl Queue {
     ) -> Result<(), CommandError> {
         let deadline = Instant::now() + within;
         let (reply, answer) = oneshot::channel();
-        self.commands.try_send(Ask { name, params, deadline, reply }).map_err(|error| match error {
+        let ask = Box::new(Ask { name, params, deadline, reply });
+        self.commands.try_send(ask).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 CommandError::Failed("too many commands are waiting for this device".into())
             }
@@ -99,12 +101,12 @@ impl Events {
     /// state of the link is told when its own event was lost, or went to an earlier instance. Cancel safe.
     pub(super) async fn next(&mut self, connected: bool) -> Option<Event> {
         if let Ok(event) = self.queue.try_recv() {
-            return Some(event);
+            return Some(*event);
         }
         match (self.shared.connected.load(Ordering::SeqCst), connected) {
             (true, false) => Some(Event::Connected),
             (false, true) => Some(Event::Disconnected),
-            _ => self.queue.recv().await,
+            _ => self.queue.recv().await.map(|event| *event),
         }
     }
 
@@ -133,7 +135,7 @@ mod tests {
         assert_eq!(inbox.events.take_dropped(), 1000 - taken as u64);
         let mut last = None;
         while let Ok(event) = inbox.events.queue.try_recv() {
-            last = Some(event);
+            last = Some(*event);
         }
         assert_eq!(last, Some(Event::Disconnected));
         assert_eq!(inbox.events.next(true).await, Some(Event::Disconnected), "told again when it was missed");

@@ -87,7 +87,7 @@ impl Life {
             let due = instance.state().timers.next();
             let next = tokio::select! {
                 biased;
-                ask = inbox.commands.recv() => Next::Command(ask),
+                ask = inbox.commands.recv() => Next::Command(ask.map(|ask| *ask)),
                 () = sleep_until(due) => Next::Timer,
                 event = inbox.events.next(connected) => Next::Event(event),
             };
