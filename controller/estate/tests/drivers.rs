@@ -106,7 +106,7 @@ async fn a_version_never_changes_under_its_name_and_what_is_no_driver_is_refused
         let junk = add(&mut noor, "", b"junk".to_vec()).await;
         assert_eq!(junk.status, 422);
         assert!(
-            junk.json()["error"]["fields"]["file"].as_str().unwrap().contains("no packed driver"),
+            junk.json()["error"]["fields"]["file"].as_str().unwrap().contains("not a packed driver"),
             "{}",
             junk.text
         );

@@ -31,7 +31,7 @@ pub fn from_packed(workspace: WorkspaceId, bytes: &[u8]) -> Result<Packed, Estat
 }
 
 fn wrong(error: bo_driver_package::Error) -> EstateError {
-    EstateError::Import(vec![error.to_string()])
+    EstateError::invalid("file", error.to_string())
 }
 
 fn described(workspace: WorkspaceId, package: &Package) -> Driver {

@@ -79,8 +79,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
 
 /// Puts a packed driver into the library of whoever asks.
 pub(crate) async fn put_in(estate: &Estate, ctx: &Ctx, bytes: &[u8], now: bool) -> Result<actions::Added> {
-    let packed = package::from_packed(ctx.workspace()?, bytes)
-        .map_err(|error| WebError::field("file", format!("is no packed driver: {error}")))?;
+    let packed = package::from_packed(ctx.workspace()?, bytes)?;
     write(estate, ctx, move |tx, _| Ok(actions::add(tx, &packed, now)?)).await
 }
 

@@ -154,7 +154,7 @@ fn render(estate: &Estate, ctx: &Ctx, input: &Input) -> Result<Markup> {
         form.toolbar action=(PATH) method="get" role="search" {
             (parts::search("driver-q", &ctx.query_value("q"), "Title, maker or name"))
         }
-        section.card.card--flush {
+        div.stack { section.card.card--flush {
             @if drivers.is_empty() {
                 (parts::empty("driver", "No drivers here", "A driver teaches BackOffice a type of device. Make one with `backoffice-edge driver new`, pack it with `driver pack` and add the file here, or import an estate whose devices use it.", None))
             } @else { div.table-wrap { table.table.table--cards {
@@ -171,7 +171,7 @@ fn render(estate: &Estate, ctx: &Ctx, input: &Input) -> Result<Markup> {
                 } }
             } } }
         }
-        @if may { (add_card(ctx, input)) }
+        @if may { (add_card(ctx, input)) } }
     };
     Ok(ctx.page(
         Page::new("Drivers", PATH, body).lead("What BackOffice knows of each type of device and service."),
