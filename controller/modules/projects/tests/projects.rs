@@ -465,7 +465,7 @@ async fn an_organisation_that_is_removed_leaves_no_project_and_others_keep_their
         assert!(page.contains("<strong>1</strong> projects, with their folders and files"), "{page}");
         world.remove_organisation(&mut browser, "Northwind", northwind.id).await;
         let mut noor = world.browser("Noor").await;
-        assert_eq!(read(&mut noor, &id).await["code"], "A1", "{}", world.engine());
+        assert_eq!(read(&mut noor, &id).await["project"]["code"], "A1", "{}", world.engine());
     }
 }
 

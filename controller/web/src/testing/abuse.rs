@@ -22,6 +22,8 @@ pub struct Form {
     pub action: String,
     /// Names, what is typed there (`text`, `hidden`, `password`, `choice`), and what stands there.
     pub fields: Vec<(String, &'static str, String)>,
+    /// The most signs that a browser lets somebody type, by name.
+    pub most: BTreeMap<String, usize>,
 }
 
 /// What somebody reaches by following links.
@@ -106,10 +108,13 @@ fn forms(page: &str, text: &str) -> Vec<Form> {
         let (Some(action), Some("post")) = (attribute(head, "action"), attribute(head, "method")) else {
             continue;
         };
-        let mut fields = Vec::new();
+        let (mut fields, mut most) = (Vec::new(), BTreeMap::new());
         for tag in body.split('<').skip(1) {
             let (tag, inside) = tag.split_once('>').unwrap_or((tag, ""));
             let Some(name) = attribute(tag, "name") else { continue };
+            if let Some(length) = attribute(tag, "maxlength").and_then(|length| length.parse().ok()) {
+                most.insert(name.to_owned(), length);
+            }
             let value = attribute(tag, "value").unwrap_or(inside).to_owned();
             let kind = match (tag.split(' ').next(), attribute(tag, "type")) {
                 (Some("textarea"), _) => "text",
@@ -121,7 +126,7 @@ fn forms(page: &str, text: &str) -> Vec<Form> {
             };
             fields.push((name.to_owned(), kind, value));
         }
-        found.push(Form { page: page.to_owned(), action: action.replace("&amp;", "&"), fields });
+        found.push(Form { page: page.to_owned(), action: action.replace("&amp;", "&"), fields, most });
     }
     found
 }
@@ -162,14 +167,21 @@ pub async fn junk(reached: &Reached, somebody: &mut Client) -> (usize, Vec<Strin
         }
         for length in [1, 200_000] {
             let typed = format!("{TYPED}{}", "x".repeat(length / 10));
-            let sent: Vec<(&str, &str)> = form
+            // As a browser does it, no more than fits.
+            let cut = |name: &str| {
+                let most = form.most.get(name).copied().unwrap_or(usize::MAX);
+                typed.chars().take(most).collect::<String>()
+            };
+            let filled: Vec<(&str, String)> = form
                 .fields
                 .iter()
                 .filter(|(name, kind, _)| name != "csrf" && *kind != "choice")
                 .map(|(name, kind, value)| {
-                    (name.as_str(), if *kind == "hidden" { value.as_str() } else { typed.as_str() })
+                    (name.as_str(), if *kind == "hidden" { value.clone() } else { cut(name) })
                 })
                 .collect();
+            let sent: Vec<(&str, &str)> =
+                filled.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let answer = somebody.post(&form.action, &sent).await;
             tried += 1;
             let name = format!("{} of {} with {length} signs: {}", form.action, form.page, answer.status);

@@ -11,13 +11,13 @@ use bo_db::Tx;
 use bo_web::reply::Redirect;
 use bo_web::{Ctx, Input, Result};
 
-fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
+fn shown(ctx: &Ctx, input: &Input, changed: Option<AreaId>) -> Result<Response> {
     let seen = ctx.read(|tx| seen(ctx, tx))?;
-    Ok(views::people::areas(ctx, &seen, input).into_response())
+    Ok(views::people::areas(ctx, &seen, input, changed).into_response())
 }
 
 pub async fn index(ctx: Ctx) -> Result<Response> {
-    shown(&ctx, &Input::default())
+    shown(&ctx, &Input::default(), None)
 }
 
 fn back(ctx: &Ctx) -> Result<Redirect> {
@@ -37,18 +37,26 @@ pub async fn create(ctx: Ctx) -> Result<Response> {
     };
     match added {
         Ok(()) => Ok(back(&ctx)?.flash("The area is there").into_response()),
-        Err(error) => shown(&ctx, &input.refused(error)?),
+        Err(error) => shown(&ctx, &input.refused(error)?, None),
     }
 }
 
-pub async fn change(ctx: Ctx) -> Result<Redirect> {
-    let (facts, id): (_, AreaId) = (forms::area(&ctx.form()?)?, ctx.param("area")?);
-    with_sight(&ctx, move |tx, _, event| {
-        let area = area_of(tx, event, id)?;
-        actions::change_area(tx, &area, &facts)
-    })
-    .await?;
-    Ok(back(&ctx)?.flash("Saved"))
+pub async fn change(ctx: Ctx) -> Result<Response> {
+    let (input, id): (_, AreaId) = (ctx.form()?, ctx.param("area")?);
+    let changed = match forms::area(&input) {
+        Ok(facts) => {
+            with_sight(&ctx, move |tx, _, event| {
+                let area = area_of(tx, event, id)?;
+                actions::change_area(tx, &area, &facts)
+            })
+            .await
+        }
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(()) => Ok(back(&ctx)?.flash("Saved").into_response()),
+        Err(error) => shown(&ctx, &input.refused(error)?, Some(id)),
+    }
 }
 
 pub async fn remove(ctx: Ctx) -> Result<Redirect> {

@@ -2,7 +2,7 @@
 
 use super::{fold, href, inside, within};
 use crate::actions::Access;
-use crate::model::Collaborator;
+use crate::model::{AreaId, Collaborator};
 use crate::routes::{EventSeen, Slots};
 use bo_model::Level;
 use bo_web::layout::form;
@@ -10,10 +10,13 @@ use bo_web::layout::parts::{self, Tone};
 use bo_web::{Ctx, Input};
 use maud::{Markup, html};
 
-pub fn areas(ctx: &Ctx, seen: &EventSeen, input: &Input) -> Markup {
+/// `changed` is the area that `input` is about; without it, it is about a new one.
+pub fn areas(ctx: &Ctx, seen: &EventSeen, input: &Input, changed: Option<AreaId>) -> Markup {
+    let nothing = Input::default();
+    let new = if changed.is_none() { input } else { &nothing };
     let (at, edit) = (format!("{}/areas", href(&seen.here.event)), seen.here.level >= Level::Edit);
     let body = html! {
-        @if edit { (fold(ctx, "Add an area", &at, input, area_fields(input))) }
+        @if edit { (fold(ctx, "Add an area", &at, new, area_fields(new))) }
         section.card.card--flush {
             @if seen.areas.is_empty() {
                 (parts::empty("map", "No areas yet", "A hall, a stage, the catering: tasks, schedule and files can belong to one, and people can be given just that.", None))
@@ -26,13 +29,15 @@ pub fn areas(ctx: &Ctx, seen: &EventSeen, input: &Input) -> Markup {
                         td data-label="Tasks" { @if *level >= Level::View { (seen.tasks.iter().filter(|(task, _)| task.area == Some(area.id)).count()) } @else { span.muted { "others work there" } } }
                         td data-label="Schedule" { @if *level >= Level::View { (seen.items.iter().filter(|(item, _)| item.area == Some(area.id)).count()) } }
                         @if edit { td {
-                            details.menu {
+                            @let refused = changed == Some(area.id);
+                            details.menu open[refused] {
                                 summary.btn.btn--small.btn--quiet { "Change" }
                                 div.menu__items.stack {
                                     form.form.stack action={ (at) "/" (area.id) "/change" } method="post" {
                                         (ctx.csrf())
-                                        label { "Name" input name="name" value=(area.name) required maxlength="200"; }
-                                        label { "Hall or room" input name="place" value=(area.place) maxlength="200"; }
+                                        @if refused { (bo_web::layout::form::problems(input)) }
+                                        (line("name", "Name", &area.name, refused.then_some(input)))
+                                        (line("place", "Hall or room", &area.place, refused.then_some(input)))
                                         button.btn.btn--small type="submit" { "Save" }
                                     }
                                     form action={ (at) "/" (area.id) "/remove" } method="post" { (ctx.csrf()) button.btn.btn--small.btn--danger type="submit" { "Remove" } }
@@ -45,6 +50,15 @@ pub fn areas(ctx: &Ctx, seen: &EventSeen, input: &Input) -> Markup {
         }
     };
     ctx.page(within(&seen.here, "/areas", body))
+}
+
+/// A line of a small form: what is stored, or what was typed with what is wrong with it.
+fn line(name: &str, title: &str, stored: &str, typed: Option<&Input>) -> Markup {
+    let value = typed.map_or(stored, |typed| typed.raw(name));
+    html! {
+        label { (title) input name=(name) value=(value) required[name == "name"] maxlength="200"; }
+        @if let Some(error) = typed.and_then(|typed| typed.error(name)) { div.field__error { (title) " " (error) "." } }
+    }
 }
 
 fn area_fields(input: &Input) -> Markup {

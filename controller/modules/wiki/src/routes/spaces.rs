@@ -3,7 +3,8 @@
 use crate::error::WikiError;
 use crate::model::{self, Comments, PageId, Space, SpaceId, Tree};
 use crate::{actions, queries, transfer, views};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use bo_db::Tx;
 use bo_identity::relation::{self, RelationKind, Validity};
 use bo_identity::{IdentityError, delegate, group};
@@ -103,12 +104,16 @@ pub async fn show(ctx: Ctx) -> Result<Markup> {
 
 pub async fn settings(ctx: Ctx) -> Result<Markup> {
     let facts = ctx.read(|tx| facts(&ctx, tx))?;
-    let input = Input::filled([
-        ("name", facts.space.name.clone()),
-        ("about", facts.space.about.clone()),
-        ("comments", facts.space.comments.word().to_owned()),
-    ]);
-    Ok(views::space::settings(&ctx, &facts, &input))
+    Ok(views::space::settings(&ctx, &facts, &stored(&facts.space), &Input::default()))
+}
+
+/// A space as its form shows it.
+fn stored(space: &Space) -> Input {
+    Input::filled([
+        ("name", space.name.clone()),
+        ("about", space.about.clone()),
+        ("comments", space.comments.word().to_owned()),
+    ])
 }
 
 fn facts(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Facts> {
@@ -147,7 +152,7 @@ pub async fn change(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
         Ok(()) => Ok(Ok(back(&ctx, known.id).flash("Saved"))),
         Err(WebError::BadInput(fields)) => {
             let facts = ctx.read(|tx| facts(&ctx, tx))?;
-            Ok(Err(views::space::settings(&ctx, &facts, &input.with_errors(fields))))
+            Ok(Err(views::space::settings(&ctx, &facts, &input.with_errors(fields), &Input::default())))
         }
         Err(error) => Err(error),
     }
@@ -168,10 +173,24 @@ pub async fn restrict(ctx: Ctx) -> Result<Redirect> {
     Ok(back(&ctx, id).flash(said))
 }
 
-pub async fn grant(ctx: Ctx) -> Result<Redirect> {
-    let (id, input, viewer): (SpaceId, _, _) = (ctx.param("id")?, ctx.form()?, ctx.who()?.clone());
+pub async fn grant(ctx: Ctx) -> Result<Response> {
+    let input = ctx.form()?;
+    match give(&ctx, &input).await {
+        Ok(id) => Ok(back(&ctx, id).flash("Access changed").into_response()),
+        Err(WebError::BadInput(errors)) => {
+            let facts = ctx.read(|tx| facts(&ctx, tx))?;
+            let grant = input.with_errors(errors);
+            let page = views::space::settings(&ctx, &facts, &stored(&facts.space), &grant);
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn give(ctx: &Ctx, input: &Input) -> Result<SpaceId> {
+    let (id, viewer): (SpaceId, _) = (ctx.param("id")?, ctx.who()?.clone());
     let wanted = Level::ALL.into_iter().find(|level| level.word() == input.text("level"));
-    let wanted = wanted.ok_or_else(|| WebError::field("level", "must be one of the choices"))?;
+    let wanted = wanted.ok_or_else(|| WebError::field("subject", "needs one of the levels"))?;
     let (typed, object) = (input.text("subject").to_owned(), Object::new(crate::SPACE, id));
     ctx.write(move |tx| -> Result<()> {
         let subject = match Object::parse(&typed) {
@@ -182,7 +201,7 @@ pub async fn grant(ctx: Ctx) -> Result<Redirect> {
             .map_err(denied)
     })
     .await?;
-    Ok(back(&ctx, id).flash("Access changed"))
+    Ok(id)
 }
 
 fn by_mail(tx: &mut Tx, viewer: &Viewer, typed: &str) -> Result<Object> {

@@ -170,7 +170,8 @@ const LEVELS: [(Level, &str); 3] = [
     (Level::Own, "owns: removes pages, decides on access"),
 ];
 
-pub fn settings(ctx: &Ctx, facts: &Facts, input: &Input) -> Markup {
+/// `input` is what the space is, `grant` what somebody wanted to give whom.
+pub fn settings(ctx: &Ctx, facts: &Facts, input: &Input, grant: &Input) -> Markup {
     let at = format!("/wiki/spaces/{}", facts.space.id);
     let body = html! {
         div.grid.grid--wide {
@@ -179,14 +180,14 @@ pub fn settings(ctx: &Ctx, facts: &Facts, input: &Input) -> Markup {
                 (ctx.csrf()) (form::problems(input)) (space_fields(input))
                 div.form__actions { button.btn.btn--primary type="submit" { "Save" } }
             }
-            (access(ctx, facts, &at))
+            (access(ctx, facts, &at, grant))
             (bin(ctx, facts, &at))
         }
     };
     ctx.page(within(&facts.space, "Settings", body))
 }
 
-fn access(ctx: &Ctx, facts: &Facts, at: &str) -> Markup {
+fn access(ctx: &Ctx, facts: &Facts, at: &str, grant: &Input) -> Markup {
     html! {
         section.card.stack #access {
             h2 { "Who has access" }
@@ -210,7 +211,8 @@ fn access(ctx: &Ctx, facts: &Facts, at: &str) -> Markup {
                 (ctx.csrf())
                 div.field {
                     label for="f-subject" { "Group, or mail address of a member" }
-                    input id="f-subject" name="subject" list="wiki-groups" required autocomplete="off";
+                    input id="f-subject" name="subject" value=(grant.raw("subject")) list="wiki-groups" required autocomplete="off" aria-describedby="f-subject-about";
+                    div id="f-subject-about" { @if let Some(error) = grant.error("subject") { div.field__error { "This " (error) "." } } }
                     datalist id="wiki-groups" { @for group in &facts.groups { option value=(Object::new(Kind::GROUP, group.id).as_str()) { (group.name) } } }
                 }
                 div.field {
