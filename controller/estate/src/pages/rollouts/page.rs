@@ -43,7 +43,9 @@ fn how_far(part: Part) -> Markup {
         Part::Unchanged => badge(Tone::Idle, "Nothing to change"),
         Part::Taking => badge(Tone::Info, "Released, not running it yet"),
         Part::Well => badge(Tone::Good, "Runs it, as well as before"),
-        Part::Worse { more } => badge(Tone::Bad, &format!("{more} more {} not well", own::plural("device", more))),
+        Part::Worse { more } => {
+            badge(Tone::Bad, &format!("{more} more {} not well", own::plural("device", more)))
+        }
     }
 }
 
