@@ -250,7 +250,7 @@ await step("every page about people and access stands at three widths in both th
     "/users", "/users/new", adasPage, "/groups", "/access/modules", "/access/sign-in", "/access/review",
     `/access/review?subject=account:${account}`, "/access", "/account", "/account/security", "/account/sessions", "/account/tokens", "/account/gateway-pin",
   ];
-  const outside = ["/sign-in", "/forgot", "/activate?code=none"];
+  const outside = ["/sign-in", "/forgot"];
   const state = await owner.context().storageState();
   for (const width of WIDTHS) {
     for (const theme of ["light", "dark"]) {
@@ -260,6 +260,8 @@ await step("every page about people and access stands at three widths in both th
       await signed.context().close();
       const anybody = await open(browser, { width, theme });
       for (const path of outside) found.push(...(await look(anybody, url, path, `${path} at ${width} ${theme}`, deep)));
+      await anybody.goto(`${url}/activate?code=none`);
+      found.push(...(await inspect(anybody, "a dead link", `a dead link at ${width} ${theme}`, deep)));
       await anybody.context().close();
     }
   }

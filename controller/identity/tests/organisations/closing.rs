@@ -93,6 +93,8 @@ async fn it_can_be_taken_back_for_two_weeks_and_the_owners_are_told() {
             "{}",
             world.engine()
         );
+        let mut sam = world.browser("Sam").await;
+        go(&mut sam, new.id).await;
         assert_eq!(
             sam.post("/workspace/keep", &[]).await.status.as_u16() / 100,
             4,
