@@ -41,7 +41,7 @@ async fn two_versions_of_one_driver_run_side_by_side_and_a_device_changes_withou
         Fake::from_folder(&format!("Hvac_{unit}"), &drivers().join("modbus-fancoil"), settings).unwrap()
     });
     for fake in &units {
-        fake.set("temperature", 21.5.into());
+        fake.set("temperature", 21.5);
     }
     let fake = bo_simulator::start(&Place::Tcp("127.0.0.1:0".parse().unwrap()), &units).await.unwrap();
     let key = SigningKey::from_bytes(&[7; 32]);
