@@ -219,8 +219,8 @@ async fn a_permission_begins_and_ends_at_its_minute_whatever_the_release_is() {
         let at = 1_790_000_000_000_000 + minute * 60_000_000;
         format!("[[person.change]]\nat = {at}\nobject = \"system:{SYSTEM}\"\nlevel = \"{level}\"\n")
     };
-    let ann =
-        person(ANN, "ann", "135791", "") + &change(10, "edit") + &change(60, "view") + &change(90, "none");
+    let ann = person(ANN, "ann", "135791", "");
+    let ann = [ann, change(10, "edit"), change(60, "view"), change(90, "none")].concat();
     let house = House::at(clock.clone(), &ann).await;
     let to = |minute: i64, second: i64| {
         clock.set(bo_model::Time::from_seconds(1_790_000_000 + minute * 60 + second));
