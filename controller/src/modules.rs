@@ -1,7 +1,7 @@
 //! Everything the controller is made of, in plain sight: tables, routes, navigation.
 
-use bo_db::{Migration, Part};
 use bo_db::outbox::Handler;
+use bo_db::{Migration, Part};
 use bo_estate::Estate;
 use bo_identity::Identity;
 use bo_uplink::Enrolment;
@@ -47,9 +47,7 @@ pub fn routes(identity: &Arc<Identity>, estate: &Arc<Estate>, enrolment: &Enrolm
 pub fn navigation() -> Vec<NavItem> {
     let item = |section, title, href, icon, need| NavItem { section, title, href, icon, need };
     let area = |area, level| Need::workspace_area(area, level);
-    let mut all = vec![
-        item("", "Overview", "/", "overview", Need::signed_in()),
-    ];
+    let mut all = vec![item("", "Overview", "/", "overview", Need::signed_in())];
     all.extend(bo_estate::menu::NAVIGATION);
     all.extend([
         item("Operation", "Drivers", "/drivers", "driver", area("drivers", Level::View)),

@@ -144,9 +144,7 @@ pub fn vitals(agent: &Agent) -> Vitals {
     let ill = agent.devices.all();
     Vitals {
         release: agent.desired().borrow().release.clone(),
-        links: links
-            .map(|(name, health)| (name, state(&health), health.last_proved))
-            .collect(),
+        links: links.map(|(name, health)| (name, state(&health), health.last_proved)).collect(),
         unwell: ill
             .iter()
             .filter_map(|device| Some((device.site.id, unwell(&agent.board, device)?)))

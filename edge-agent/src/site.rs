@@ -352,7 +352,7 @@ link = "bus"
             .collect();
         let error = load(&format!("{line}{many}")).unwrap_err().to_string();
         assert!(
-            error.contains("link bus: /dev/ttyUSB0 at 9600 baud would be busy 1")
+            error.contains("link bus: /dev/ttyUSB0 at 9600 baud would be busy 203 %")
                 && error.contains("read less often"),
             "{error}"
         );

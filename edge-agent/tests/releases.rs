@@ -284,7 +284,11 @@ async fn another_make_of_master_reads_through_a_share_that_came_with_a_release_a
     releases.take(&with(1, false), &mut newer).await.unwrap();
     let ours = until(&agent, id(2), "temperature", |value| value.quality.is_good()).await;
     let raw = (ours.data.number().unwrap() * 10.0).round();
-    assert_eq!(pymodbus(shared).await, format!("{raw} 0 1"), "it reads what we read; a write is an illegal function");
+    assert_eq!(
+        pymodbus(shared).await,
+        format!("{raw} 0 1"),
+        "it reads what we read; a write is an illegal function"
+    );
     releases.take(&with(2, true), &mut newer).await.unwrap();
     assert_eq!(pymodbus(shared).await, format!("{raw} 10 ok"));
     agent.stop().await;

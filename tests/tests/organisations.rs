@@ -16,7 +16,10 @@ fn staff_freelancers_and_clients_have_their_part_of_a_project_and_nothing_beyond
 #[test]
 fn users_domains_and_sign_in_are_managed_with_a_real_provider() -> Result<()> {
     let provider = bo_testkit::root().join("controller/identity/tests/oidc/node_modules/oidc-provider");
-    if bo_testkit::skip_without("oidc-provider (`npm ci` in controller/identity/tests/oidc)", provider.exists()) {
+    if bo_testkit::skip_without(
+        "oidc-provider (`npm ci` in controller/identity/tests/oidc)",
+        provider.exists(),
+    ) {
         return Ok(());
     }
     walk_with_letters("domains.mjs", "", 9)

@@ -36,14 +36,21 @@ pub fn missing(text: &str, read: impl Fn(&str) -> Result<(), String>) -> Vec<Str
                 head.strip_prefix(&table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             })
         };
+        // Of a list of tables it is enough that one shows the key.
+        let alike = heads.iter().filter(|head| start.is_some_and(|start| lines[start] == lines[**head]));
+        let bodies: Vec<&str> = match start {
+            None => lines[..end].to_vec(),
+            Some(_) => alike
+                .flat_map(|head| lines[head + 1..].iter().take_while(|line| !line.starts_with('[')).copied())
+                .collect(),
+        };
         let set = |key: &str| {
-            lines[first..end]
-                .iter()
-                .any(|line| line.split(['=', '.']).next().unwrap_or_default().trim() == key)
+            bodies.iter().any(|line| line.split(['=', '.']).next().unwrap_or_default().trim() == key)
         };
         let known = expected(&message).filter(|key| !set(key) && !below(key));
         missing.extend(known.map(|key| format!("[{name}]: {key}")));
     }
+    missing.dedup();
     missing
 }
 
@@ -68,5 +75,7 @@ mod tests {
         };
         assert_eq!(missing(&uncommented(example, "#: "), read), ["[log]: format"]);
         assert_eq!(missing(&uncommented(example, "#@ "), read), ["[]: b", "[log]: format"]);
+        let list = "a = 1\nb = 2\n[[log]]\nlevel = 1\n[[log]]\nformat = 1\n";
+        assert_eq!(missing(list, read), Vec::<String>::new(), "each entry of a list shows a part");
     }
 }

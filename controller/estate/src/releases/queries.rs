@@ -64,8 +64,7 @@ fn newest(tx: &mut Tx, edge: EdgeId, count: usize) -> Result<Vec<SignedRelease>,
 /// The release of an edge that has the configuration of that number: itself, or the nearest before when it brought nothing but
 /// people and was forgotten since.
 pub fn configured(tx: &mut Tx, edge: EdgeId, number: u64) -> Result<Option<SignedRelease>, DbError> {
-    let sql =
-        "SELECT number FROM edge_release WHERE edge = ?1 AND number <= ?2 ORDER BY number DESC LIMIT 1";
+    let sql = "SELECT number FROM edge_release WHERE edge = ?1 AND number <= ?2 ORDER BY number DESC LIMIT 1";
     let held = tx.query_opt(sql, params![edge, number], |row| row.get::<u64>(0))?;
     held.map_or(Ok(None), |held| find(tx, edge, held))
 }
