@@ -109,6 +109,12 @@ impl House {
         Some(cookie.split(';').next().unwrap().to_owned())
     }
 
+    /// What somebody reads who is not let in.
+    async fn refusal(&self, login: &str, pin: &str) -> String {
+        let answer = self.post("/sign-in", "", format!("login={login}&secret={pin}")).await;
+        answer.text().await.unwrap()
+    }
+
     async fn token(&self, cookie: &str) -> String {
         let (_, page) = self.get("/", cookie).await;
         page.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
@@ -225,12 +231,8 @@ async fn a_permission_begins_and_ends_at_its_minute_whatever_the_release_is() {
     let to = |minute: i64, second: i64| {
         clock.set(bo_model::Time::from_seconds(1_790_000_000 + minute * 60 + second));
     };
-    let refusal = |house: &House| {
-        let answer = house.post("/sign-in", "", "login=ann&secret=135791".into());
-        async { answer.await.text().await.unwrap() }
-    };
     to(9, 59);
-    assert!(refusal(&house).await.contains("has ended, or has not begun yet"));
+    assert!(house.refusal("ann", "135791").await.contains("has ended, or has not begun yet"));
     to(10, 0);
     let ann = house.sign_in("ann", "135791").await.unwrap();
     let (status, page) = house.limit(&ann, 40).await;
@@ -248,7 +250,7 @@ async fn a_permission_begins_and_ends_at_its_minute_whatever_the_release_is() {
     let (_, page) = house.get("/", &ann).await;
     assert!(!page.contains("Inverter_2") && page.contains("Sign in"), "{page}");
     assert_eq!(house.get("/status.json", &ann).await.0, 403);
-    assert!(refusal(&house).await.contains("has ended"));
+    assert!(house.refusal("ann", "135791").await.contains("has ended"));
     assert_eq!(house.fake.number("power_limit"), 40.0);
     house.stop().await;
 }
