@@ -83,7 +83,7 @@ fn activate_lin(rig: &Rig) -> String {
     rig.db
         .write_blocking(|tx| {
             tx.unaudited("a test arranges its world");
-            tx.execute("UPDATE account SET state = 'active' WHERE email = 'lin@example.org'", &[]).map(drop)
+            tx.execute("UPDATE account SET state = 'active' WHERE address = 'lin@example.org'", &[]).map(drop)
         })
         .unwrap();
     let group = rig.db.read(|tx| {
