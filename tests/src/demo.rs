@@ -51,7 +51,7 @@ pub fn command(data: &tempfile::TempDir) -> Result<Command> {
 }
 
 /// How long a test waits for something the estate does by itself; a loaded two-core machine is slow.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long the demo may take to end all it started.
 pub const STOP: Duration = Duration::from_secs(15);
