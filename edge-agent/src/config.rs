@@ -233,18 +233,15 @@ mod tests {
         let text = include_str!("../../docs/edge.example.toml");
         let shown: EdgeConfig = toml::from_str(text).unwrap();
         assert_eq!(format!("{shown:?}"), format!("{:?}", EdgeConfig::default()));
-        let uncommented: String =
-            text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
-        toml::from_str::<EdgeConfig>(&uncommented).unwrap();
+        toml::from_str::<EdgeConfig>(&bo_testkit::keys::uncommented(text, "#: ")).unwrap();
     }
 
     #[test]
     fn every_key_stands_in_the_example() {
         let shown = bo_testkit::keys::uncommented(include_str!("../../docs/edge.example.toml"), "#: ");
-        let missing = bo_testkit::keys::missing(&shown, |text| match toml::from_str::<EdgeConfig>(text) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.message().to_owned()),
-        });
+        let read = |text: &str| toml::from_str::<EdgeConfig>(text).map(drop);
+        let missing =
+            bo_testkit::keys::missing(&shown, |text| read(text).map_err(|error| error.message().into()));
         assert_eq!(missing, Vec::<String>::new());
     }
 

@@ -264,8 +264,7 @@ async fn pymodbus(port: u16) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_make_of_master_reads_through_a_share_that_came_with_a_release_and_writes_when_it_may() {
     let there = tokio::process::Command::new("python3").args(["-c", "import pymodbus"]).output().await;
-    if !there.is_ok_and(|there| there.status.success()) {
-        eprintln!("skipped: there is no pymodbus");
+    if bo_testkit::skip_without("pymodbus", there.is_ok_and(|there| there.status.success())) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

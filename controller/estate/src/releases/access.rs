@@ -168,7 +168,7 @@ pub async fn step(estate: &Estate) -> Result<usize, EstateError> {
         if seen.as_ref() == Some(&fresh) {
             return Ok(None);
         }
-        let mut stale = Vec::new();
+        let mut stale: BTreeMap<WorkspaceId, Vec<EdgeId>> = BTreeMap::new();
         let mut known: HashMap<WorkspaceId, Access> = HashMap::new();
         for edge in registry.edges.values() {
             let access = match known.entry(edge.workspace) {
@@ -178,23 +178,28 @@ pub async fn step(estate: &Estate) -> Result<usize, EstateError> {
                 }
             };
             if wanted(tx, access, edge.id)?.is_some() {
-                stale.push((edge.id, edge.workspace));
+                stale.entry(edge.workspace).or_default().push(edge.id);
             }
         }
         Ok::<_, EstateError>(Some((fresh, stale)))
     })?;
     let Some((fresh, stale)) = found else { return Ok(0) };
     let mut published = 0;
-    for (edge, workspace) in stale {
+    for (workspace, edges) in stale {
         let (registry, key) = (registry.clone(), estate.release_key.clone());
-        let release = estate.db.write(move |tx| {
+        let brought_out = estate.db.write(move |tx| {
             let access = Access::of(tx, workspace)?;
-            match wanted(tx, &access, edge)? {
-                Some(site) => keep(tx, &registry, edge, site, Vec::new(), &key),
-                None => Ok(None),
+            let mut brought_out = Vec::new();
+            for edge in &edges {
+                if let Some(site) = wanted(tx, &access, *edge)?
+                    && keep(tx, &registry, *edge, site, Vec::new(), &key)?.is_some()
+                {
+                    brought_out.push(*edge);
+                }
             }
+            Ok::<_, EstateError>(brought_out)
         });
-        if release.await?.is_some() {
+        for edge in brought_out.await? {
             published += 1;
             estate.announce(edge, "")?;
         }

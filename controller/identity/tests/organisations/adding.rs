@@ -75,9 +75,7 @@ async fn adding_somebody_tells_nobody_whether_their_address_has_an_account_elsew
         let disabled = world.person("Shut", &[]).await;
         world.change(move |tx| account::set_enabled(tx, disabled, false, "")).await;
         let eve = world.person("Eve", &[]).await;
-        let trap = organisation_of(&world, eve, "Trap").await;
-        let mut browser = world.browser("Eve").await;
-        go(&mut browser, trap.id).await;
+        let (trap, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
         for by_api in [false, true] {
             let nobody = seen(&world, &mut browser, "nosuch@example.org", by_api).await;
             for known in ["taken@example.org", "shut@example.org", "noor@example.org"] {
@@ -99,9 +97,7 @@ async fn the_same_work_is_done_whether_an_address_has_an_account_or_not() {
     for world in all().await {
         world.person("Taken", &[Builtin::Team]).await;
         let eve = world.person("Eve", &[]).await;
-        let trap = organisation_of(&world, eve, "Trap").await;
-        let mut browser = world.browser("Eve").await;
-        go(&mut browser, trap.id).await;
+        let (trap, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
         let mut written = Vec::new();
         for email in ["nosuch@example.org", "taken@example.org"] {
             let before = (world.verbs().len(), world.letters().len());
@@ -123,9 +119,7 @@ async fn the_same_work_is_done_whether_an_address_has_an_account_or_not() {
 async fn somebody_with_an_account_who_is_added_joins_with_it_and_has_what_they_were_given() {
     for world in all().await {
         let sam = world.person("Sam", &[]).await;
-        let other = organisation_of(&world, world.owner, "Northwind").await;
-        let mut noor = world.browser("Noor").await;
-        go(&mut noor, other.id).await;
+        let (other, mut noor) = working_in(&world, world.owner, "Noor", "Northwind").await;
         let team = other.group(Builtin::Team).to_string();
         let form = [
             ("first_name", "Samuel"),
@@ -232,9 +226,7 @@ async fn somebody_removed_before_they_came_leaves_nothing_and_can_be_added_again
 async fn without_mail_a_link_is_shown_to_whoever_runs_the_installation_and_to_nobody_else() {
     for world in bo_identity::testing::worlds(&[], &[]).await {
         let eve = world.person("Eve", &[]).await;
-        let trap = organisation_of(&world, eve, "Trap").await;
-        let mut browser = world.browser("Eve").await;
-        go(&mut browser, trap.id).await;
+        let (trap, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
         let mut said = Vec::new();
         for email in ["noor@example.org", "nosuch@example.org"] {
             let answer =

@@ -8,9 +8,7 @@ use std::time::Duration;
 async fn somebody_with_an_account_is_invited_and_accepts_once() {
     for world in all().await {
         let sam = world.person("Sam", &[]).await;
-        let other = organisation_of(&world, world.owner, "Northwind").await;
-        let mut noor = world.browser("Noor").await;
-        go(&mut noor, other.id).await;
+        let (other, mut noor) = working_in(&world, world.owner, "Noor", "Northwind").await;
         let team = other.group(Builtin::Team).to_string();
         let sent =
             noor.post("/workspace/invitations", &[("email", "SAM@example.org"), ("group", &team)]).await;
@@ -86,9 +84,7 @@ async fn an_invitation_is_for_its_address_alone() {
     for world in all().await {
         let eve = world.person("Eve", &[]).await;
         world.person("Sam", &[]).await;
-        let other = organisation_of(&world, world.owner, "Northwind").await;
-        let mut noor = world.browser("Noor").await;
-        go(&mut noor, other.id).await;
+        let (other, mut noor) = working_in(&world, world.owner, "Noor", "Northwind").await;
         let path = invite(&world, &mut noor, "sam@example.org").await;
         let mut browser = world.browser("Eve").await;
         let page = browser.get(&path).await;
@@ -175,9 +171,7 @@ async fn inviting_tells_nobody_whether_an_address_has_an_account() {
     for world in all().await {
         world.person("Sam", &[]).await;
         let eve = world.person("Eve", &[]).await;
-        let trap = organisation_of(&world, eve, "Trap").await;
-        let mut browser = world.browser("Eve").await;
-        go(&mut browser, trap.id).await;
+        let (trap, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
         let mut said = Vec::new();
         for address in ["sam@example.org", "nosuch@example.org"] {
             let answer = browser.post("/workspace/invitations", &[("email", address)]).await;

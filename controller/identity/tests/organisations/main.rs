@@ -40,6 +40,19 @@ pub async fn go(client: &mut Client, workspace: WorkspaceId) {
     client.get("/workspace").await;
 }
 
+/// Somebody at work in another organisation that they founded.
+pub async fn working_in(
+    world: &World,
+    founder: AccountId,
+    founders_name: &str,
+    name: &'static str,
+) -> (NewWorkspace, Client) {
+    let organisation = organisation_of(world, founder, name).await;
+    let mut browser = world.browser(founders_name).await;
+    go(&mut browser, organisation.id).await;
+    (organisation, browser)
+}
+
 /// Invites somebody and gives the path of the link in their letter.
 pub async fn invite(world: &World, client: &mut Client, email: &str) -> String {
     let answer = client.post("/workspace/invitations", &[("email", email)]).await;
