@@ -97,7 +97,7 @@ async fn the_same_work_is_done_whether_an_address_has_an_account_or_not() {
     for world in all().await {
         world.person("Taken", &[Builtin::Team]).await;
         let eve = world.person("Eve", &[]).await;
-        let (trap, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
+        let (_, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
         let mut written = Vec::new();
         for email in ["nosuch@example.org", "taken@example.org"] {
             let before = (world.verbs().len(), world.letters().len());
@@ -226,7 +226,7 @@ async fn somebody_removed_before_they_came_leaves_nothing_and_can_be_added_again
 async fn without_mail_a_link_is_shown_to_whoever_runs_the_installation_and_to_nobody_else() {
     for world in bo_identity::testing::worlds(&[], &[]).await {
         let eve = world.person("Eve", &[]).await;
-        let (trap, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
+        let (_, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
         let mut said = Vec::new();
         for email in ["noor@example.org", "nosuch@example.org"] {
             let answer =

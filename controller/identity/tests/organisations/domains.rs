@@ -101,7 +101,7 @@ async fn worlds_with_nav() -> Vec<World> {
 async fn another_organisation_is_served_under_a_name_only_when_the_installations_owner_agrees() {
     for world in all().await {
         let sam = world.person("Sam", &[]).await;
-        let (theirs, mut tab) = working_in(&world, sam, "Sam", "Elsewhere").await;
+        let (_, mut tab) = working_in(&world, sam, "Sam", "Elsewhere").await;
         // Nobody can sign in there but by a provider that does not exist yet: a way to lock everybody out.
         let body = json!({"methods": {"password": true, "providers": []}, "access": {"members_only": true, "groups": []}});
         assert_eq!(put(&mut tab, body).await.status, 204);

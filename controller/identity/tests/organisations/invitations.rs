@@ -171,7 +171,7 @@ async fn inviting_tells_nobody_whether_an_address_has_an_account() {
     for world in all().await {
         world.person("Sam", &[]).await;
         let eve = world.person("Eve", &[]).await;
-        let (trap, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
+        let (_, mut browser) = working_in(&world, eve, "Eve", "Trap").await;
         let mut said = Vec::new();
         for address in ["sam@example.org", "nosuch@example.org"] {
             let answer = browser.post("/workspace/invitations", &[("email", address)]).await;
