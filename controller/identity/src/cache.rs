@@ -5,8 +5,8 @@
 //! in the database, so these are made first, and the graph is read once as many were asked: a busy graph
 //! costs no more than twice what either way alone would.
 //!
-//! A transaction has one graph from begin to end, that of its own snapshot. Only used in reading transactions: a writing
-//! one may see rows that are never committed.
+//! A reading transaction has one graph from begin to end, that of its own snapshot. A writing one may see rows that are never
+//! committed, so it makes no graph for others; it uses one that is held while it changed nothing of it itself.
 
 use crate::graph::Graph;
 use crate::{level, relation};
@@ -80,7 +80,9 @@ impl LevelCache {
     /// The graph of this transaction; `None` while asking the database is cheaper.
     fn graph(&self, tx: &mut Tx) -> Result<Option<Arc<Graph>>, DbError> {
         if !tx.is_read_only() {
-            return Ok(None);
+            // What it changed itself has a number that no graph can have before it is committed.
+            let version = relation::version(tx)?;
+            return Ok(self.held(version, tx.now()));
         }
         if let Some(graph) = tx.kept::<Arc<Graph>>() {
             return Ok(Some(graph));

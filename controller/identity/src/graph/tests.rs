@@ -11,6 +11,7 @@ use bo_db::{Db, DbError, Param, Tx};
 use bo_model::{Kind, Level, ManualClock, Object, Time};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use std::sync::Arc;
 
 const NODES: usize = 16;
 
@@ -318,6 +319,37 @@ fn after_a_change_only_what_changed_is_read_and_all_of_it_when_nobody_knows_what
         let last = Object::new(Kind::DEVICE, 1_999);
         let level = test.db.read(|tx| cache.level(tx, &person, &last)).unwrap();
         assert_eq!((level, cache.loads()), (Level::Own, 3), "many changes on {}", test.engine);
+    }
+}
+
+/// A write that changes who may what, and asks again before it ends, hears of its own change; when it fails, nobody does.
+#[test]
+fn a_write_knows_what_it_changed_itself_and_leaves_nothing_of_it_when_it_fails() {
+    let clock = ManualClock::at(Time::from_seconds(30));
+    for test in TestDb::each(&MIGRATIONS, clock.clone()).unwrap() {
+        let (cache, person, hall) = (Arc::new(LevelCache::default()), node(1), node(9));
+        let look = || test.db.read(|tx| cache.level(tx, &person, &hall)).unwrap();
+        let give = |level: Level, fails: bool| {
+            let cache = cache.clone();
+            test.db.write_blocking(move |tx| -> Result<Vec<Level>, DbError> {
+                tx.unaudited("a test arranges its world");
+                let before = cache.level(tx, &node(1), &node(9))?;
+                relation::grant(tx, &node(1), &node(9), level, Validity::ALWAYS, "")?;
+                let after = cache.level(tx, &node(1), &node(9))?;
+                if fails {
+                    Err(DbError::Commit { why: "a test takes it back".to_owned() })
+                } else {
+                    Ok(vec![before, after])
+                }
+            })
+        };
+        assert_eq!(look(), Level::None);
+        assert_eq!(give(Level::View, false).unwrap(), [Level::None, Level::View], "on {}", test.engine);
+        assert!(give(Level::Own, true).is_err());
+        // Another change of the same number as the one that was taken back.
+        assert_eq!(give(Level::Edit, false).unwrap(), [Level::View, Level::Edit], "on {}", test.engine);
+        assert_eq!(look(), Level::Edit, "on {}", test.engine);
+        assert_eq!(give(Level::See, false).unwrap(), [Level::Edit, Level::See], "on {}", test.engine);
     }
 }
 
