@@ -61,7 +61,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The tables of this crate.
-pub const MIGRATIONS: [Migration; 14] = [
+pub const MIGRATIONS: [Migration; 15] = [
     migration!("identity", 1, "accounts, groups, relations, sessions", "../migrations/0001_identity.sql"),
     migration!("identity", 2, "ceilings", "../migrations/0002_ceilings.sql"),
     migration!("identity", 3, "areas, modules and profiles", "../migrations/0003_areas.sql"),
@@ -81,6 +81,7 @@ pub const MIGRATIONS: [Migration; 14] = [
     ),
     migration!("identity", 13, "changes of the permission graph", "../migrations/0013_relation_change.sql"),
     migration!("identity", 14, "organisations that are to be removed", "../migrations/0014_closing.sql"),
+    migration!("identity", 15, "sessions that reach one organisation", "../migrations/0015_confined.sql"),
 ];
 
 /// What this crate keeps sealed.
@@ -144,8 +145,8 @@ impl Identity {
                 let reach = |tx: &mut Tx, from: &Object, to: &Object| checks.cache.level(tx, from, to);
                 Ok(level.min(token::most(tx, viewer, object, reach)?))
             }),
-            workspaces: Arc::new(|tx, account| {
-                let spaces = workspace::spaces(tx, account)?.into_iter();
+            workspaces: Arc::new(|tx, viewer| {
+                let spaces = workspace::reached(tx, viewer)?.into_iter();
                 Ok(spaces
                     .map(|workspace::Space { id, name, personal, .. }| Workspace { id, name, personal })
                     .collect())

@@ -57,6 +57,8 @@ pub struct Session {
     pub address: String,
     /// With which browser.
     pub agent: String,
+    /// Opened at a provider of one organisation, and reaches that alone.
+    pub confined: bool,
 }
 
 /// What a new session is made of.
@@ -74,6 +76,8 @@ pub struct NewSession {
     pub address: String,
     /// With which browser.
     pub agent: String,
+    /// Whether it reaches that workspace alone.
+    pub confined: bool,
 }
 
 /// Stores a new session. The record of signing in is the caller's.
@@ -83,10 +87,11 @@ pub struct NewSession {
 pub fn open(tx: &mut Tx, new: &NewSession, lifetimes: Lifetimes) -> Result<(), DbError> {
     let now = tx.now();
     let agent: String = new.agent.chars().take(200).collect();
+    let only_in = if new.confined { new.workspace.to_string() } else { String::new() };
     tx.execute(
-        "INSERT INTO session (id, account, workspace, secret_hash, created_at, seen_at, expires_at, address, agent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)",
-        params![new.id, new.account, new.workspace, &new.secret_hash, now, now.after(lifetimes.absolute), &new.address, agent],
+        "INSERT INTO session (id, account, workspace, secret_hash, created_at, seen_at, expires_at, address, agent, only_in)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)",
+        params![new.id, new.account, new.workspace, &new.secret_hash, now, now.after(lifetimes.absolute), &new.address, agent, only_in],
     )?;
     // What is over is of no use to anybody.
     tx.execute("DELETE FROM session WHERE expires_at < ?1", params![now])?;
@@ -126,12 +131,15 @@ pub fn authenticate(
     lifetimes: Lifetimes,
 ) -> Result<Option<Viewer>, DbError> {
     let now = tx.now();
-    let (table, cap, view_as, scopes, hash, via) = match credential {
-        Credential::Cookie(secret) => ("session", "4", "s.view_as", "'[]'", digest(secret), Via::Session),
-        Credential::Bearer(token) => ("api_token", "s.cap", "''", "s.scopes", digest(token), Via::Token),
+    // Cap, through whose eyes, scopes, and the one workspace it reaches.
+    let (table, bounds, hash, via) = match credential {
+        Credential::Cookie(secret) => {
+            ("session", "4, s.view_as, '[]', s.only_in", digest(secret), Via::Session)
+        }
+        Credential::Bearer(token) => ("api_token", "s.cap, '', s.scopes, ''", digest(token), Via::Token),
     };
     let sql = format!(
-        "SELECT s.id, s.account, a.name, a.address, s.workspace, w.name, {cap}, s.seen_at, {view_as}, {scopes} FROM {table} s
+        "SELECT s.id, s.account, a.name, a.address, s.workspace, w.name, s.seen_at, {bounds} FROM {table} s
          JOIN account a ON a.id = s.account JOIN workspace w ON w.id = s.workspace
          JOIN member m ON m.workspace = s.workspace AND m.account = s.account
          WHERE s.secret_hash = ?1 AND s.expires_at > ?2 AND a.state = ?3"
@@ -144,16 +152,19 @@ pub fn authenticate(
             email: row.get(3)?,
             workspace: row.get(4)?,
             workspace_name: row.get(5)?,
-            cap: row.get(6)?,
-            seen: row.get(7)?,
+            seen: row.get(6)?,
+            cap: row.get(7)?,
             via,
             behind: None,
             scopes: row.json(9)?,
+            confined: !row.str(10)?.is_empty(),
         };
-        Ok((viewer, row.get::<String>(8)?))
+        let in_its_place = !viewer.confined || row.str(10)? == viewer.workspace.to_string();
+        Ok((viewer, row.get::<String>(8)?, in_its_place))
     })?;
     let good = |viewer: &Viewer| via == Via::Token || now.since(viewer.seen) < lifetimes.idle;
-    match viewer.filter(|(viewer, _)| good(viewer)) {
+    let found = viewer.filter(|(viewer, _, in_its_place)| *in_its_place && good(viewer));
+    match found.map(|(viewer, other, _)| (viewer, other)) {
         Some((viewer, other)) if !other.is_empty() => crate::view_as::through(tx, viewer, &other).map(Some),
         found => Ok(found.map(|(viewer, _)| viewer)),
     }
@@ -178,7 +189,7 @@ pub fn touch(tx: &mut Tx, id: SessionId) -> Result<(), DbError> {
 pub fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<Session>, DbError> {
     let now = tx.now();
     tx.query(
-        "SELECT id, created_at, seen_at, expires_at, address, agent FROM session
+        "SELECT id, created_at, seen_at, expires_at, address, agent, only_in FROM session
          WHERE account = ?1 AND expires_at > ?2 ORDER BY seen_at DESC, id LIMIT 100",
         params![account, now],
         |row| {
@@ -189,6 +200,7 @@ pub fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<Session>, DbErr
                 expires_at: row.get(3)?,
                 address: row.get(4)?,
                 agent: row.get(5)?,
+                confined: !row.str(6)?.is_empty(),
             })
         },
     )
@@ -197,14 +209,14 @@ pub fn of_account(tx: &mut Tx, account: AccountId) -> Result<Vec<Session>, DbErr
 /// Looks at another of one's workspaces.
 ///
 /// # Errors
-/// [`IdentityError::NotFound`] when one is no member of it.
+/// [`IdentityError::NotFound`] when one is no member of it, or the session reaches another alone.
 pub fn switch(
     tx: &mut Tx,
     session: SessionId,
     account: AccountId,
     workspace: WorkspaceId,
 ) -> Result<(), IdentityError> {
-    let sql = "UPDATE session SET workspace = ?3 WHERE id = ?1 AND account = ?2
+    let sql = "UPDATE session SET workspace = ?3 WHERE id = ?1 AND account = ?2 AND only_in IN ('', ?3)
                AND EXISTS (SELECT 1 FROM member WHERE workspace = ?3 AND account = ?2)";
     if tx.execute(sql, params![session, account, workspace])? == 0 {
         return Err(IdentityError::NotFound);

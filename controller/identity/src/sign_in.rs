@@ -12,6 +12,7 @@ use bo_db::{DbError, Event, Tx};
 use bo_model::command::Actor;
 use bo_model::{AccountId, Kind, Object, SessionId, WorkspaceId};
 use bo_web::{Ctx, WebError};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,7 +146,7 @@ pub async fn enter_code(
         })
         .await?;
     if taken {
-        let proof = Proof { forget: keys.into_iter().next(), pending: Some(hash), workspace: None };
+        let proof = Proof { forget: keys.into_iter().next(), pending: Some(hash), ..Proof::default() };
         return open(identity, ctx, account, proof).await;
     }
     ctx.write(move |tx| -> Result<(), IdentityError> {
@@ -187,6 +188,8 @@ pub(crate) struct Proof {
     pub pending: Option<String>,
     /// Where the session begins; the first of their workspaces when nothing says.
     pub workspace: Option<WorkspaceId>,
+    /// The one workspace whose provider said so: the session reaches that alone.
+    pub only: Option<WorkspaceId>,
 }
 
 /// Opens a session for somebody who proved who they are.
@@ -204,7 +207,8 @@ pub(crate) async fn open(
     let lifetimes = identity.settings.lifetimes;
     let (who, name, host) = (account.id, account.name.clone(), ctx.header("host").to_owned());
     ctx.write(move |tx| -> Result<(), IdentityError> {
-        let spaces = workspace::of_account(tx, account.id)?;
+        let mut spaces = workspace::of_account(tx, account.id)?;
+        spaces.retain(|(id, _)| proof.only.is_none_or(|only| only == *id));
         let wanted = match domain::admit(tx, &host, account.id)? {
             domain::Begin::Only(workspace) => Some(workspace),
             domain::Begin::In(workspace) => proof.workspace.or(Some(workspace)),
@@ -226,6 +230,7 @@ pub(crate) async fn open(
             secret_hash: hash.clone(),
             address: address.clone(),
             agent: agent.clone(),
+            confined: proof.only.is_some(),
         };
         session::open(tx, &new, lifetimes)?;
         if let Some(key) = &proof.forget {
@@ -237,7 +242,11 @@ pub(crate) async fn open(
         let now = tx.now();
         tx.execute("UPDATE account SET signed_in_at = ?2 WHERE id = ?1", bo_db::params![account.id, now])?;
         let actor = Actor::Account { id: account.id, name: account.name.clone() };
-        tx.audit(Event::new("session.open", Object::new(Kind::SESSION, id)).by(actor).workspace(*space));
+        let event = Event::new("session.open", Object::new(Kind::SESSION, id)).by(actor).workspace(*space);
+        tx.audit(match proof.only {
+            Some(only) => event.after(json!({"only_in": only})),
+            None => event,
+        });
         Ok(())
     })
     .await?;

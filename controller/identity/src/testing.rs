@@ -213,6 +213,7 @@ impl World {
             seen: Time(0),
             behind: None,
             scopes: Arc::default(),
+            confined: false,
         }
     }
 

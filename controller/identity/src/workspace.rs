@@ -299,6 +299,16 @@ pub fn spaces(tx: &mut Tx, account: AccountId) -> Result<Vec<Space>, DbError> {
     )
 }
 
+/// Those of them that a viewer can come to as they are signed in.
+///
+/// # Errors
+/// When the database fails.
+pub fn reached(tx: &mut Tx, viewer: &Viewer) -> Result<Vec<Space>, DbError> {
+    let mut spaces = spaces(tx, viewer.account)?;
+    spaces.retain(|space| viewer.reaches(space.id));
+    Ok(spaces)
+}
+
 /// Notes that somebody began to work there: it is where they begin the next time.
 ///
 /// # Errors
@@ -320,7 +330,7 @@ pub fn home(tx: &mut Tx, viewer: &Viewer, object: &Object) -> Result<Option<Work
         return Ok(None);
     }
     let homes = level::workspaces_of(tx, object)?;
-    let spaces = spaces(tx, viewer.account)?;
+    let spaces = reached(tx, viewer)?;
     let mine = spaces.into_iter().find(|space| homes.contains(&Object::new(Kind::WORKSPACE, space.id)));
     Ok(mine.map(|space| space.id).filter(|id| *id != viewer.workspace))
 }
@@ -345,18 +355,6 @@ pub fn direct_owners(tx: &mut Tx, id: WorkspaceId) -> Result<Vec<(AccountId, Str
 pub fn operator(tx: &mut Tx) -> Result<Option<WorkspaceId>, DbError> {
     let sql = "SELECT id FROM workspace WHERE operator = 1";
     tx.query_opt(sql, &[], |row| row.get(0))
-}
-
-/// The organisations somebody belongs to.
-///
-/// # Errors
-/// When the database fails.
-pub fn organisations_of(tx: &mut Tx, account: AccountId) -> Result<Vec<WorkspaceId>, DbError> {
-    tx.query(
-        "SELECT w.id FROM member m JOIN workspace w ON w.id = m.workspace WHERE m.account = ?1 AND w.kind = 'organisation' ORDER BY w.id",
-        params![account],
-        |row| row.get(0),
-    )
 }
 
 /// A built-in group of a workspace.

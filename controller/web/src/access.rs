@@ -1,6 +1,7 @@
 //! Who is asking, and what they may: closures that `controller` fills in from `bo-identity`, because identity
 //! depends on this crate and not the other way round.
 
+use crate::error::WebError;
 use crate::site::Site;
 use bo_db::{DbError, Tx};
 use bo_model::command::Actor;
@@ -84,6 +85,9 @@ pub struct Viewer {
     pub behind: Option<(AccountId, String)>,
     /// An API token reaches only what lies in these places; none for everywhere.
     pub scopes: Arc<[Scope]>,
+    /// Signed in at a provider that the workspace runs: whoever runs it could be anybody of its members, so this reaches that
+    /// workspace and neither their others nor their account.
+    pub confined: bool,
 }
 
 /// A place an API token reaches, and the most it may there.
@@ -106,6 +110,26 @@ impl Viewer {
     pub fn subject(&self) -> Object {
         Object::new(bo_model::Kind::ACCOUNT, self.account)
     }
+
+    /// Whether they can come to a workspace of theirs as they are signed in.
+    pub fn reaches(&self, workspace: WorkspaceId) -> bool {
+        !self.confined || workspace == self.workspace
+    }
+
+    /// Passes unless they are confined to a workspace: what concerns their account, or a workspace beside that one.
+    ///
+    /// # Errors
+    /// [`WebError::Forbidden`] with the way out.
+    pub fn whole(&self) -> std::result::Result<(), WebError> {
+        if !self.confined {
+            return Ok(());
+        }
+        Err(WebError::Forbidden(format!(
+            "You signed in at the provider of {0}, which lets you into {0} and nowhere else. For your account and your other \
+             workspaces, sign out and sign in another way. No password yet? “Forgot your password?” sends you a link.",
+            self.workspace_name
+        )))
+    }
 }
 
 /// Finds out who shows a credential; `None` when it is unknown, expired or revoked.
@@ -126,9 +150,9 @@ pub struct Workspace {
     pub personal: bool,
 }
 
-/// The workspaces of an account, in the order to offer them.
+/// The workspaces a viewer may switch to, in the order to offer them.
 pub type WorkspacesOf =
-    Arc<dyn Fn(&mut Tx, AccountId) -> std::result::Result<Vec<Workspace>, DbError> + Send + Sync>;
+    Arc<dyn Fn(&mut Tx, &Viewer) -> std::result::Result<Vec<Workspace>, DbError> + Send + Sync>;
 /// The workspace an object lies in, when it is another than the one a viewer is in, and they may see it there.
 pub type HomeOf =
     Arc<dyn Fn(&mut Tx, &Viewer, &Object) -> std::result::Result<Option<WorkspaceId>, DbError> + Send + Sync>;

@@ -97,6 +97,7 @@ mod tests {
             seen: Time(0),
             behind: None,
             scopes: std::sync::Arc::default(),
+            confined: false,
         }
     }
 

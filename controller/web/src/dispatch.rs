@@ -132,7 +132,7 @@ fn admit(
         let verdict = allowed(&app, tx, viewer.as_ref(), &route.need, params)?;
         let (nav, spaces) = match (&viewer, wants_page) {
             (Some(viewer), true) => {
-                let mut spaces = (app.access.workspaces)(tx, viewer.account)?;
+                let mut spaces = (app.access.workspaces)(tx, viewer)?;
                 spaces.retain(|space| site.pinned.is_none_or(|workspace| workspace == space.id));
                 (navigation(&app, tx, viewer, &site)?, spaces)
             }
@@ -182,6 +182,7 @@ fn allowed(
     let (object, level) = match *need {
         Need::Anyone(_) => return Ok(Ok(())),
         Need::SignedIn => return Ok(viewer.map(|_| ()).ok_or(WebError::SignIn)),
+        Need::Account => return Ok(viewer.ok_or(WebError::SignIn).and_then(Viewer::whole)),
         Need::Object { kind, param, level } => {
             let Some(id) = params.get(param) else { return Ok(Err(WebError::NotFound)) };
             (Object::new(kind, id), level)

@@ -16,7 +16,7 @@
 //! }
 //! ```
 //!
-//! - [`Need`]: `Need::anyone("why")`, `Need::signed_in()`, `Need::object(kind, "path parameter", level)`,
+//! - [`Need`]: `Need::anyone("why")`, `Need::signed_in()`, `Need::account()`, `Need::object(kind, "path parameter", level)`,
 //!   `Need::workspace_area("audit", level)`,
 //!   `Need::module("wiki", level)`. What one may not see answers 404; what one sees and may not do, 403.
 //!   Lists are `Need::signed_in()` or an area, and filter rows with [`Ctx::level`] or the list function of `bo-identity`.

@@ -9,6 +9,9 @@ pub enum Need {
     Anyone(&'static str),
     /// Whoever is signed in; the handler shows only their own things.
     SignedIn,
+    /// Whoever is signed in as themselves: it concerns their account, or workspaces beside the one they are in. Not for whom a
+    /// provider of one organisation signed in.
+    Account,
     /// A level on the object whose id is in the path.
     Object {
         /// Its kind.
@@ -55,6 +58,11 @@ impl Need {
         Need::SignedIn
     }
 
+    /// Whoever is signed in, other than at the provider of one organisation.
+    pub const fn account() -> Need {
+        Need::Account
+    }
+
     /// A level on the object named by a path parameter.
     pub const fn object(kind: Kind, param: &'static str, level: Level) -> Need {
         Need::Object { kind, param, level }
@@ -80,6 +88,7 @@ impl Need {
         match self {
             Need::Anyone(reason) => format!("Anyone: {reason}."),
             Need::SignedIn => "Signed in.".into(),
+            Need::Account => "Signed in, other than at the provider of one organisation.".into(),
             Need::Object { kind, level, .. } => format!("Level `{}` on the {kind}.", level.word()),
             Need::Some { kinds, area, level } => {
                 let kinds: Vec<String> = kinds.iter().map(Kind::to_string).collect();

@@ -31,7 +31,7 @@ pub fn denial(head: &Head, route: &Route, params: &BTreeMap<String, String>, err
         Need::Object { kind, param, .. } => Object::new(kind, params.get(param).map_or("", String::as_str)),
         Need::Area { area, .. } | Need::Some { area, .. } => Object::area(viewer.workspace, area),
         Need::Module { module, .. } => Object::module(viewer.workspace, module),
-        Need::Anyone(_) | Need::SignedIn => Object::new(Kind::ACCOUNT, viewer.account),
+        Need::Anyone(_) | Need::SignedIn | Need::Account => Object::new(Kind::ACCOUNT, viewer.account),
     };
     let author = Author { actor: viewer.actor(), origin: origin(head), workspace: Some(viewer.workspace) };
     let reason = format!("{} {}: {}", route.method, route.path, route.need.words());

@@ -27,6 +27,7 @@ fn viewer(now: Time) -> Viewer {
         seen: now,
         behind: None,
         scopes: std::sync::Arc::default(),
+        confined: false,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::relation::{self, Containment, RelationKind};
 use crate::workspace::{self, Space};
 use crate::{account, group};
 use bo_db::{DbError, Event, Tx};
-use bo_model::{AccountId, Kind, Level, Object, WorkspaceId};
+use bo_model::{AccountId, Level, Object, WorkspaceId};
+use bo_web::Viewer;
 use serde::Serialize;
 use serde_json::json;
 
@@ -38,10 +39,10 @@ pub struct Moved {
 ///
 /// # Errors
 /// When the database fails.
-pub fn destinations(tx: &mut Tx, account: AccountId, from: WorkspaceId) -> Result<Vec<Destination>, DbError> {
+pub fn destinations(tx: &mut Tx, viewer: &Viewer, from: WorkspaceId) -> Result<Vec<Destination>, DbError> {
     let mut found = Vec::new();
-    for space in workspace::spaces(tx, account)? {
-        if space.id != from && may_make(tx, account, space.id)? {
+    for space in workspace::reached(tx, viewer)? {
+        if space.id != from && may_make(tx, viewer, space.id)? {
             let slots = quantity(tx, space.id, Licence::EventPro)?;
             let Space { id, name, personal, .. } = space;
             found.push(Destination { id, name, personal, slots });
@@ -50,9 +51,9 @@ pub fn destinations(tx: &mut Tx, account: AccountId, from: WorkspaceId) -> Resul
     Ok(found)
 }
 
-fn may_make(tx: &mut Tx, account: AccountId, workspace: WorkspaceId) -> Result<bool, DbError> {
-    let (subject, now) = (Object::new(Kind::ACCOUNT, account), tx.now());
-    Ok(level(tx, &subject, &Object::module(workspace, "events"), now)? >= Level::Edit)
+fn may_make(tx: &mut Tx, viewer: &Viewer, workspace: WorkspaceId) -> Result<bool, DbError> {
+    let now = tx.now();
+    Ok(level(tx, &viewer.subject(), &Object::module(workspace, "events"), now)? >= Level::Edit)
 }
 
 /// Moves an event into another workspace, in this transaction: it lies in `parent` from then on, under the licences that are
@@ -64,16 +65,16 @@ fn may_make(tx: &mut Tx, account: AccountId, workspace: WorkspaceId) -> Result<b
 /// are not enough slots there.
 pub fn relocate(
     tx: &mut Tx,
-    account: AccountId,
+    viewer: &Viewer,
     event: &Object,
     (from, to): (WorkspaceId, WorkspaceId),
     (parent, how): (&Object, Containment),
 ) -> Result<Moved, IdentityError> {
-    let (subject, now) = (Object::new(Kind::ACCOUNT, account), tx.now());
-    if level(tx, &subject, event, now)? < Level::Own {
+    let now = tx.now();
+    if level(tx, &viewer.subject(), event, now)? < Level::Own {
         return Err(IdentityError::NotAllowed("Only an owner of the event can move it.".into()));
     }
-    if from == to || !destinations(tx, account, from)?.iter().any(|destination| destination.id == to) {
+    if from == to || !destinations(tx, viewer, from)?.iter().any(|destination| destination.id == to) {
         return Err(IdentityError::NotAllowed("You may not make events in that workspace.".into()));
     }
     let holders = slots_of(tx, event)?;

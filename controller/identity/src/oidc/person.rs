@@ -1,5 +1,6 @@
 //! Which account a provider's subject is. A provider speaks for the people of its organisation and can claim anything: what it says
-//! makes accounts of its organisation, and nobody signs in as somebody who was here before unless whoever reads their mail agrees.
+//! makes accounts of its organisation, and nobody signs in as somebody who was here before unless whoever reads their mail agrees. A
+//! session it opens reaches its organisation alone ([`bo_web::Viewer::confined`]).
 
 use super::flow::Claims;
 use super::store::Provider;
@@ -10,11 +11,11 @@ use crate::profile::Profile;
 use crate::relation::{self, Validity};
 use crate::session::digest;
 use crate::throttle::{self, Key};
-use crate::{delegate, group, workspace};
+use crate::{delegate, group};
 use bo_db::audit::Outcome;
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::command::Actor;
-use bo_model::{AccountId, Kind, Object, ProviderId, WorkspaceId};
+use bo_model::{AccountId, Kind, Object, ProviderId};
 use serde_json::json;
 use std::time::Duration;
 
@@ -85,9 +86,6 @@ pub fn resolve(
     if account.state == State::Disabled {
         return Err(nobody());
     }
-    if others(tx, provider.workspace, id)? {
-        return Err(refused("this provider can't sign you in here any more. Sign in with your password."));
-    }
     if account.state == State::Invited {
         tx.execute("UPDATE account SET state = 'active' WHERE id = ?1", params![id])?;
         tx.execute("DELETE FROM activation WHERE account = ?1", params![id])?;
@@ -102,11 +100,6 @@ fn refused(why: &str) -> IdentityError {
 
 fn nobody() -> IdentityError {
     refused("you have no account here. Ask an administrator for one.")
-}
-
-/// Whether somebody belongs to an organisation beside the provider's: that one would be open to it too.
-fn others(tx: &mut Tx, home: WorkspaceId, id: AccountId) -> Result<bool, DbError> {
-    Ok(workspace::organisations_of(tx, id)?.iter().any(|other| *other != home))
 }
 
 fn create(
@@ -145,8 +138,7 @@ fn link(tx: &mut Tx, provider: &Provider, subject: &str, id: AccountId) -> Resul
     Ok(id)
 }
 
-/// Sends the letter that asks whether the provider may sign somebody in. What is answered is the same if they are not asked, because
-/// they belong to other organisations too.
+/// Sends the letter that asks whether the provider may sign somebody in.
 fn ask(
     tx: &mut Tx,
     provider: &Provider,
@@ -162,14 +154,12 @@ fn ask(
     let now = tx.now();
     let old = "DELETE FROM oidc_link WHERE expires_at < ?1 OR (provider = ?2 AND account = ?3)";
     tx.execute(old, params![now, provider.id.to_string(), to.id])?;
-    if !others(tx, provider.workspace, to.id)? {
-        tx.execute(
-            "INSERT INTO oidc_link (secret_hash, provider, subject, account, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![fresh.secret_hash, provider.id.to_string(), &claims.subject, to.id, now.after(LINK)],
-        )?;
-        if let Some(letter) = fresh.letter {
-            letter.post(tx, to, &provider.name)?;
-        }
+    tx.execute(
+        "INSERT INTO oidc_link (secret_hash, provider, subject, account, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![fresh.secret_hash, provider.id.to_string(), &claims.subject, to.id, now.after(LINK)],
+    )?;
+    if let Some(letter) = fresh.letter {
+        letter.post(tx, to, &provider.name)?;
     }
     let event = Event::new("account.link", Object::new(Kind::ACCOUNT, to.id)).workspace(provider.workspace);
     let about = json!({"provider": provider.name, "subject": claims.subject});
@@ -202,9 +192,6 @@ pub fn asked(tx: &mut Tx, secret: &str) -> Result<Option<(Provider, String, Acco
 /// [`IdentityError::NotFound`] for a link that does not work.
 pub fn agree(tx: &mut Tx, secret: &str) -> Result<String, IdentityError> {
     let (provider, subject, account) = asked(tx, secret)?.ok_or(IdentityError::NotFound)?;
-    if others(tx, provider.workspace, account.id)? {
-        return Err(IdentityError::NotFound);
-    }
     tx.execute("DELETE FROM oidc_link WHERE secret_hash = ?1", params![digest(secret)])?;
     tx.act_as(Actor::Account { id: account.id, name: account.name.clone() });
     link(tx, &provider, &subject, account.id)?;

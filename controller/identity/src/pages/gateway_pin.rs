@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use std::sync::Arc;
 
 pub fn routes(identity: &Arc<Identity>) -> Routes {
-    let own = Need::signed_in();
+    let own = Need::account();
     Routes::new("identity")
         .get("/account/gateway-pin", own, show)
         .about("My PIN for gateways")

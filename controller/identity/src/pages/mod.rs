@@ -63,7 +63,12 @@ fn with_ones_account(
     again: &str,
     input: &Input,
 ) -> Markup {
+    let sign_out = || html! { form action="/sign-out" method="post" { (ctx.csrf()) button.btn type="submit" { "Sign out" } } };
     match ctx.viewer() {
+        Some(viewer) if viewer.confined => html! {
+            (parts::notice(Tone::Warn, html! { "You are signed in at the provider of " (viewer.workspace_name) ". Sign out, open the link again and sign in another way." }))
+            (sign_out())
+        },
         Some(viewer) if viewer.email == email => html! {
             form.form action=(action) method="post" {
                 (ctx.csrf()) (form::problems(input)) input type="hidden" name="code" value=(code);
@@ -72,7 +77,7 @@ fn with_ones_account(
         },
         Some(viewer) => html! {
             (parts::notice(Tone::Warn, html! { "You are signed in as " (viewer.email) ", and this is for " (email) ". Sign out, and open the link again." }))
-            form action="/sign-out" method="post" { (ctx.csrf()) button.btn type="submit" { "Sign out" } }
+            (sign_out())
         },
         // The code was found, so it holds nothing that would need another form in an address.
         None => html! {

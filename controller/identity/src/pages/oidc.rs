@@ -171,7 +171,7 @@ async fn try_finish(identity: &Arc<Identity>, ctx: &Ctx) -> std::result::Result<
         Person::Known(account) => account,
         Person::Asked(account) => return Ok(Finished::Asked(account.email)),
     };
-    let proof = Proof { workspace: Some(workspace), ..Proof::default() };
+    let proof = Proof { only: Some(workspace), ..Proof::default() };
     let signed = sign_in::open(identity, ctx, account, proof).await?;
     Ok(Finished::In(attempt.next, signed.secret))
 }

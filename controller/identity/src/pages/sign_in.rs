@@ -33,7 +33,7 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .about("Choose a password by link")
         .post("/activate", Need::anyone("the link is the proof"), with(identity, activate))
         .about("Choose a password by link")
-        .post("/activate/join", Need::signed_in(), join_with_account)
+        .post("/activate/join", Need::account(), join_with_account)
         .about("Join the organisation that added one, with the account one has")
         .get("/setup", Need::anyone("there is nobody yet; the printed code is the proof"), show_setup)
         .about("Set up a fresh installation")

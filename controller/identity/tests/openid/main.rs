@@ -1,6 +1,7 @@
 //! Signing in at a real OpenID provider (npm `oidc-provider`, certified by the OpenID Foundation) on this machine.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
+mod confined;
 mod hostile;
 
 use bo_identity::account::{self, NewAccount};

@@ -77,7 +77,7 @@ async fn an_event_moves_with_those_who_are_at_home_there_and_nothing_of_the_old_
             .await;
         let to: Vec<(WorkspaceId, bool)> = world
             .db()
-            .read(|tx| licence::destinations(tx, owner, workspace))
+            .read(|tx| licence::destinations(tx, &world.viewer(owner), workspace))
             .unwrap()
             .into_iter()
             .map(|place| (place.id, place.personal))
@@ -85,9 +85,9 @@ async fn an_event_moves_with_those_who_are_at_home_there_and_nothing_of_the_old_
         assert_eq!(to, [(other.id, false), (workspace::personal(owner), true)]);
         let place = Object::module(other.id, "events");
         let relocate = |account: AccountId, to: WorkspaceId, place: Object| {
-            let gala = gala.clone();
+            let (gala, viewer) = (gala.clone(), world.viewer(account));
             let work = move |tx: &mut Tx| {
-                licence::relocate(tx, account, &gala, (workspace, to), (&place, Containment::Gated))
+                licence::relocate(tx, &viewer, &gala, (workspace, to), (&place, Containment::Gated))
             };
             world.db().write_blocking(work)
         };
@@ -110,11 +110,11 @@ async fn an_event_moves_with_those_who_are_at_home_there_and_nothing_of_the_old_
         assert_eq!(home, [Object::new(Kind::WORKSPACE, other.id)]);
         // Alone with it, no licence is needed.
         let own = workspace::personal(owner);
-        let (g, place) = (gala.clone(), Object::module(own, "events"));
+        let (g, place, viewer) = (gala.clone(), Object::module(own, "events"), world.viewer(owner));
         let moved = world
             .db()
             .write_blocking(move |tx| {
-                licence::relocate(tx, owner, &g, (other.id, own), (&place, Containment::Gated))
+                licence::relocate(tx, &viewer, &g, (other.id, own), (&place, Containment::Gated))
             })
             .unwrap();
         assert_eq!(moved.released, [tea]);

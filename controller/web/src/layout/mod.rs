@@ -19,7 +19,7 @@ pub mod parts;
 use crate::access::Theme;
 use crate::assets;
 use crate::ctx::{Ctx, Head};
-use crate::error::WebError;
+use crate::error::{WebError, nothing_saved};
 use crate::need::Need;
 pub use icons::icon;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -125,6 +125,7 @@ pub fn page(head: &Head, page: Page) -> Markup {
                 (navigation(head, page.nav))
                 main.main #main tabindex="-1" {
                     (looking_as(head))
+                    (unwritable(head))
                     (page_head(&page))
                     (page.body)
                 }
@@ -161,6 +162,12 @@ fn looking_as(head: &Head) -> Markup {
             }
         }
     }
+}
+
+/// Says on every page that nothing can be saved, while it is so.
+fn unwritable(head: &Head) -> Markup {
+    let Some(why) = head.app.db.unwritable() else { return html! {} };
+    html! { div.notice.notice--bad role="alert" { p { (nothing_saved(why)) } } }
 }
 
 fn toasts(head: &Head) -> Markup {
@@ -246,7 +253,11 @@ fn switcher(head: &Head) -> Markup {
                 }
                 hr;
                 a href="/workspace" { (icon("settings")) "About this workspace" }
-                a href="/workspaces/new" { (icon("plus")) "New organisation" }
+                @if viewer.confined {
+                    p.muted { "You signed in at this organisation's provider. For your other workspaces, sign out and sign in another way." }
+                } @else {
+                    a href="/workspaces/new" { (icon("plus")) "New organisation" }
+                }
             }
         }
     }

@@ -41,7 +41,9 @@ const TABS: [(&str, &str); 5] = [
 
 /// A page of one's account, below its tabs. A page behind a tab names the tab it belongs to.
 pub(super) fn page(ctx: &Ctx, tab: &'static str, title: &str, body: Markup) -> Page {
-    let tabs = parts::tabs(&TABS.map(|(title, href)| (title, href.to_owned())), tab);
+    let all = TABS.map(|(title, href)| (title, href.to_owned()));
+    let confined = ctx.viewer().is_some_and(|viewer| viewer.confined);
+    let tabs = parts::tabs(if confined { &all[..1] } else { &all }, tab);
     let page = Page::new(title, "/account", html! { div.stack { (tabs) (body) } });
     match ctx.path() == tab || tab == "/account" {
         true => page,
@@ -65,6 +67,7 @@ pub(super) fn browser_only(ctx: &Ctx) -> Result<()> {
 async fn show(ctx: Ctx) -> Result<Markup> {
     let viewer = ctx.who()?;
     let body = html! {
+        @if let Err(why) = viewer.whole() { (parts::notice(parts::Tone::Info, html! { (why) })) }
         div.grid.grid--wide {
             section.card.stack {
                 div.card__head { h2 { "Who I am" } }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 const COOKIE: &str = "bo_passkey";
 
 pub fn routes(identity: &Arc<Identity>) -> Routes {
-    let (own, before) = (Need::signed_in(), Need::anyone("one signs in before being anybody"));
+    let (own, before) = (Need::account(), Need::anyone("one signs in before being anybody"));
     let text = || json!({"type": "string"});
     Routes::new("identity")
         .post("/account/passkeys/{id}/rename", own, rename)

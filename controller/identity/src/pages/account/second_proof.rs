@@ -23,7 +23,7 @@ const APP: &str = "/account/second-factor";
 const PASSWORD: &str = "proof_password";
 
 pub fn routes(identity: &Arc<Identity>) -> Routes {
-    let own = Need::signed_in();
+    let own = Need::account();
     Routes::new("identity")
         .get(APP, own, show_setup)
         .about("Setting up my authenticator app")

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use std::sync::Arc;
 
 pub fn routes(identity: &Arc<Identity>) -> Routes {
-    let own = Need::signed_in();
+    let own = Need::account();
     Routes::new("identity")
         .get("/account/security", own, with(identity, show))
         .about("How I sign in")

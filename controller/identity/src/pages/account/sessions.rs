@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde_json::json;
 
 pub fn routes() -> Routes {
-    let own = Need::signed_in();
+    let own = Need::account();
     Routes::new("identity")
         .get("/account/sessions", own, show)
         .about("Where I am signed in")
@@ -45,7 +45,7 @@ fn table(ctx: &Ctx, sessions: &[Session]) -> Markup {
         div.table-wrap { table.table.table--cards {
             thead { tr { th scope="col" { "Browser" } th scope="col" { "From" } th scope="col" { "Signed in" } th scope="col" { "Last used" } th scope="col" { "Ends" } th scope="col" { span.sr-only { "Actions" } } } }
             tbody { @for session in sessions { tr {
-                td data-label="Browser" { (browser(&session.agent)) @if current == Some(session.id) { " " (parts::badge(parts::Tone::Good, "this one")) } }
+                td data-label="Browser" { (browser(&session.agent)) @if current == Some(session.id) { " " (parts::badge(parts::Tone::Good, "this one")) } @if session.confined { " " (parts::badge(parts::Tone::Info, "one organisation only")) } }
                 td data-label="From" { (session.address) }
                 td data-label="Signed in" { (parts::time(session.created_at, now)) }
                 td data-label="Last used" { (parts::time(session.seen_at, now)) }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub fn routes() -> Routes {
-    let own = Need::signed_in();
+    let own = Need::account();
     Routes::new("identity")
         .get("/account/tokens", own, show)
         .about("My API tokens")

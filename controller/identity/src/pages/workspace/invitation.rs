@@ -20,7 +20,7 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
     Routes::new("identity")
         .get("/invitation", link, show)
         .about("An invitation by its link")
-        .post("/invitation/accept", Need::signed_in(), accept)
+        .post("/invitation/accept", Need::account(), accept)
         .about("Accept an invitation with one's account")
         .post("/invitation/join", link, with(identity, join))
         .about("Accept an invitation by making an account")

@@ -67,7 +67,7 @@ fn licences(ctx: &Ctx, refused: Refused<'_>) -> Result<Markup> {
     let (level, personal, holdings, holders, members, others) = ctx.read(|tx| -> Result<_> {
         let level = ctx.level(tx, &Object::area(viewer.workspace, "licences"))?;
         let mut others = Vec::new();
-        for space in workspace::spaces(tx, viewer.account)? {
+        for space in workspace::reached(tx, viewer)? {
             let mine = delegate::rank(tx, viewer.account, space.id)? == delegate::Rank::Owner;
             if mine && space.id != viewer.workspace {
                 others.push(space);
@@ -317,6 +317,9 @@ fn agree_page(ctx: &Ctx, licence: Licence, plan: &Plan) -> Result<Markup> {
 
 async fn try_transfer(ctx: &Ctx, to: WorkspaceId, count: i64) -> Result<()> {
     let (licence, viewer) = (kind(ctx)?, ctx.who()?.clone());
+    if !viewer.reaches(to) {
+        viewer.whole()?;
+    }
     let both = (viewer.workspace, to);
     Ok(ctx.write(move |tx| licence::transfer(tx, viewer.account, licence, both, count)).await?)
 }

@@ -24,20 +24,20 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub fn routes(identity: &Arc<Identity>) -> Routes {
-    let own = Need::signed_in();
+    let (own, whole) = (Need::signed_in(), Need::account());
     let named = json!({"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "maxLength": 80}}});
     Routes::new("identity")
         .get("/workspaces", own, list)
         .about("My workspaces")
-        .get("/workspaces/new", own, new)
+        .get("/workspaces/new", whole, new)
         .about("The form for a new organisation")
-        .post("/workspaces", own, create)
+        .post("/workspaces", whole, create)
         .about("Make an organisation and go there")
         .post(SWITCH_WORKSPACE, own, switch)
         .about("Work in another of my workspaces")
         .get("/api/v1/workspaces", own, api_list)
         .about("My workspaces")
-        .post("/api/v1/workspaces", own, api_create)
+        .post("/api/v1/workspaces", whole, api_create)
         .about("Make an organisation")
         .accepts(named)
         .and(overview::routes())
@@ -50,13 +50,15 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
 }
 
 fn mine(ctx: &Ctx) -> Result<Vec<Space>> {
-    let account = ctx.who()?.account;
-    Ok(ctx.read(|tx| workspace::spaces(tx, account))?)
+    let viewer = ctx.who()?;
+    Ok(ctx.read(|tx| workspace::reached(tx, viewer))?)
 }
 
 async fn list(ctx: Ctx) -> Result<Markup> {
-    let (spaces, now, current) = (mine(&ctx)?, ctx.now(), ctx.workspace()?);
+    let (spaces, now, viewer) = (mine(&ctx)?, ctx.now(), ctx.who()?);
+    let (current, confined) = (viewer.workspace, viewer.whole().err());
     let body = html! {
+        @if let Some(why) = &confined { (parts::notice(parts::Tone::Info, html! { (why) })) }
         section.card.card--flush { div.table-wrap { table.table.table--cards {
             thead { tr { th scope="col" { "Workspace" } th scope="col" { "Kind" } th scope="col" { "Since" } th scope="col" { span.sr-only { "Actions" } } } }
             tbody { @for space in &spaces { tr {
@@ -70,9 +72,9 @@ async fn list(ctx: Ctx) -> Result<Markup> {
     Ok(ctx.page(
         Page::new("My workspaces", "/workspace", html! { div.stack { (body) } })
             .lead("Your personal workspace is for you alone; in organisations you work with others.")
-            .actions(
-                html! { a.btn.btn--primary href="/workspaces/new" { (icon("plus")) "New organisation" } },
-            ),
+            .actions(html! {
+                @if confined.is_none() { a.btn.btn--primary href="/workspaces/new" { (icon("plus")) "New organisation" } }
+            }),
     ))
 }
 
@@ -126,7 +128,11 @@ async fn create(ctx: Ctx) -> Result<Response> {
 }
 
 pub(super) async fn change(ctx: &Ctx, wanted: WorkspaceId) -> Result<()> {
-    let (session, account) = ctx.who().map(|viewer| (viewer.session, viewer.account))?;
+    let viewer = ctx.who()?;
+    let (session, account) = (viewer.session, viewer.account);
+    if !viewer.reaches(wanted) {
+        viewer.whole()?;
+    }
     let host = ctx.header("host").to_owned();
     let only = ctx.read(|tx| domain::find(tx, &host))?.and_then(|domain| domain.site().pinned);
     if only.is_some_and(|only| only != wanted) {

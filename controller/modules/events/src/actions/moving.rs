@@ -21,7 +21,7 @@ pub fn move_event(tx: &mut Tx, viewer: &Viewer, id: EventId, target: WorkspaceId
     let had = had_slices(tx, &people)?;
     let how = if is_restricted(tx, &event)? { Containment::Gated } else { PLACE };
     let parent = module(target);
-    licence::relocate(tx, viewer.account, &object, (event.workspace, target), (&parent, how))?;
+    licence::relocate(tx, viewer, &object, (event.workspace, target), (&parent, how))?;
     tx.execute("UPDATE event SET workspace = ?2 WHERE id = ?1", params![id, target])?;
     // Addresses that were given away for the old workspace end with it.
     tx.execute("DELETE FROM event_calendar WHERE event = ?1", params![id])?;

@@ -23,7 +23,7 @@ fn known(ctx: &Ctx) -> Result<Known> {
         Ok(Known {
             statuses: queries::statuses(tx, here.event.id)?,
             restricted: actions::is_restricted(tx, &here.event)?,
-            destinations: licence::destinations(tx, ctx.who()?.account, here.event.workspace)?,
+            destinations: licence::destinations(tx, ctx.who()?, here.event.workspace)?,
             here,
         })
     })
