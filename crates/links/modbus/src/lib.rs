@@ -12,6 +12,7 @@
 pub mod bus;
 pub mod codec;
 mod error;
+mod overdue;
 pub mod pdu;
 pub mod plan;
 pub mod points;

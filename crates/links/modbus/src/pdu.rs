@@ -99,6 +99,11 @@ pub fn is_read(op: &ModbusOp) -> bool {
     matches!(op, ModbusOp::Read { .. } | ModbusOp::Identify { .. })
 }
 
+/// True when its reply says nothing but that the device took it.
+pub fn is_write(op: &ModbusOp) -> bool {
+    matches!(op, ModbusOp::WriteRegisters { .. } | ModbusOp::WriteCoils { .. } | ModbusOp::MaskWrite { .. })
+}
+
 /// Refuses what no device could answer.
 pub fn check(op: &ModbusOp) -> Result<(), LinkError> {
     match op {

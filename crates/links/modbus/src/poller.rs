@@ -140,7 +140,7 @@ impl Poll {
     pub fn restart(&mut self, now: Instant) {
         for live in &mut self.blocks {
             live.due = Some(now);
-            live.trouble = 0;
+            live.succeeded();
         }
     }
 
@@ -161,10 +161,12 @@ impl Poll {
         match result {
             Ok(reply) => self.accepted(index, reply, now, observed_at, out),
             Err(LinkError::Exception(code @ (2 | 3))) => self.refused(index, *code, now, observed_at, out),
+            Err(LinkError::Exception(5 | 6)) if self.blocks[index].is_asked_again(now) => {}
             Err(error) => {
                 let live = &mut self.blocks[index];
                 live.trouble = match error {
                     LinkError::Exception(1 | 4) => live.trouble.saturating_add(1),
+                    LinkError::Exception(5 | 6) => live.trouble,
                     _ => 0,
                 };
                 self.all_bad(index, &Reason::from(error), observed_at, out);
@@ -220,7 +222,7 @@ impl Poll {
             };
             self.tell(item.point, status, datum, observed_at, out);
         }
-        self.blocks[index].trouble = 0;
+        self.blocks[index].succeeded();
         let node = self.blocks[index].split.take();
         self.splits.succeeded(node, &mut self.learned);
         if self.blocks[index].recheck {

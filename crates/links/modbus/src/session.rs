@@ -43,6 +43,7 @@ pub struct Session {
     envelope: Envelope,
     transaction: u16,
     late: u32,
+    overdue: u32,
     received: Vec<u8>,
     request: Vec<u8>,
 }
@@ -52,15 +53,18 @@ impl Session {
     pub fn new(envelope: Envelope) -> Session {
         // Room for whole frames from the start: a short buffer would read one frame in many pieces.
         let (received, request) = (Vec::with_capacity(MAX_PENDING), Vec::with_capacity(MAX_PENDING));
-        Session { envelope, transaction: 0, late: 0, received, request }
+        Session { envelope, transaction: 0, late: 0, overdue: 0, received, request }
     }
 
-    /// The bytes of the next request. Whatever was received before is forgotten.
+    /// The bytes of the next request. Whatever was received before is forgotten; of a frame that began, the rest may still come.
     pub fn request(&mut self, op: &ModbusOp, from: IdentifyFrom) -> &[u8] {
         self.late = 0;
         self.request.clear();
         match self.envelope {
             Envelope::Mbap => {
+                while let Some((transaction, end)) = self.whole_frame() {
+                    self.drop_late(transaction, end);
+                }
                 self.transaction = self.transaction.wrapping_add(1);
                 self.request.extend_from_slice(&self.transaction.to_be_bytes());
                 self.request.extend_from_slice(&[0, 0, 0, 0, op.unit()]);
@@ -77,6 +81,27 @@ impl Session {
             }
         }
         &self.request
+    }
+
+    /// Replies that came after they were given up, since this was last asked.
+    pub fn overdue(&mut self) -> u32 {
+        std::mem::take(&mut self.overdue)
+    }
+
+    /// The frame at the start of what was received: its number and where it ends.
+    fn whole_frame(&self) -> Option<(u16, usize)> {
+        let word =
+            |at: usize| Some(u16::from_be_bytes([*self.received.get(at)?, *self.received.get(at + 1)?]));
+        let (transaction, end) = (word(0)?, 6 + usize::from(word(4)?));
+        (word(2) == Some(0) && end > MBAP && self.received.len() >= end).then_some((transaction, end))
+    }
+
+    fn drop_late(&mut self, transaction: u16, end: usize) {
+        self.received.drain(..end);
+        // A number of the recent past; others were never ours.
+        if self.transaction.wrapping_sub(transaction) < u16::MAX / 2 {
+            self.overdue += 1;
+        }
     }
 
     /// Where received bytes are appended.
@@ -119,7 +144,7 @@ impl Session {
                 return Step::Wait;
             }
             if transaction != self.transaction {
-                self.received.drain(..end);
+                self.drop_late(transaction, end);
                 self.late += 1;
                 if self.late > MAX_LATE {
                     return Step::Lost("replies carry numbers that were never sent".into());
@@ -260,6 +285,22 @@ mod tests {
         assert_eq!(session.step(&read(1, 1)), Step::Wait);
         session.received().extend(mbap_reply(2, 1, &[222]));
         assert_eq!(session.step(&read(1, 1)), registers(&[222]));
+    }
+
+    #[test]
+    fn a_reply_that_came_when_nobody_waited_is_counted_and_does_not_make_silence_look_like_a_broken_reply() {
+        let mut session = Session::new(Envelope::Mbap);
+        session.request(&read(1, 1), IdentifyFrom::START);
+        assert_eq!(session.gave_up(&read(1, 1)), LinkError::Timeout);
+        session.received().extend(mbap_reply(1, 1, &[111]));
+        session.request(&read(1, 1), IdentifyFrom::START);
+        assert_eq!(session.gave_up(&read(1, 1)), LinkError::Timeout);
+        assert_eq!((session.overdue(), session.overdue()), (1, 0));
+        session.request(&read(1, 1), IdentifyFrom::START);
+        session.received().extend(mbap_reply(2, 1, &[222]));
+        session.received().extend(mbap_reply(10, 1, &[0]));
+        assert_eq!(session.step(&read(1, 1)), Step::Wait);
+        assert_eq!(session.overdue(), 1, "what was never asked for is not late");
     }
 
     #[test]

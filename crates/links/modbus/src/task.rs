@@ -1,6 +1,7 @@
 //! The task that owns one endpoint: the only file here that reads and writes a connection.
 
 use crate::error::ConfigError;
+use crate::overdue::Overdue;
 use crate::pdu::{self, Decoded, IdentifyFrom};
 use crate::session::{Envelope, Session, Step};
 use crate::timing::LineTiming;
@@ -66,6 +67,8 @@ pub fn spawn(
         units: Units::default(),
         quiet_until: Instant::now(),
         unanswered: 0,
+        in_vain: false,
+        overdue: Overdue::default(),
     };
     let ended = shutdown.clone();
     shutdown.spawn(async move {
@@ -81,8 +84,8 @@ pub fn spawn(
 enum Ended {
     /// All handles are gone.
     Unused,
-    /// It broke; `answered` tells whether anything was ever received over it.
-    Broken { why: Arc<str>, answered: bool },
+    /// It broke; `answered` tells whether anything was ever received over it, `during` which unit was being asked.
+    Broken { why: Arc<str>, answered: bool, during: Option<u8> },
 }
 
 struct Task {
@@ -97,22 +100,36 @@ struct Task {
     quiet_until: Instant,
     /// Requests in a row that nobody answered.
     unanswered: u32,
+    /// The last request was waited for until the end of its time.
+    in_vain: bool,
+    overdue: Overdue,
 }
 
 impl Task {
     async fn run(mut self) {
+        // Whose request ended the connection, and whether the one before was good for something.
+        let (mut suspect, mut proved) = (None, false);
         while let Some((mut connection, was_down)) = self.line.connect().await {
             if was_down {
-                self.units.forget();
+                self.units.forget_but(suspect);
             }
             self.unanswered = 0;
             self.session = Session::new(self.envelope);
             self.quiet_until = Instant::now() + self.timing.after_connect;
-            let Ended::Broken { why, answered } = self.serve(&mut connection).await else { return };
+            self.remark();
+            let Ended::Broken { why, answered, during } = self.serve(&mut connection).await else { return };
             tracing::info!(link = %self.line.endpoint(), %why, "connection ended");
+            suspect = during;
+            if let Some(unit) = during {
+                // A gateway that hangs up on what is behind it would take the whole bus with it.
+                self.units.silent(unit, Instant::now());
+            }
+            let proved_before = std::mem::replace(&mut proved, answered);
             if answered {
                 // Gateways drop idle connections: that alone is no outage.
                 self.line.worked();
+            } else if during.is_some() && proved_before {
+                // The one that was asked again: the others are well.
             } else if self.line.pause(why).await.is_none() {
                 return;
             }
@@ -151,6 +168,7 @@ impl Task {
             if job.is_abandoned() {
                 continue;
             }
+            let unit = job.op.unit();
             match self.carry_out(stream, &job.op, job.urgency).await {
                 Ok(result) => {
                     answered |= matches!(result, Ok(_) | Err(LinkError::Exception(_)));
@@ -174,7 +192,7 @@ impl Task {
                             format!("{why}; whether the device took the write is not known").into(),
                         )));
                     }
-                    return Ended::Broken { why, answered };
+                    return Ended::Broken { why, answered, during: Some(unit) };
                 }
             }
         }
@@ -225,6 +243,11 @@ impl Task {
                 LinkError::Exception(0x0A | 0x0B) | LinkError::Timeout => {
                     self.units.silent(unit, Instant::now());
                 }
+                // The device took the write and is at work on it.
+                LinkError::Exception(5) if pdu::is_write(op) => {
+                    self.units.answered(unit);
+                    return Ok(Ok(ModbusReply::Written));
+                }
                 LinkError::Exception(5 | 6) if urgency == Urgency::Command && busy < BUSY.0 => {
                     self.quiet_until = Instant::now() + BUSY.1 * (1 << busy);
                     busy += 1;
@@ -242,10 +265,18 @@ impl Task {
                     garbled += 1;
                     continue;
                 }
+                // Half a reply costs the others as much time as none.
+                LinkError::Protocol(_) if self.in_vain => self.units.silent(unit, Instant::now()),
                 _ => {}
             }
             return Ok(Err(error));
         }
+    }
+
+    /// Says what is wrong with a link that is up.
+    fn remark(&mut self) {
+        let remark = self.overdue.remark(self.timing.timeout, Instant::now());
+        self.line.report.limited(remark);
     }
 
     /// The pause before the next request. A timer of the runtime is up to a millisecond late, which on a fast
@@ -299,6 +330,7 @@ impl Task {
             return Ok(Ok(Decoded::Done(ModbusReply::Written)));
         }
         let limit = deadline;
+        self.in_vain = false;
         let result = loop {
             match timeout_at(deadline, stream.read_buf(self.session.received())).await {
                 Ok(Ok(0)) => return Err("closed by the peer".into()),
@@ -306,6 +338,7 @@ impl Task {
                 Ok(Err(error)) => return Err(error.to_string().into()),
                 Err(_) => {
                     self.unanswered += 1;
+                    self.in_vain = Instant::now() >= limit;
                     break Err(self.session.gave_up(op));
                 }
             }
@@ -322,6 +355,17 @@ impl Task {
                 }
             }
         };
+        match self.session.overdue() {
+            0 if !self.overdue.is_known() => {}
+            count => {
+                if count > 0 {
+                    // Somebody is there: a new connection would not make it faster.
+                    self.unanswered = 0;
+                    self.overdue.saw(count, Instant::now());
+                }
+                self.remark();
+            }
+        }
         let silence = self.speed.map_or(Duration::ZERO, |speed| speed.silence);
         let pause = silence + self.timing.gap;
         if !pause.is_zero() {
@@ -332,7 +376,7 @@ impl Task {
 }
 
 fn broken(why: &str, answered: bool) -> Ended {
-    Ended::Broken { why: why.into(), answered }
+    Ended::Broken { why: why.into(), answered, during: None }
 }
 
 /// Takes away what arrived unasked, without waiting.

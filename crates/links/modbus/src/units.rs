@@ -39,16 +39,16 @@ impl Units {
         }
     }
 
-    /// It did not answer, or the gateway said that it does not.
+    /// It did not answer, the gateway said that it does not, or the connection ended when it was asked.
     pub fn silent(&mut self, unit: u8, now: Instant) {
         let entry = self.silent.entry(unit).or_insert(Silent { failures: 0, until: now });
         entry.failures = entry.failures.saturating_add(1);
         entry.until = now + STEP.saturating_mul(entry.failures - 1).min(LONGEST);
     }
 
-    /// The line was cut and is back: ask everybody at once.
-    pub fn forget(&mut self) {
-        self.silent.clear();
+    /// The line was cut and is back: ask everybody at once, but the one whose request may have cut it.
+    pub fn forget_but(&mut self, suspect: Option<u8>) {
+        self.silent.retain(|unit, _| Some(*unit) == suspect);
     }
 }
 
@@ -72,5 +72,16 @@ mod tests {
         assert_eq!(units.may_ask(3, Urgency::Poll, now), Err(LONGEST));
         units.answered(3);
         assert_eq!(units.may_ask(3, Urgency::Poll, now), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_outage_all_are_asked_at_once_but_the_one_that_may_have_caused_it() {
+        let (mut units, now) = (Units::default(), Instant::now());
+        for unit in [3, 3, 4, 4] {
+            units.silent(unit, now);
+        }
+        units.forget_but(Some(4));
+        assert_eq!(units.may_ask(3, Urgency::Poll, now), Ok(()));
+        assert_eq!(units.may_ask(4, Urgency::Poll, now), Err(STEP));
     }
 }

@@ -125,6 +125,62 @@ async fn a_dead_unit_costs_its_neighbours_nothing_but_its_probes() {
 }
 
 #[tokio::test]
+async fn a_unit_that_makes_its_gateway_hang_up_does_not_take_the_others_with_it() {
+    let device = Device::start(|request| match request.unit {
+        9 => Answer::Last(request.addresses()[..9].to_vec()),
+        _ => Answer::Bytes(request.addresses()),
+    })
+    .await;
+    let link = link(&tcp(device.port, 5_000));
+    for _ in 0..20 {
+        for unit in [1, 9, 2] {
+            let result = poll(&link, read(unit, 7, 1)).await;
+            match unit {
+                9 => {
+                    assert!(
+                        matches!(result, Err(LinkError::Offline(_) | LinkError::BackedOff(_))),
+                        "{result:?}"
+                    )
+                }
+                _ => assert_eq!(result, registers([7]), "unit {unit} is well"),
+            }
+        }
+    }
+    assert!(device.asked(9) < 20, "{} times asked", device.asked(9));
+}
+
+#[tokio::test]
+async fn a_unit_that_sends_half_replies_costs_its_neighbours_nothing_but_its_probes() {
+    let device = Device::start(|request| match request.unit {
+        9 => {
+            let whole = request.addresses();
+            Answer::Bytes(whole[..whole.len() - 1].to_vec())
+        }
+        _ => Answer::Bytes(request.addresses()),
+    })
+    .await;
+    let link = link(&tcp(device.port, 300));
+    for _ in 0..20 {
+        assert_eq!(poll(&link, read(1, 7, 1)).await, registers([7]));
+        assert!(poll(&link, read(9, 7, 1)).await.is_err());
+    }
+    assert!(device.asked(9) < 20, "{} times asked", device.asked(9));
+}
+
+#[tokio::test]
+async fn a_write_that_a_device_acknowledges_and_still_works_on_is_taken() {
+    let device = Device::start(|request| match request.pdu[0] {
+        6 => Answer::Bytes(request.exception(5)),
+        _ => Answer::Bytes(request.addresses()),
+    })
+    .await;
+    let link = link(&tcp(device.port, 300));
+    let write = ModbusOp::WriteRegisters { unit: 1, address: 4, values: vec![1], multiple: false };
+    assert_eq!(command(&link, write).await, Ok(ModbusReply::Written));
+    assert_eq!(device.asked(1), 1, "written once");
+}
+
+#[tokio::test]
 async fn a_gateway_that_cannot_reach_a_unit_is_not_blamed_for_it() {
     let device = Device::start(|request| match request.unit {
         5 => Answer::Bytes(request.exception(0x0B)),
@@ -157,6 +213,23 @@ async fn a_late_reply_is_never_taken_for_the_next_one() {
     assert_eq!(poll(&link, read(1, 100, 1)).await, Err(LinkError::Timeout));
     assert_eq!(poll(&link, read(1, 200, 1)).await, registers([200]));
     assert_eq!(device.connected(), 1, "there was no need for a new connection");
+}
+
+#[tokio::test]
+async fn a_device_that_is_slower_than_its_link_allows_is_named_with_what_to_change() {
+    let mut late: Option<Vec<u8>> = None;
+    let device = Device::start(move |request| match late.replace(request.addresses()) {
+        None => Answer::Silence,
+        Some(before) => Answer::Bytes(before),
+    })
+    .await;
+    let link = link(&tcp(device.port, 100));
+    let mut health = link.health();
+    let asker = tokio::spawn(async move { while command(&link, read(1, 7, 1)).await.is_err() {} });
+    let named = tokio::time::timeout(PATIENCE, health.wait_for(|health| health.limited.is_some())).await;
+    let named = named.expect("nobody said why").unwrap().clone();
+    asker.abort();
+    assert!(named.limited.as_ref().is_some_and(|what| what.contains("raise `timing.timeout`")), "{named:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,13 @@ use tokio::time::Instant;
 pub const SLOWEST: Duration = Duration::from_secs(300);
 /// Pause before a point that is read once and could not be is tried again.
 pub const ONCE_RETRY: Duration = Duration::from_secs(10);
+/// Pauses before a device that says it is busy is asked again; after the last of them its values are bad. Inverters
+/// behind a dongle say so several times a minute.
+const BUSY: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900)];
+/// A device that stays busy is asked at half the rate, a quarter, … but never less than a thirty-second.
+const BUSIEST: u32 = 5;
+
 /// A block with its timetable.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -21,6 +28,8 @@ pub struct Live {
     pub in_flight: bool,
     /// Refusals in a row.
     pub trouble: u32,
+    /// Times in a row that the device was busy.
+    pub busy: usize,
     /// Half of a block that was refused: the node of the search it belongs to.
     pub split: Option<usize>,
     /// Asks whether a refused address is still refused; its failure is no news.
@@ -32,7 +41,33 @@ pub struct Live {
 impl Live {
     /// A block that has not been read.
     pub fn new(block: Block, every: Option<Duration>, due: Option<Instant>) -> Live {
-        Live { block, every, due, in_flight: false, trouble: 0, split: None, recheck: false, spread: false }
+        Live {
+            block,
+            every,
+            due,
+            in_flight: false,
+            trouble: 0,
+            busy: 0,
+            split: None,
+            recheck: false,
+            spread: false,
+        }
+    }
+
+    /// The device is busy. True when it is asked again at once; otherwise the read has failed, and the next ones wait longer.
+    pub fn is_asked_again(&mut self, now: Instant) -> bool {
+        let pause = BUSY.get(self.busy);
+        self.busy = self.busy.saturating_add(1);
+        match pause {
+            Some(pause) => self.due = Some(now + *pause),
+            None => self.trouble = (self.trouble + 1).min(BUSIEST),
+        }
+        pause.is_some()
+    }
+
+    /// It was read.
+    pub fn succeeded(&mut self) {
+        (self.trouble, self.busy) = (0, 0);
     }
 
     /// Sets the next read after one that was `good` or not. `phase` is this block's place in its interval, 0–1.

@@ -137,6 +137,39 @@ async fn a_failed_read_is_bad_quality_and_never_a_number() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_device_that_is_busy_for_a_moment_keeps_its_values_and_one_that_stays_busy_is_asked_less() {
+    let mut poll = poll("[poll.fast]\nevery = \"1s\"\n[point.a]\naddress = 7", Learned::default());
+    let (mut now, busy) = (Instant::now(), Err(LinkError::Exception(6)));
+    let mut ask = |result: Option<&Result<ModbusReply, LinkError>>, now: Instant| {
+        let request = poll.due(now).remove(0);
+        let read = Device::new([]).read(&request.op);
+        let mut out = Vec::new();
+        poll.apply(&request, result.unwrap_or(&read), now, Time(1), &mut out);
+        (out, poll.next_due().unwrap())
+    };
+    for _ in 0..3 {
+        let (told, again) = ask(Some(&busy), now);
+        assert!(told.is_empty() && again <= now + Duration::from_secs(1), "{told:?}");
+        now = again;
+    }
+    let (read, next) = ask(None, now);
+    assert_eq!(read[0].value, Value::good(7i64, Time(1)), "it was busy three times, and nobody noticed");
+    now = next;
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        let (told, again) = ask(Some(&busy), now);
+        if let Some(told) = told.first() {
+            assert_eq!(told.value, Value::bad(Reason::Exception(6), Time(1)));
+            pauses.push((again - now).as_secs());
+        }
+        now = again;
+    }
+    assert!(pauses.len() == 9 && pauses.is_sorted() && pauses.last() == Some(&32), "{pauses:?}");
+    let (read, next) = ask(None, now);
+    assert!(read[0].value.quality.is_good() && next <= now + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_point_that_exists_on_the_device_feeds_the_variable() {
     let toml = "[point.as_int]\nstatus = \"power\"\naddress = 0\nunimplemented = [0]\n[point.as_float]\nstatus = \"power\"\naddress = 50";
     let mut poll = poll(toml, Learned::default());
