@@ -1,30 +1,30 @@
 //! Endpoints as a site file and a release describe them: `docs/links.md` explains each key.
 
+mod written;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// One endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", tag = "kind", try_from = "written::Written")]
 pub enum LinkConfig {
     /// Modbus TCP, or RTU frames over TCP.
     ModbusTcp {
         /// Host name or address.
         host: String,
         /// 502 when absent. Devices with TLS listen on 802 as a rule.
-        #[serde(default = "modbus_port")]
         port: u16,
         /// RTU frames instead of MBAP.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         rtu_framing: bool,
         /// Present for TLS ("MODBUS/TCP Security"), which as a rule wants a client certificate.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         tls: Option<TlsClient>,
         /// How requests are timed.
-        #[serde(default)]
         timing: ModbusTiming,
     },
     /// Modbus RTU on a serial port.
@@ -32,7 +32,6 @@ pub enum LinkConfig {
         /// Port and line settings.
         line: SerialLine,
         /// How requests are timed.
-        #[serde(default)]
         timing: ModbusTiming,
     },
     /// Bytes on a serial port.
@@ -45,10 +44,10 @@ pub enum LinkConfig {
         /// Host name or address.
         host: String,
         /// Port; the driver's when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         port: Option<u16>,
         /// Present for TLS.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         tls: Option<TlsClient>,
     },
     /// Datagrams.
@@ -56,7 +55,7 @@ pub enum LinkConfig {
         /// Host name or address.
         host: String,
         /// Port; the driver's when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         port: Option<u16>,
     },
     /// The edge's own broker.
@@ -66,19 +65,19 @@ pub enum LinkConfig {
         /// Host name or address.
         host: String,
         /// 1883, or 8883 with TLS, when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         port: Option<u16>,
         /// Present for TLS.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         tls: Option<TlsClient>,
         /// User name.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         username: Option<String>,
         /// File that holds the password.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         password_file: Option<PathBuf>,
         /// 3.1.1 when absent.
-        #[serde(default, skip_serializing_if = "MqttVersion::is_usual")]
+        #[serde(skip_serializing_if = "MqttVersion::is_usual")]
         version: MqttVersion,
     },
     /// HTTP requests below one base address.
@@ -86,9 +85,29 @@ pub enum LinkConfig {
         /// `https://host:port/base`.
         base: String,
         /// Pinned CA or client certificate.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         tls: Option<TlsClient>,
     },
+}
+
+impl LinkConfig {
+    /// Looks for the files it names (certificates, passwords) in `folder`, unless they are absolute.
+    pub fn files_in(&mut self, folder: &Path) {
+        let (tls, password) = match self {
+            LinkConfig::ModbusTcp { tls, .. }
+            | LinkConfig::Tcp { tls, .. }
+            | LinkConfig::Http { tls, .. } => (tls.as_mut(), None),
+            LinkConfig::Mqtt { tls, password_file, .. } => (tls.as_mut(), password_file.as_mut()),
+            LinkConfig::ModbusRtu { .. }
+            | LinkConfig::Serial { .. }
+            | LinkConfig::Udp { .. }
+            | LinkConfig::MqttEmbedded => (None, None),
+        };
+        let of_tls = tls.into_iter().flat_map(|tls| {
+            [&mut tls.ca_file, &mut tls.client_cert_file, &mut tls.client_key_file].into_iter().flatten()
+        });
+        of_tls.chain(password).for_each(|file| *file = folder.join(&*file));
+    }
 }
 
 /// A version of MQTT, written as a number: 3 or 5.
@@ -127,10 +146,6 @@ impl TryFrom<u8> for MqttVersion {
             other => Err(format!("there is no MQTT version {other} here: 3 (which is 3.1.1) or 5")),
         }
     }
-}
-
-fn modbus_port() -> u16 {
-    502
 }
 
 /// A serial port and its line settings.
