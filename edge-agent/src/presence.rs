@@ -5,7 +5,7 @@ use crate::board::{Board, SWEEP};
 use crate::devices::{Device, Devices};
 use bo_model::{DeviceId, Quality, Reason, Time};
 use bo_runtime::{Shutdown, UnitState};
-use bo_wire::AlarmEvent;
+use bo_wire::{AlarmEvent, FAULTED};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn look(
 /// Why a device is not well; `None` when it is.
 pub fn unwell(board: &Board, device: &Device) -> Option<String> {
     if let UnitState::Waiting { why, .. } = &*device.state.borrow() {
-        return Some(format!("faulted: {why}"));
+        return Some(format!("{FAULTED}{why}"));
     }
     let online = board.get(device.slots.online())?;
     match (online.data.truth(), online.quality.is_good()) {
@@ -84,7 +84,7 @@ pub fn unwell(board: &Board, device: &Device) -> Option<String> {
 /// Why its driver failed, when that is why it has no values.
 fn fault(board: &Board, device: &Device) -> Option<String> {
     device.slots.status().find_map(|slot| match board.get(slot)?.quality {
-        Quality::Bad(Reason::DriverFault(why)) => Some(format!("faulted: {why}")),
+        Quality::Bad(Reason::DriverFault(why)) => Some(format!("{FAULTED}{why}")),
         _ => None,
     })
 }

@@ -44,6 +44,13 @@ impl Api {
         reply.json()
     }
 
+    /// A page of the console, as it is sent.
+    pub fn page(&self, path: &str) -> Result<String> {
+        let page = curl(&["--header", &self.authorization(), &format!("{}{path}", self.url)])?;
+        ensure!(page.status == 200, "GET {path}: {}", page.status);
+        Ok(page.body)
+    }
+
     /// All rows of a list, page by page. `path` may have a query.
     pub fn all(&self, path: &str) -> Result<Vec<Value>> {
         let mut rows = Vec::new();

@@ -161,12 +161,22 @@ pub fn zone(registry: &Registry, id: ZoneId) -> Mention<ZoneId> {
 /// Whether a device is well, why not, and since when that is known.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Health {
-    /// `ok`, `offline`, `gateway-offline`, `not-set-up`, `disabled`, `unknown`.
+    /// `ok`, `offline`, `faulted`, `gateway-offline`, `not-set-up`, `disabled`, `unknown`.
     pub state: &'static str,
     /// Why, in words; empty when all is well.
     pub why: String,
     /// Since when.
     pub since: Option<bo_model::Time>,
+}
+
+/// States of a device that should be there and is not.
+pub const AWAY: [&str; 3] = ["offline", "faulted", "gateway-offline"];
+
+impl Health {
+    /// It should be there and is not.
+    pub fn is_away(&self) -> bool {
+        AWAY.contains(&self.state)
+    }
 }
 
 /// A device's health now.
@@ -189,7 +199,10 @@ pub fn health(estate: &Estate, entry: &DeviceEntry) -> Health {
         return say("gateway-offline", why.into(), known.since);
     }
     if let Some(unwell) = known.unwell {
-        return say("offline", unwell.why, Some(unwell.since));
+        return match unwell.why.strip_prefix(bo_wire::FAULTED) {
+            Some(why) => say("faulted", why.to_owned(), Some(unwell.since)),
+            None => say("offline", unwell.why, Some(unwell.since)),
+        };
     }
     match estate.table.online(device.id) {
         Some((false, since)) => say("offline", "it does not answer".into(), Some(since)),

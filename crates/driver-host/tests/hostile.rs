@@ -6,22 +6,15 @@
 mod common;
 
 use bo_driver_host::{CommandError, DeviceState, Error, Fault};
+use bo_testkit::guest::{LOOPS, SWELLS, TRAPS, WELL_BEHAVED as NEIGHBOUR};
 use common::{Guest, Host};
 use std::time::Duration;
-
-/// A driver that behaves: each command publishes `count`.
-const NEIGHBOUR: Guest = Guest {
-    start: "(i32.const 0)",
-    command: "(call $publish_count) (i32.const 0)",
-    handle: "(i32.const 0)",
-    link: "none",
-};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trap_costs_one_device_one_restart() {
     let host = Host::new();
     let (neighbour, heard_next_door) = host.spawn(&NEIGHBOUR).await;
-    let (device, heard) = host.spawn(&Guest { command: "unreachable", ..NEIGHBOUR }).await;
+    let (device, heard) = host.spawn(&Guest { command: TRAPS, ..NEIGHBOUR }).await;
     let outcome = device.command("go", &Default::default(), Duration::from_secs(20)).await;
     assert!(matches!(&outcome, Err(CommandError::Failed(why)) if why.contains("crashed")), "{outcome:?}");
     let fault = heard.fault().await;
@@ -35,7 +28,7 @@ async fn a_trap_costs_one_device_one_restart() {
 async fn an_endless_loop_is_stopped_while_its_neighbour_on_the_same_thread_keeps_working() {
     let host = Host::new();
     let (neighbour, heard_next_door) = host.spawn(&NEIGHBOUR).await;
-    let (device, heard) = host.spawn(&Guest { command: "(loop (br 0)) (i32.const 0)", ..NEIGHBOUR }).await;
+    let (device, heard) = host.spawn(&Guest { command: LOOPS, ..NEIGHBOUR }).await;
     let looping =
         tokio::spawn(async move { device.command("go", &Default::default(), Duration::from_secs(60)).await });
     neighbour.command("go", &Default::default(), Duration::from_secs(60)).await.unwrap();
@@ -51,8 +44,7 @@ async fn an_endless_loop_is_stopped_while_its_neighbour_on_the_same_thread_keeps
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_memory_bomb_is_stopped_at_its_limit() {
     let host = Host::new();
-    let bomb = "(loop (drop (memory.grow (i32.const 16))) (br 0)) (i32.const 0)";
-    let (device, heard) = host.spawn(&Guest { command: bomb, ..NEIGHBOUR }).await;
+    let (device, heard) = host.spawn(&Guest { command: SWELLS, ..NEIGHBOUR }).await;
     let _ = device.command("go", &Default::default(), Duration::from_secs(60)).await;
     assert_eq!(heard.fault().await, Fault::Memory(4));
 }
@@ -127,7 +119,7 @@ async fn a_command_that_never_returns_times_out_for_its_asker_and_then_ends_the_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_crashed_driver_published_is_bad_from_then_on() {
     let host = Host::new();
-    let guest = Guest { handle: "unreachable", ..NEIGHBOUR };
+    let guest = Guest { handle: TRAPS, ..NEIGHBOUR };
     let (device, heard) = host.spawn(&guest).await;
     device.command("go", &Default::default(), Duration::from_secs(20)).await.unwrap();
     assert!(heard.shows("count"));
@@ -142,7 +134,7 @@ async fn what_a_crashed_driver_published_is_bad_from_then_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pauses_between_restarts_grow() {
     let host = Host::new();
-    let (_device, heard) = host.spawn_unchecked(&Guest { start: "unreachable", ..NEIGHBOUR });
+    let (_device, heard) = host.spawn_unchecked(&Guest { start: TRAPS, ..NEIGHBOUR });
     let mut pauses = Vec::new();
     for failures in 1..=2u32 {
         let state = heard

@@ -1,5 +1,7 @@
 //! For tests with real processes: start them, wait for a condition instead of sleeping, end them by id.
 
+#[cfg(feature = "guest")]
+pub mod guest;
 pub mod http;
 pub mod keys;
 pub mod measure;

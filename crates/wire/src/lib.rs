@@ -16,8 +16,8 @@ mod write;
 pub use blob::{BLOB_CHUNK, BlobChunk, BlobError};
 pub use enroll::{CodeError, EnrollCode, EnrollReply, EnrollRequest, GATE_NAME, Renew, Renewed, fingerprint};
 pub use message::{
-    Ack, Announce, Backfill, BlobRequest, CommandMessage, Cursor, Down, Heartbeat, Hello, Records, Snapshot,
-    SnapshotValue, Up,
+    Ack, Announce, Backfill, BlobRequest, CommandMessage, Cursor, Down, FAULTED, Heartbeat, Hello, Records,
+    Snapshot, SnapshotValue, Up,
 };
 pub use raw::Raw;
 pub use record::{

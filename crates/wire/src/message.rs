@@ -68,6 +68,9 @@ pub struct SnapshotValue {
     pub value: Value,
 }
 
+/// How the reason begins why a device is not well whose driver failed.
+pub const FAULTED: &str = "faulted: ";
+
 /// Proof of life, every few seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
@@ -84,7 +87,8 @@ pub struct Heartbeat {
     /// Links: name, state word, last proved.
     #[serde(default)]
     pub links: Vec<(String, String, Option<Time>)>,
-    /// Devices that are not well: id and why. All others were proved within their staleness.
+    /// Devices that are not well: id and why, which begins with [`FAULTED`] when their driver failed. All others were proved
+    /// within their staleness.
     #[serde(default)]
     pub unwell: Vec<(DeviceId, String)>,
     /// Resident memory in bytes.

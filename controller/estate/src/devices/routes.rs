@@ -4,7 +4,7 @@ use crate::Estate;
 use crate::commands::actions::{self, Ask};
 use crate::configure::{self, DevicePatch, MoveDevice, NewDevice};
 use crate::drivers::{held, plain};
-use crate::http::{Health, Mention, device, finds, health, may, page, system, with};
+use crate::http::{AWAY, Health, Mention, device, finds, health, may, page, system, with};
 use crate::live::view::{self, LiveValue};
 use crate::registry::{DeviceEntry, Registry};
 use crate::state::LogOf;
@@ -75,7 +75,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
     let see = |level| Need::object(Kind::DEVICE, "id", level);
     Routes::new("estate")
         .get("/api/v1/devices", Need::signed_in(), with(estate, list))
-        .about("Devices; filter by system, zone, gateway, driver or state (ok, offline, gateway-offline, not-set-up, disabled, unknown)")
+        .about("Devices; filter by system, zone, gateway, driver or state (ok, offline, faulted, gateway-offline, not-set-up, disabled, unknown; away: any of the second to fourth)")
         .lists(&SPEC)
         .post("/api/v1/devices", Need::signed_in(), with(estate, create))
         .about("Make a device; level `own` on its system")
@@ -148,7 +148,8 @@ pub fn page_of_lines(estate: &Estate, ctx: &Ctx) -> Result<bo_web::Paged<DeviceL
                 continue;
             }
             let state = if by_state { health(estate, entry).state } else { "" };
-            if list.filter("state").is_none_or(|wanted| wanted == state) {
+            let fits = |wanted: &str| wanted == state || (wanted == "away" && AWAY.contains(&state));
+            if list.filter("state").is_none_or(fits) {
                 rows.push((entry.clone(), state));
             }
         }

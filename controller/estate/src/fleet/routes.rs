@@ -29,7 +29,7 @@ pub struct Summary {
     pub edges_not_set_up: usize,
     /// Systems.
     pub systems: usize,
-    /// Devices by state: ok, offline, gateway-offline, not-set-up, disabled, unknown.
+    /// Devices by state: ok, offline, faulted, gateway-offline, not-set-up, disabled, unknown.
     pub devices: BTreeMap<&'static str, usize>,
     /// Active alarms by severity.
     pub alarms: BTreeMap<String, usize>,

@@ -75,9 +75,7 @@ impl MapFacts for Known<'_> {
         })
     }
     fn offline(&self, device: Option<&str>) -> bool {
-        let is_off = |entry: &Arc<DeviceEntry>| {
-            matches!(health(self.estate, entry).state, "offline" | "gateway-offline")
-        };
+        let is_off = |entry: &Arc<DeviceEntry>| health(self.estate, entry).is_away();
         match device {
             Some(device) => self.devices.get(device).is_some_and(|entry| is_off(entry)),
             None => self.devices.values().any(|entry| is_off(entry)),
@@ -291,9 +289,9 @@ fn legend(map: &ZoneMap, used: &BTreeSet<&str>) -> Markup {
 pub fn missing(zone: &Zone) -> Markup {
     let text = match &zone.map {
         Some(name) => format!(
-            "Its map `{name}` is not in the library. Import the estate again with the library that has it."
+            "Its map “{name}” is not in the library. Import the estate again with the library that has it."
         ),
-        None => "Give the zone a `map` in the estate's files to see its rooms on a plan.".into(),
+        None => "Give the zone a map in the estate's files to see its rooms on a plan.".into(),
     };
     html! { p.muted { (own::none()) (text) } }
 }

@@ -5,7 +5,7 @@ use super::{alarms, audit, commands, parts as own, zones};
 use crate::Estate;
 use crate::fleet::routes::summarise;
 use crate::history::queries::Step;
-use crate::http::{health, may, with};
+use crate::http::{AWAY, health, may, with};
 use crate::live::view;
 use crate::registry::{DeviceEntry, Registry};
 use bo_model::estate::ZoneKind;
@@ -101,8 +101,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
 /// The state of everything in one sentence: what is wrong first, and where to look.
 fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm], nowhere: bool) -> Markup {
     let devices: usize = summary.devices.values().sum();
-    let away: usize =
-        ["offline", "gateway-offline"].iter().filter_map(|state| summary.devices.get(state)).sum();
+    let away: usize = AWAY.iter().filter_map(|state| summary.devices.get(state)).sum();
     let expected = summary.edges - summary.edges_not_set_up;
     let gateways = expected.saturating_sub(summary.edges_online);
     let critical = open
@@ -141,7 +140,7 @@ fn verdict(summary: &crate::fleet::routes::Summary, open: &[crate::alarms::Alarm
             @else if summary.edges == 0 { strong { "Nothing is connected yet." } span { "Create a gateway to bring a building in." } a.btn href="/edges/new" { "New gateway" } }
             @else if expected == 0 && wrong.is_empty() { strong { "No gateway is set up yet." } span { "Let the machine on site in with a one-time code." } a.btn href="/edges?state=new" { "Gateways" } }
             @else if wrong.is_empty() { strong { "All well." } span { (own::count(well, "device")) @if well == 1 { " answers" } @else { " answer" } ", no alarm waits." } }
-            @else { strong { (wrong.join(", ")) "." } @if unseen > 0 { a.btn href="/alarms" { "See to it" } } @else if gateways > 0 { a.btn href="/edges?state=offline" { "Which" } } @else { a.btn href="/devices?state=offline" { "Which" } } }
+            @else { strong { (wrong.join(", ")) "." } @if unseen > 0 { a.btn href="/alarms" { "See to it" } } @else if gateways > 0 { a.btn href="/edges?state=offline" { "Which" } } @else { a.btn href="/devices?state=away" { "Which" } } }
         }
     }
 }
@@ -229,9 +228,7 @@ fn away(estate: &Estate, ctx: &Ctx, registry: &Registry) -> Result<Vec<Away>> {
         let mut found = Vec::new();
         for entry in registry.devices.values().filter(|entry| entry.device.workspace == workspace) {
             let state = health(estate, entry);
-            if matches!(state.state, "offline" | "gateway-offline")
-                && may(ctx, tx, Kind::DEVICE, entry.device.id, Level::View)?
-            {
+            if state.is_away() && may(ctx, tx, Kind::DEVICE, entry.device.id, Level::View)? {
                 found.push((entry.clone(), state));
             }
         }
@@ -244,7 +241,7 @@ fn away(estate: &Estate, ctx: &Ctx, registry: &Registry) -> Result<Vec<Away>> {
 fn away_card(registry: &Registry, away: &[Away], now: bo_model::Time) -> Markup {
     own::flush(
         "Not answering",
-        own::more("All", "/devices?state=offline"),
+        own::more("All", "/devices?state=away"),
         html! {
             div.table-wrap { table.table.table--cards {
                 thead { tr { th scope="col" { "Device" } th scope="col" { "Why" } th scope="col" { "Since" } } }
@@ -254,7 +251,7 @@ fn away_card(registry: &Registry, away: &[Away], now: bo_model::Time) -> Markup 
                     td data-label="Since" { (parts::time_or(state.since, now, "not known")) }
                 } } }
             } }
-            @if away.len() > LINES { p.card__foot { a href="/devices?state=offline" { "and " (away.len() - LINES) " more" } } }
+            @if away.len() > LINES { p.card__foot { a href="/devices?state=away" { "and " (away.len() - LINES) " more" } } }
         },
     )
 }

@@ -121,6 +121,7 @@ pub fn health_words(state: &str) -> (Tone, &'static str) {
     match state {
         "ok" => (Tone::Good, "Online"),
         "offline" => (Tone::Bad, "Not answering"),
+        "faulted" => (Tone::Bad, "Faulted"),
         "gateway-offline" => (Tone::Warn, "Gateway away"),
         "not-set-up" => (Tone::Idle, "Not set up yet"),
         "disabled" => (Tone::Idle, "Disabled"),

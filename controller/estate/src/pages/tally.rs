@@ -81,11 +81,9 @@ pub fn tallies(estate: &Estate, ctx: &Ctx, registry: &Registry) -> Result<Tallie
             let devices = registry.devices_in(system.id);
             let (mut unwell, mut not_set_up) = (0, 0);
             for entry in devices.iter().filter_map(|id| registry.devices.get(id)) {
-                match health(estate, entry).state {
-                    "offline" | "gateway-offline" => unwell += 1,
-                    "not-set-up" => not_set_up += 1,
-                    _ => {}
-                }
+                let state = health(estate, entry);
+                unwell += usize::from(state.is_away());
+                not_set_up += usize::from(state.state == "not-set-up");
             }
             let (alarms, critical) = alarms.get(&system.id).copied().unwrap_or_default();
             let tally = Tally { systems: 1, devices: devices.len(), unwell, not_set_up, alarms, critical };

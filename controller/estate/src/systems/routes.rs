@@ -87,7 +87,7 @@ pub fn system_line(estate: &Estate, system: &System) -> SystemLine {
     let unwell = devices
         .iter()
         .filter_map(|id| registry.devices.get(id))
-        .filter(|entry| matches!(crate::http::health(estate, entry).state, "offline" | "gateway-offline"));
+        .filter(|entry| crate::http::health(estate, entry).is_away());
     SystemLine {
         id: system.id,
         key: system.key.clone(),

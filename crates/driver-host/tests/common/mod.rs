@@ -8,6 +8,7 @@ use bo_driver_host::{
 };
 use bo_link::{Health, Inbox, MqttOp};
 use bo_model::{DeviceId, IdGen, SystemClock, Value};
+pub use bo_testkit::guest::Guest;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -19,80 +20,13 @@ pub fn load(folder: &Path) -> Package {
         .unwrap_or_else(|error| panic!("{error}\nbuild the drivers first: cargo xtask drivers"))
 }
 
-/// A driver as the bodies of its three functions. Each leaves a pointer to its result: 0 points at zeroed memory,
-/// which spells `ok`.
-#[derive(Clone, Copy)]
-pub struct Guest {
-    pub start: &'static str,
-    pub handle: &'static str,
-    pub command: &'static str,
-    pub link: &'static str,
+fn package(guest: &Guest) -> Package {
+    let files = BTreeMap::from([
+        ("driver.toml".to_owned(), guest.manifest("guest").into_bytes()),
+        ("component.wasm".to_owned(), guest.component().unwrap()),
+    ]);
+    Package::from_packed(&bo_driver_host::pack(&files).unwrap()).unwrap()
 }
-
-impl Guest {
-    fn component(&self) -> Vec<u8> {
-        let bodies = [self.start, self.handle, self.command].concat();
-        let mqtt =
-            r#"(import "backoffice:driver/mqtt@0.1.0" "subscribe" (func $subscribe (param i32 i32 i32)))"#;
-        let subscribe =
-            "(func $mqtt_subscribe (call $subscribe (i32.const 1024) (i32.const 5) (i32.const 2048)))";
-        let uses_mqtt = bodies.contains("$mqtt_subscribe");
-        let text = format!(
-            r#"(module
-            (import "backoffice:driver/host@0.1.0" "log" (func $log (param i32 i32 i32)))
-            (import "backoffice:driver/host@0.1.0" "publish" (func $publish (param i32 i32 i32 i64 i32)))
-            {}
-            (memory (export "memory") 1)
-            (data (i32.const 1024) "count")
-            (global $free (mut i32) (i32.const 4096))
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-                (global.get $free)
-                (global.set $free (i32.and (i32.add (i32.add (global.get $free) (local.get 3)) (i32.const 7)) (i32.const 0xfff8))))
-            (func $log_line (call $log (i32.const 1) (i32.const 1024) (i32.const 5)))
-            (func $publish_count
-                (call $publish (i32.const 1024) (i32.const 5) (i32.const 2) (i64.const 7) (i32.const 0)))
-            (func $lines (local $left i32) (local.set $left (i32.const 500))
-                (loop (call $log_line) (br_if 0 (local.tee $left (i32.sub (local.get $left) (i32.const 1))))))
-            (func $values (local $left i32) (local.set $left (i32.const 500))
-                (loop (call $publish_count) (br_if 0 (local.tee $left (i32.sub (local.get $left) (i32.const 1))))))
-            {}
-            (func (export "backoffice:driver/device@0.1.0#start") (param i32 i32 i32 i32) (result i32) {})
-            (func (export "backoffice:driver/device@0.1.0#handle") {} (result i32) {})
-            (func (export "backoffice:driver/device@0.1.0#command") (param i32 i32 i32 i32) (result i32) {}))"#,
-            if uses_mqtt { mqtt } else { "" },
-            if uses_mqtt { subscribe } else { "" },
-            self.start,
-            HANDLE_PARAMS,
-            self.handle,
-            self.command
-        );
-        let mut module = wat::parse_str(&text).unwrap();
-        let mut resolve = wit_parser::Resolve::default();
-        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../drivers/wit/0.1");
-        let (package, _) = resolve.push_dir(&wit).unwrap();
-        let world = resolve.select_world(&[package], Some("driver")).unwrap();
-        let encoding = wit_component::StringEncoding::UTF8;
-        wit_component::embed_component_metadata(&mut module, &resolve, world, encoding).unwrap();
-        wit_component::ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
-    }
-
-    fn package(&self) -> Package {
-        let manifest = format!(
-            "[driver]\nname = \"guest\"\nversion = \"1.0.0\"\ntitle = \"Guest\"\nkind = \"hardware\"\nmodule = \"Guest\"\n\
-             [link]\nkind = \"{}\"\n[component]\nfile = \"component.wasm\"\nwit = \"0.1\"\nmemory_mib = 4\n\
-             [status.count]\ntype = \"integer\"\n[command.go]\n",
-            self.link
-        );
-        let files = BTreeMap::from([
-            ("driver.toml".to_owned(), manifest.into_bytes()),
-            ("component.wasm".to_owned(), self.component()),
-        ]);
-        Package::from_packed(&bo_driver_host::pack(&files).unwrap()).unwrap()
-    }
-}
-
-/// `handle`'s flattened event: its case, and the widest of its payloads.
-const HANDLE_PARAMS: &str = "(param i32 i32 i32 i32 i32 i32 i64 i32 i32)";
 
 /// The far end of a link on which nobody answers.
 pub type SilentLink = (Inbox<MqttOp, ()>, watch::Sender<Health>);
@@ -113,7 +47,7 @@ impl Host {
     }
 
     pub fn load(&self, guest: &Guest) -> Result<Arc<Loaded>, Error> {
-        self.engine.load(&guest.package())
+        self.engine.load(&package(guest))
     }
 
     /// Starts a device and waits until it runs.
@@ -135,7 +69,7 @@ impl Host {
     }
 
     fn spawn_on(&self, guest: &Guest, links: Links) -> (Device, Arc<Heard>) {
-        let package = guest.package();
+        let package = package(guest);
         let loaded = self.engine.load(&package).unwrap();
         let clock = Arc::new(SystemClock);
         let config = DeviceConfig {

@@ -46,7 +46,9 @@ async fn list(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
         |values: &[(&str, &str)]| values.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     let states = pairs(&[
         ("ok", "Online"),
+        ("away", "Away, for whatever reason"),
         ("offline", "Not answering"),
+        ("faulted", "Faulted"),
         ("gateway-offline", "Gateway away"),
         ("not-set-up", "Gateway not set up yet"),
         ("disabled", "Disabled"),

@@ -125,11 +125,12 @@ fn now(
     let open = alarms::open_of(estate, ctx, |alarm| alarm.device == Some(id))?;
     Ok(html! {
         div.stack {
-            @if matches!(state.state, "offline" | "gateway-offline" | "not-set-up" | "disabled") {
+            @if state.is_away() || matches!(state.state, "not-set-up" | "disabled") {
                 (parts::notice(own::health_words(state.state).0, html! {
                     strong { (own::health_words(state.state).1) } ": " (state.why)
                     @if let Some(since) = state.since { ", since " (parts::time(since, now)) }
                     ". The values below are the last ones that were read."
+                    @if state.state == "faulted" { " Everything else on its gateway runs on. Its log says more; another version of its driver or other settings may help." }
                 }))
             }
             (alarms::strip(estate, ctx, &open))
