@@ -157,6 +157,7 @@ fn refresh(estate: &Arc<Estate>, announced: &mut HashMap<EdgeId, String>) -> Res
 }
 
 fn numbers(estate: &Estate) {
+    metrics::gauge!("bo_database_writable").set(f64::from(u8::from(estate.db.unwritable().is_none())));
     metrics::gauge!("bo_values_known").set(estate.table.len() as f64);
     metrics::counter!("bo_values_taken_in_total").absolute(estate.values_in.load(Ordering::Relaxed));
     metrics::gauge!("bo_history_samples_waiting").set(estate.history.pending.len() as f64);

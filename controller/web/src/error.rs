@@ -96,12 +96,23 @@ impl WebError {
     }
 }
 
+/// What people are told while nothing can be written, for this reason.
+pub(crate) fn nothing_saved(why: &str) -> String {
+    format!(
+        "Nothing can be saved: {why}. Whoever runs the controller has to make room there. What is known can still be read, \
+         buildings run on, and their gateways keep what they have to tell until it can be taken in."
+    )
+}
+
 impl From<DbError> for WebError {
     fn from(error: DbError) -> WebError {
         match error {
             DbError::Busy { .. } | DbError::Closed => {
                 tracing::warn!(%error, "the database did not answer in time");
                 WebError::Unavailable("The database is busy. Try again in a moment.".into())
+            }
+            error if error.unwritable().is_some() => {
+                WebError::Unavailable(nothing_saved(error.unwritable().unwrap_or_default()))
             }
             error if error.is_unique() => WebError::Conflict("That exists already.".into()),
             error => WebError::Internal(error.to_string()),

@@ -1,7 +1,7 @@
 //! Whether the process lives, whether it takes requests, and its numbers.
 
 use crate::ctx::Ctx;
-use crate::error::{Result, WebError};
+use crate::error::{Result, WebError, nothing_saved};
 use crate::need::Need;
 use crate::routes::Routes;
 use axum::http::{StatusCode, header};
@@ -15,7 +15,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new("web")
         .get("/healthz", Need::anyone("load balancers ask, it says nothing else"), alive)
         .about("Answers as long as the process runs")
-        .get("/readyz", Need::anyone("load balancers ask, it names parts only"), ready)
+        .get("/readyz", Need::anyone("load balancers ask, it names parts only, and a full disk"), ready)
         .about("Answers 200 when every part works, 503 and the parts that do not otherwise")
         .get(
             "/metrics",
@@ -36,6 +36,10 @@ async fn ready(ctx: Ctx) -> Result<Response> {
         tracing::warn!(%error, "not ready: database");
         wrong.push("database");
     }
+    let unwritable = ctx.app().db.unwritable();
+    if unwritable.is_some() {
+        wrong.push("writing");
+    }
     for (name, check) in &ctx.app().ready {
         if let Err(why) = check() {
             tracing::warn!(part = name, why, "not ready");
@@ -43,7 +47,11 @@ async fn ready(ctx: Ctx) -> Result<Response> {
         }
     }
     let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, axum::Json(json!({"ready": wrong.is_empty(), "not_ready": wrong}))).into_response())
+    let mut answer = json!({"ready": wrong.is_empty(), "not_ready": wrong});
+    if let Some(why) = unwritable {
+        answer["why"] = nothing_saved(why).into();
+    }
+    Ok((status, axum::Json(answer)).into_response())
 }
 
 async fn metrics(ctx: Ctx) -> Result<Response> {

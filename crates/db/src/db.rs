@@ -178,6 +178,11 @@ impl Db {
         self.0.shared.commits.load(Ordering::Relaxed)
     }
 
+    /// Why nothing can be written at present, when the disk does not take it; reading goes on. Known from the last attempt.
+    pub fn unwritable(&self) -> Option<&'static str> {
+        self.0.shared.unwritable.why()
+    }
+
     /// Woken after each commit that put something into the outbox.
     pub(crate) fn emitted(&self) -> &Notify {
         &self.0.shared.emitted

@@ -32,6 +32,29 @@ impl EngineError {
         }
     }
 
+    /// Why nothing can be written, when the disk is the reason.
+    pub fn unwritable(&self) -> Option<&'static str> {
+        use postgres::error::SqlState;
+        use rusqlite::ffi;
+        match self {
+            EngineError::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => match error.extended_code {
+                ffi::SQLITE_FULL => Some(DISK_FULL),
+                ffi::SQLITE_IOERR_WRITE
+                | ffi::SQLITE_IOERR_FSYNC
+                | ffi::SQLITE_IOERR_TRUNCATE
+                | ffi::SQLITE_IOERR_SHMSIZE
+                | ffi::SQLITE_IOERR_SHMMAP => Some(DISK_FAILS),
+                _ => None,
+            },
+            EngineError::Sqlite(_) => None,
+            EngineError::Postgres(error) => match error.code() {
+                Some(code) if *code == SqlState::DISK_FULL => Some(DISK_FULL),
+                Some(code) if *code == SqlState::IO_ERROR => Some(DISK_FAILS),
+                _ => None,
+            },
+        }
+    }
+
     /// The transaction lost to another one and may be run again.
     pub fn is_retryable(&self) -> bool {
         use postgres::error::SqlState;
@@ -49,6 +72,9 @@ impl EngineError {
         }
     }
 }
+
+const DISK_FULL: &str = "the disk of the controller's database is full";
+const DISK_FAILS: &str = "the disk of the controller's database does not take what is written to it";
 
 /// Why a database operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +102,12 @@ pub enum DbError {
     Commit {
         /// What the engine says.
         why: String,
+    },
+    /// The disk does not take any more; what is there can be read. Nothing of the transaction was kept.
+    #[error("nothing can be saved: {why}")]
+    Unwritable {
+        /// What is the matter.
+        why: &'static str,
     },
     /// A column does not hold what the query expects.
     #[error("column {column} holds {found}, expected {expected}")]
@@ -163,6 +195,15 @@ impl DbError {
     /// A unique or primary key was violated: the thing exists already.
     pub fn is_unique(&self) -> bool {
         matches!(self, DbError::Statement { source, .. } if source.is_unique())
+    }
+
+    /// Why nothing can be written at all at present, when that is the reason of this failure.
+    pub fn unwritable(&self) -> Option<&'static str> {
+        match self {
+            DbError::Unwritable { why } => Some(why),
+            DbError::Statement { source, .. } => source.unwritable(),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_retryable(&self) -> bool {

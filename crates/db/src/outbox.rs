@@ -93,6 +93,9 @@ pub async fn step(db: &Db, handler: &'static Handler) -> Result<bool, DbError> {
     for message in messages {
         let mut attempt = 1;
         while let Err(error) = handle(db, handler, message.clone()).await {
+            if error.unwritable().is_some() {
+                return Err(error); // no fault of the event's: it waits until there is room
+            }
             tracing::warn!(handler = handler.name, seq = message.seq, %error, attempt, "an event was not handled");
             if attempt == ATTEMPTS {
                 park(db, handler.name, message.seq, error.to_string()).await?;

@@ -7,7 +7,7 @@ use crate::error::DbError;
 use crate::migrate::Migration;
 use crate::vault::Vault;
 use bo_model::clock::SharedClock;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A database that is removed when this is dropped. Drop it after every clone of [`TestDb::db`].
@@ -45,7 +45,15 @@ impl TestDb {
     /// # Errors
     /// When it can't be made.
     pub fn sqlite(migrations: &[Migration], clock: SharedClock) -> Result<TestDb, DbError> {
-        let folder = std::env::temp_dir().join(unique());
+        TestDb::sqlite_in(&std::env::temp_dir(), migrations, clock)
+    }
+
+    /// A fresh SQLite database in a folder of its own below `parent`.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn sqlite_in(parent: &Path, migrations: &[Migration], clock: SharedClock) -> Result<TestDb, DbError> {
+        let folder = parent.join(unique());
         std::fs::create_dir_all(&folder)
             .map_err(|error| DbError::Open { url: folder.display().to_string(), why: error.to_string() })?;
         let url = format!("sqlite:{}", folder.join("test.db").display());

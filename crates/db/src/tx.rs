@@ -39,6 +39,8 @@ pub struct Tx<'c> {
     kept: Option<Box<dyn Any + Send>>,
     /// A statement failed in a way that says: run the whole transaction again.
     pub(crate) lost: bool,
+    /// A statement failed because the disk takes no more.
+    pub(crate) unwritable: Option<&'static str>,
     vault: Option<Arc<Vault>>,
 }
 
@@ -57,6 +59,7 @@ impl<'c> Tx<'c> {
             has_emitted: false,
             kept: None,
             lost: false,
+            unwritable: None,
             vault,
         }
     }
@@ -119,7 +122,7 @@ impl<'c> Tx<'c> {
             Conn::Sqlite(conn) => sqlite::for_each(conn, sql, params, each),
             Conn::Postgres(conn) => postgres::for_each(conn, sql, params, each),
         };
-        self.lost |= read.as_ref().is_err_and(DbError::is_retryable);
+        self.note_failure(read.as_ref().err());
         read
     }
 
@@ -169,7 +172,7 @@ impl<'c> Tx<'c> {
             Conn::Sqlite(conn) => sqlite::execute(conn, sql, params),
             Conn::Postgres(conn) => postgres::execute(conn, sql, params),
         };
-        self.lost |= ran.as_ref().is_err_and(DbError::is_retryable);
+        self.note_failure(ran.as_ref().err());
         let changed = ran?;
         self.note_change(sql, changed);
         Ok(changed)
@@ -256,6 +259,12 @@ impl<'c> Tx<'c> {
             (Some(sql), None) if self.records.is_empty() => Some(sql),
             _ => None,
         }
+    }
+
+    /// What a failure means for the whole transaction.
+    fn note_failure(&mut self, error: Option<&DbError>) {
+        self.lost |= error.is_some_and(DbError::is_retryable);
+        self.unwritable = self.unwritable.or_else(|| error.and_then(DbError::unwritable));
     }
 
     fn note_change(&mut self, sql: &str, changed: usize) {

@@ -14,7 +14,7 @@ use crate::vault::Vault;
 use bo_model::clock::SharedClock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -24,6 +24,8 @@ const BATCH_TIME: Duration = Duration::from_millis(10);
 /// Jobs that may wait; more wait at the caller until [`QUEUE_DEADLINE`].
 const QUEUE: usize = 1024;
 const QUEUE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the disk counts as full after it was.
+const UNWRITABLE_FOR: Duration = Duration::from_secs(3);
 /// How often a job is run again after its transaction was lost.
 const ATTEMPTS: usize = 4;
 
@@ -91,8 +93,42 @@ pub(crate) struct Shared {
     pub emitted: Notify,
     /// Commits so far.
     pub commits: AtomicU64,
+    /// Why nothing can be written at present.
+    pub unwritable: Unwritable,
     /// Seals secrets; set once, after opening.
     pub vault: OnceLock<Arc<Vault>>,
+}
+
+/// Whether the disk takes what is written. It counts as well again when a commit succeeds and the last failure is a while
+/// ago: on a full disk something small fits in now and then.
+#[derive(Default)]
+pub(crate) struct Unwritable(Mutex<Option<(&'static str, Instant)>>);
+
+impl Unwritable {
+    /// Why not; `None` when it does.
+    pub(crate) fn why(&self) -> Option<&'static str> {
+        self.lock().map(|(why, _)| why)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(&'static str, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, why: &'static str) {
+        if self.lock().replace((why, Instant::now())).is_none() {
+            tracing::error!(
+                "nothing can be saved: {why}; make room there, everything goes on by itself then"
+            );
+        }
+    }
+
+    fn committed(&self) {
+        let mut held = self.lock();
+        if held.is_some_and(|(_, last)| last.elapsed() > UNWRITABLE_FOR) {
+            *held = None;
+            tracing::info!("the database can be written again");
+        }
+    }
 }
 
 /// What a lane is for.
@@ -193,7 +229,9 @@ impl Worker {
         while let Some(first) = queue.blocking_recv() {
             let mut jobs = vec![first];
             if let End::Lost(error) = self.batch(&mut jobs, Some(&mut queue)) {
-                tracing::warn!(jobs = jobs.len(), error = ?error, "a write transaction was lost; its jobs run again");
+                if error.as_ref().and_then(DbError::unwritable).is_none() {
+                    tracing::warn!(jobs = jobs.len(), error = ?error, "a write transaction was lost; its jobs run again");
+                }
                 for job in jobs.drain(..) {
                     self.alone(job);
                 }
@@ -209,6 +247,12 @@ impl Worker {
             self.reconnect();
             match self.batch(&mut jobs, None) {
                 End::Settled => break,
+                // Trying again at once makes no room.
+                End::Lost(Some(error)) if error.unwritable().is_some() => {
+                    let why = error.unwritable().unwrap_or_default();
+                    jobs.iter_mut().for_each(|job| job.spoil(DbError::Unwritable { why }));
+                    break;
+                }
                 End::Lost(error) if attempt == ATTEMPTS => {
                     let why = error.map_or("the connection was lost".into(), |error| error.to_string());
                     jobs.iter_mut().for_each(|job| job.spoil(DbError::Commit { why: why.clone() }));
@@ -280,6 +324,7 @@ impl Worker {
         match stored.and_then(|()| self.statement("COMMIT")) {
             Ok(()) => {
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                self.shared.unwritable.committed();
                 if emitted {
                     self.shared.emitted.notify_waiters();
                 }
@@ -288,6 +333,9 @@ impl Worker {
             }
             Err(error) => {
                 let _ = self.statement("ROLLBACK");
+                if let Some(why) = error.unwritable() {
+                    self.shared.unwritable.failed(why);
+                }
                 End::Lost(Some(error))
             }
         }
@@ -315,8 +363,12 @@ impl Worker {
             }
         }
         let after = std::mem::take(&mut tx.after_commit);
-        let emitted = tx.has_emitted;
+        let (emitted, unwritable) = (tx.has_emitted, tx.unwritable);
         drop(tx);
+        if let Some(why) = unwritable {
+            self.shared.unwritable.failed(why);
+            return Ran::Lost(Some(DbError::Unwritable { why }));
+        }
         if lost || self.is_gone() {
             return Ran::Lost(None);
         }

@@ -396,3 +396,52 @@ async fn writes_that_wait_together_are_committed_together() {
         assert_eq!(count(&test, "thing"), 1000);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_named_costs_nothing_that_was_kept_and_is_over_when_there_is_room() {
+    for test in each() {
+        let add = |name: String, size: usize| {
+            test.db.write(move |tx| -> Result<(), DbError> {
+                tx.audit(Event::new("thing.create", thing()));
+                let data = vec![7u8; size];
+                tx.execute("INSERT INTO thing (name, alive, at, data) VALUES (?1, 1, 1, ?2)", params![&name, data])?;
+                // PostgreSQL can't be given a small disk here; its server says the same with the same code.
+                if tx.is_postgres() && size > 1000 {
+                    tx.execute("DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$", &[])?;
+                }
+                Ok(())
+            })
+        };
+        let room = |pages: i64| {
+            test.db.write(move |tx| -> Result<(), DbError> {
+                tx.unaudited("a test");
+                if !tx.is_postgres() {
+                    tx.query(&format!("PRAGMA max_page_count = {pages}"), &[], |_| Ok(()))?;
+                }
+                Ok(())
+            })
+        };
+        add("first".into(), 10).await.unwrap();
+        assert_eq!(test.db.unwritable(), None, "{}", test.engine);
+        room(1).await.unwrap();
+        let refused = add("too large".into(), 4_000_000).await.unwrap_err();
+        assert!(
+            refused.unwritable().is_some_and(|why| why.contains("is full")),
+            "{}: {refused}",
+            test.engine
+        );
+        assert!(test.db.unwritable().is_some_and(|why| why.contains("is full")), "{}", test.engine);
+        assert_eq!(count(&test, "thing"), 1, "{}: reading goes on, and what was kept is there", test.engine);
+
+        room(1_000_000_000).await.unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+        let mut kept = 1;
+        while test.db.unwritable().is_some() {
+            assert!(std::time::Instant::now() < deadline, "{}: it never recovers", test.engine);
+            add(format!("later {kept}"), 10).await.unwrap();
+            kept += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(count(&test, "thing"), kept, "{}", test.engine);
+    }
+}

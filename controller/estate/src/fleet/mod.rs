@@ -49,6 +49,9 @@ pub struct EdgePresence {
     /// Journal positions it told in its last hello.
     #[serde(skip)]
     pub cursors: Vec<Cursor>,
+    /// Changes that could not be kept yet.
+    #[serde(skip)]
+    pub(crate) owed: Option<Changes>,
 }
 
 /// A link.
@@ -98,6 +101,26 @@ pub struct Changes {
     pub fell_ill: Vec<(DeviceId, String)>,
     /// Devices that recovered.
     pub recovered: Vec<DeviceId>,
+}
+
+impl Changes {
+    /// These, and what came after them.
+    pub fn then(self, later: Changes) -> Changes {
+        let Changes { came, went, fell_ill, recovered } = later;
+        let well = |id: &DeviceId| recovered.contains(id);
+        let ill = |id: &DeviceId| fell_ill.iter().any(|(ill, _)| ill == id);
+        Changes {
+            came: came || (self.came && went.is_none()),
+            went: went.or(self.went.filter(|_| !came)),
+            recovered: self
+                .recovered
+                .into_iter()
+                .filter(|id| !ill(id))
+                .chain(recovered.iter().copied())
+                .collect(),
+            fell_ill: self.fell_ill.into_iter().filter(|(id, _)| !well(id)).chain(fell_ill.clone()).collect(),
+        }
+    }
 }
 
 /// Presence of all edges.
@@ -183,6 +206,29 @@ impl Presence {
         changes
     }
 
+    /// Changes that could not be kept: [`Presence::owed`] gives them again.
+    pub fn owe(&self, edge: EdgeId, changes: Changes) {
+        let mut edges = self.lock();
+        let known = edges.entry(edge).or_default();
+        known.owed = Some(match known.owed.take() {
+            Some(newer) => changes.then(newer),
+            None => changes,
+        });
+    }
+
+    /// What is still to be kept of an edge, and what came now.
+    pub fn owed(&self, edge: EdgeId, now: Changes) -> Changes {
+        match self.lock().get_mut(&edge).and_then(|known| known.owed.take()) {
+            Some(earlier) => earlier.then(now),
+            None => now,
+        }
+    }
+
+    /// Edges with changes that could not be kept.
+    pub fn owing(&self) -> Vec<EdgeId> {
+        self.lock().iter().filter(|(_, known)| known.owed.is_some()).map(|(edge, _)| *edge).collect()
+    }
+
     /// Edges that went silent: called every few seconds.
     pub fn sweep(&self, now: Time) -> Vec<(EdgeId, Changes)> {
         let mut gone = Vec::new();
@@ -243,5 +289,23 @@ mod tests {
         assert_eq!(presence.glance(edge, device).unwell.unwrap().since, Time::from_seconds(1));
         let well = presence.heartbeat(edge, &beat(&[]), Time::from_seconds(40));
         assert_eq!(well.recovered, [device]);
+    }
+
+    #[test]
+    fn changes_that_could_not_be_kept_are_kept_with_the_next_and_the_last_word_holds() {
+        let edge: EdgeId = "0198c0de-0000-7000-8000-000000000001".parse().unwrap();
+        let device = |last| format!("0198c0de-0000-7000-8000-00000000000{last}").parse::<DeviceId>().unwrap();
+        let (one, other) = (device(2), device(3));
+        let presence = Presence::default();
+        let ill = |device| (device, "why".to_owned());
+        let first = Changes { came: true, fell_ill: vec![ill(one), ill(other)], ..Changes::default() };
+        presence.owe(edge, first);
+        assert_eq!(presence.owing(), [edge]);
+        let later = Changes { went: Some(None), recovered: vec![one], ..Changes::default() };
+        let all = presence.owed(edge, later);
+        let expected =
+            Changes { came: false, went: Some(None), fell_ill: vec![ill(other)], recovered: vec![one] };
+        assert_eq!(all, expected);
+        assert!(presence.owing().is_empty());
     }
 }

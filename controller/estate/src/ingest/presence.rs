@@ -23,6 +23,9 @@ pub async fn watch(estate: Arc<Estate>, shutdown: Shutdown) {
         for (edge, changes) in estate.presence.sweep(now) {
             note(&estate, edge, changes).await;
         }
+        for edge in estate.presence.owing() {
+            note(&estate, edge, Changes::default()).await;
+        }
         if let Err(error) = crate::commands::actions::time_out(&estate, now).await {
             tracing::warn!(%error, "overdue commands could not be closed");
         }
@@ -31,10 +34,12 @@ pub async fn watch(estate: Arc<Estate>, shutdown: Shutdown) {
 
 /// Raises and clears what a change of presence means, and shows it.
 pub(super) async fn note(estate: &Arc<Estate>, edge: EdgeId, changes: Changes) {
+    let changes = estate.presence.owed(edge, changes);
     let turned = changes.came || changes.went.is_some();
     let something = turned || !changes.fell_ill.is_empty() || !changes.recovered.is_empty();
-    if something && let Err(error) = store(estate, edge, changes).await {
-        tracing::error!(%edge, %error, "a change of presence could not be kept");
+    if something && let Err(error) = store(estate, edge, changes.clone()).await {
+        tracing::error!(%edge, %error, "a change of presence could not be kept and is tried again");
+        estate.presence.owe(edge, changes);
     }
     if turned {
         let registry = estate.registry();
