@@ -104,16 +104,19 @@ impl Links {
         shutdown: &Shutdown,
     ) -> Result<Link, String> {
         let clock = self.clock.clone();
-        match config {
+        // Of a release: a site file's are absolute by now.
+        let mut config = config.clone();
+        config.files_in(&self.data);
+        match &config {
             LinkConfig::ModbusTcp { .. } | LinkConfig::ModbusRtu { .. } => {
-                bo_link_modbus::spawn(config, clock, shutdown)
+                bo_link_modbus::spawn(&config, clock, shutdown)
                     .map(Link::Modbus)
                     .map_err(|error| error.to_string())
             }
             LinkConfig::Serial { .. } | LinkConfig::Tcp { .. } | LinkConfig::Udp { .. } => {
                 let _aside = self.aside.enter();
                 let link =
-                    bo_link_bytes::spawn(config, wanted.framing.as_ref(), wanted.port, clock, shutdown)
+                    bo_link_bytes::spawn(&config, wanted.framing.as_ref(), wanted.port, clock, shutdown)
                         .map_err(|error| error.to_string())?;
                 Ok(Link::Bytes(Bytes {
                     handle: link.handle,
@@ -146,7 +149,7 @@ impl Links {
             }
             LinkConfig::Http { .. } => {
                 let _aside = self.aside.enter();
-                let link = bo_link_http::spawn(config, clock, shutdown);
+                let link = bo_link_http::spawn(&config, clock, shutdown);
                 link.map(Link::Http).map_err(|error| error.to_string())
             }
         }

@@ -49,6 +49,9 @@ impl Desired {
     /// Reads a site file with its folders of drivers and triggers, and checks all of it.
     pub fn from_file(path: &Path, drivers: &Path, triggers: Option<&Path>) -> Result<Desired, EdgeError> {
         let mut site: Site = bo_runtime::config::load(path)?;
+        let here = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = here.parent().unwrap_or(Path::new("/"));
+        site.links.values_mut().for_each(|link| link.files_in(folder));
         let mut mistakes = Vec::new();
         let used: HashSet<&str> = site.devices.iter().map(|device| device.driver.as_str()).collect();
         let mut found = BTreeMap::new();
@@ -294,6 +297,16 @@ link = "bus"
     fn a_site_gets_the_drivers_defaults() {
         let desired = load(SITE).unwrap();
         assert_eq!(desired.site.devices[0].settings["unit"], json!(1));
+    }
+
+    #[test]
+    fn files_of_links_lie_beside_the_site_file() {
+        let tls = "host = \"127.0.0.1\"\ntls = { ca_file = \"plant-ca.pem\", client_key_file = \"/etc/key.pem\", client_cert_file = \"edge.pem\" }";
+        let desired = load(&SITE.replace("host = \"127.0.0.1\"", tls)).unwrap();
+        let LinkConfig::ModbusTcp { tls: Some(tls), .. } = &desired.site.links["bus"] else { panic!() };
+        let authority = tls.ca_file.as_deref().unwrap();
+        assert!(authority.is_absolute() && authority.ends_with("plant-ca.pem"), "{authority:?}");
+        assert_eq!(tls.client_key_file.as_deref(), Some(Path::new("/etc/key.pem")));
     }
 
     #[test]
