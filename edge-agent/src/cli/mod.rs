@@ -7,6 +7,7 @@ mod hash_password;
 mod link;
 mod point;
 mod run;
+mod serial;
 mod status;
 mod trigger;
 

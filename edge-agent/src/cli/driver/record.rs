@@ -1,13 +1,14 @@
 //! `driver record`: lets a driver talk to its real device and writes the conversation down as a transcript.
 
 use super::profile;
+use crate::cli::serial::SerialSettings;
 use anyhow::{Context, bail};
 use bo_driver_host::transcript::{Bench, Recorder, Subject};
 use bo_driver_host::{Device, DeviceConfig, Engine, EngineConfig, Event, Links, Package};
 use bo_link::{Health, LinkState};
 use bo_model::clock::SharedClock;
 use bo_model::driver::{LinkKind, Manifest};
-use bo_model::release::{LinkConfig, ModbusTiming, SerialLine};
+use bo_model::release::{LinkConfig, ModbusTiming};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
 use bo_runtime::Shutdown;
@@ -39,9 +40,8 @@ pub struct RecordArgs {
     /// Device on an MQTT broker, `host:port`.
     #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["tcp", "serial", "http"])]
     broker: Option<String>,
-    /// Bits per second of the serial port.
-    #[arg(long, default_value_t = 9600)]
-    baud: u32,
+    #[command(flatten)]
+    port: SerialSettings,
     /// A setting of the device, `key=value`; may be given again.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -195,7 +195,7 @@ impl RecordArgs {
 
     fn link(&self, package: &Package) -> LinkConfig {
         let is_modbus = package.manifest.link.kind == LinkKind::Modbus;
-        let line = self.serial.clone().map(|path| SerialLine::new(path, self.baud));
+        let line = self.serial.as_ref().map(|path| self.port.of(path));
         let timing = ModbusTiming::default();
         if let Some(line) = line {
             return if is_modbus {

@@ -113,21 +113,14 @@ async fn try_link(
     let Some(link) = desired.site.links.get(name) else {
         bail!("the site has no link `{name}`; it has {}", names(desired));
     };
-    let manifest = desired
-        .site
-        .devices
-        .iter()
-        .filter(|device| device.link.as_deref() == Some(name))
-        .find_map(|device| desired.drivers.get(&device.driver))
-        .with_context(|| {
-            format!("no device of the site uses link `{name}`, so it is not known what it speaks")
-        })?
-        .manifest
-        .clone();
+    let devices = desired.site.devices.iter().filter(|device| device.link.as_deref() == Some(name));
+    let driver = devices.filter_map(|device| desired.drivers.get(&device.driver)).next();
+    // Whether somebody is there shows without a driver too.
+    let wanted = driver.map(|driver| driver.manifest.link.clone()).unwrap_or_default();
     let shutdown = Shutdown::new();
     let links =
         Links::new(config.broker.clone(), config.data.clone(), Arc::new(SystemClock), shutdown.clone());
-    let open = links.open(name, link, &manifest.link).await.map_err(anyhow::Error::msg)?;
+    let open = links.open(name, link, &wanted).await.map_err(anyhow::Error::msg)?;
     let outcome = probe(&open, unit).await;
     shutdown.drain(Duration::from_secs(2)).await;
     match outcome {

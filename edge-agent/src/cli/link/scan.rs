@@ -3,6 +3,7 @@
 
 use super::super::Where;
 use super::sunspec::{self, Models};
+use crate::cli::serial::SerialSettings;
 use crate::links::{Link, Links};
 use crate::site::Desired;
 use anyhow::{Context, bail};
@@ -11,7 +12,7 @@ use bo_link_mqtt::discovery::{self, Proposals};
 use bo_model::clock::SharedClock;
 use bo_model::driver::WantedLink;
 use bo_model::points::Table;
-use bo_model::release::{LinkConfig, ModbusTiming, MqttVersion, SerialLine, Site, SiteDevice, SiteSystem};
+use bo_model::release::{LinkConfig, ModbusTiming, MqttVersion, Site, SiteDevice, SiteSystem};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
 use bo_runtime::Shutdown;
@@ -41,9 +42,11 @@ pub struct Scan {
     /// Modbus RTU on this port.
     #[arg(long, value_name = "PATH", conflicts_with = "broker")]
     serial: Option<PathBuf>,
-    /// Bits per second of the serial port.
-    #[arg(long, default_value_t = 9600)]
-    baud: u32,
+    #[command(flatten)]
+    port: SerialSettings,
+    /// With --tcp: RTU frames, as many serial device servers speak.
+    #[arg(long, requires = "tcp")]
+    rtu: bool,
     /// MQTT broker, `host:port`.
     #[arg(long, value_name = "HOST:PORT")]
     broker: Option<String>,
@@ -94,7 +97,8 @@ impl Scan {
 
     pub(super) async fn look(&self) -> anyhow::Result<Found> {
         let (name, config, links, shutdown) = self.links()?;
-        let open = links.open(&name, &config, &WantedLink::default()).await.map_err(anyhow::Error::msg)?;
+        let open =
+            links.open(&name, &hasty(&config), &WantedLink::default()).await.map_err(anyhow::Error::msg)?;
         let found = match &open {
             Link::Modbus(handle) => {
                 up(&open).await?;
@@ -112,16 +116,19 @@ impl Scan {
     /// The link to scan, and what opens it.
     fn links(&self) -> anyhow::Result<(String, LinkConfig, Links, Shutdown)> {
         let edge = self.place.config()?;
-        let timing = ModbusTiming { timeout: UNIT, ..ModbusTiming::default() };
+        let timing = ModbusTiming::default();
         let split = |text: &str| -> anyhow::Result<(String, u16)> {
             let (host, port) = text.rsplit_once(':').with_context(|| format!("`{text}` is not HOST:PORT"))?;
             Ok((host.to_owned(), port.parse().with_context(|| format!("`{port}` is not a port"))?))
         };
         let (name, config) = if let Some(at) = &self.tcp {
             let (host, port) = split(at)?;
-            ("modbus".to_owned(), LinkConfig::ModbusTcp { host, port, rtu_framing: false, tls: None, timing })
+            (
+                "modbus".to_owned(),
+                LinkConfig::ModbusTcp { host, port, rtu_framing: self.rtu, tls: None, timing },
+            )
         } else if let Some(path) = &self.serial {
-            ("bus".to_owned(), LinkConfig::ModbusRtu { line: SerialLine::new(path, self.baud), timing })
+            ("bus".to_owned(), LinkConfig::ModbusRtu { line: self.port.of(path), timing })
         } else if let Some(at) = &self.broker {
             let (host, port) = split(at)?;
             let (username, password_file) = (self.user.clone(), self.password_file.clone());
@@ -145,10 +152,7 @@ impl Scan {
             let mut desired = Desired::from_file(site, drivers, edge.triggers.as_deref())?;
             let name = self.link.clone().unwrap_or_default();
             let known = desired.site.links.remove(&name);
-            let mut config = known.with_context(|| format!("the site has no link `{name}`"))?;
-            if let LinkConfig::ModbusTcp { timing, .. } | LinkConfig::ModbusRtu { timing, .. } = &mut config {
-                timing.timeout = timing.timeout.min(UNIT);
-            }
+            let config = known.with_context(|| format!("the site has no link `{name}`"))?;
             (name, config)
         };
         let (clock, shutdown): (SharedClock, _) = (Arc::new(SystemClock), Shutdown::new());
@@ -234,6 +238,15 @@ impl Scan {
         }
         Ok(found)
     }
+}
+
+/// The link for asking who is there: most units are not, and each of those costs its whole time. What is printed is not as hasty.
+fn hasty(config: &LinkConfig) -> LinkConfig {
+    let mut config = config.clone();
+    if let LinkConfig::ModbusTcp { timing, .. } | LinkConfig::ModbusRtu { timing, .. } = &mut config {
+        timing.timeout = timing.timeout.min(UNIT);
+    }
+    config
 }
 
 /// Puts devices into one system, numbered per kind.

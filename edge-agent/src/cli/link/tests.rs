@@ -4,6 +4,7 @@ use super::scan::{Found, Scan};
 use bo_link::{MqttMessage, MqttOp, Urgency};
 use bo_link_mqtt::{BrokerConfig, Credentials, EmbeddedBroker};
 use bo_model::SystemClock;
+use bo_model::release::{LinkConfig, ModbusTiming};
 use bo_runtime::Shutdown;
 use bo_simulator::{Address, Fake, Place, start};
 use clap::Parser;
@@ -42,6 +43,8 @@ async fn the_units_of_a_modbus_line_are_found_with_what_they_say_of_themselves()
     assert_eq!((inverter.driver.as_str(), &inverter.settings["unit"]), ("sunspec-inverter", &json!(5)));
     assert_eq!(found.site.devices.len(), 1);
     // What is printed is a site file.
+    let LinkConfig::ModbusTcp { timing, .. } = &found.site.links["modbus"] else { panic!("another kind") };
+    assert_eq!(*timing, ModbusTiming::default(), "the haste of a scan is no way to run a plant");
     let printed = toml::to_string(&found.site).unwrap();
     let read: bo_model::release::Site = toml::from_str(&printed).unwrap();
     assert_eq!(read, found.site);
