@@ -1,6 +1,7 @@
 //! `backoffice-edge driver …`: what an integrator needs from the first file to a packed driver, without a building.
 
 mod build;
+mod loose;
 mod new;
 mod pack;
 mod profile;

@@ -17,11 +17,16 @@ pub struct Report {
     pub failures: Vec<String>,
     /// Names of those that were not asked for.
     pub left_out: Vec<String>,
+    /// What the manifest says to no effect.
+    pub loose: Vec<String>,
 }
 
 /// Plays and prints; an error when one fails or there is none.
 pub fn run(folder: &Path, filter: Option<&str>) -> anyhow::Result<()> {
     let report = check(folder, filter)?;
+    for end in &report.loose {
+        println!("note  {end}");
+    }
     for name in &report.passed {
         println!("ok    {name}");
     }
@@ -67,7 +72,7 @@ pub fn check(folder: &Path, filter: Option<&str>) -> anyhow::Result<Report> {
             None => profile::start(package.manifest.clone(), bench),
         }
     };
-    let mut report = Report::default();
+    let mut report = Report { loose: super::loose::ends(&package.manifest), ..Report::default() };
     let others = transcripts.iter().filter(|path| !wanted(path));
     report.left_out = others.map(|(path, _)| (*path).to_owned()).collect();
     for (path, text) in transcripts.iter().filter(wanted) {
