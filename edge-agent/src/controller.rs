@@ -153,11 +153,12 @@ pub fn vitals(agent: &Agent) -> Vitals {
     }
 }
 
-/// A link's state as the controller shows it; what does not work although it is up is told with it.
+/// A link's state as the controller shows it: why it is down, or what does not work although it is up, is told with it.
 fn state(health: &bo_link::Health) -> String {
-    match &health.limited {
-        Some(what) => format!("limited: {what}"),
-        None => word(&health.state).to_owned(),
+    match (&health.state, &health.limited) {
+        (bo_link::LinkState::Down(why), _) => format!("down: {why}"),
+        (_, Some(what)) => format!("limited: {what}"),
+        (state, None) => word(state).to_owned(),
     }
 }
 
@@ -174,4 +175,19 @@ pub fn word(state: &bo_link::LinkState) -> &'static str {
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * 4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use bo_link::{Health, LinkState};
+
+    #[test]
+    fn the_controller_is_told_why_a_link_is_down_and_what_does_not_work_on_one_that_is_up() {
+        let of = |state, limited: Option<&str>| {
+            super::state(&Health { state, limited: limited.map(Into::into), ..Health::default() })
+        };
+        assert_eq!(of(LinkState::Down("connection refused".into()), None), "down: connection refused");
+        assert_eq!(of(LinkState::Up, Some("`a/#` is refused")), "limited: `a/#` is refused");
+        assert_eq!(of(LinkState::Up, None), "up");
+    }
 }
