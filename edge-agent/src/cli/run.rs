@@ -7,6 +7,7 @@ use crate::standalone::{self, Source};
 use anyhow::Context;
 use bo_model::SystemClock;
 use bo_runtime::Shutdown;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -27,6 +28,13 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
     let beside = aside.handle().clone();
     let outcome = runtime.block_on(async move {
         let shutdown = Shutdown::new();
+        // From the start on: an agent that is told to end while it begins does so in order, too.
+        let mut told = pin!(shutdown.wait_for_signal());
+        tokio::select! {
+            biased;
+            told = &mut told => return told.context("cannot wait for signals"),
+            () = std::future::ready(()) => {}
+        }
         let agent =
             Agent::start_with(config, Arc::new(SystemClock), shutdown.clone(), beside.clone()).await?;
         crate::control::listen(&agent)?;
@@ -44,7 +52,7 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
             (None, Ok(identity)) => drop(crate::controller::join(&agent, identity).await?),
             (None, Err(error)) => return Err(error.into()),
         }
-        shutdown.wait_for_signal().await.context("cannot wait for signals")?;
+        told.await.context("cannot wait for signals")?;
         tracing::info!("stopping");
         if !agent.stop().await {
             tracing::warn!("some parts did not stop in time and were aborted");
