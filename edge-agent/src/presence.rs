@@ -81,10 +81,11 @@ pub fn unwell(board: &Board, device: &Device) -> Option<String> {
     }
 }
 
-/// Why its driver failed, when that is why it has no values.
+/// Why it has no values, where that says more than silence: its driver failed, or what it sends is no answer.
 fn fault(board: &Board, device: &Device) -> Option<String> {
     device.slots.status().find_map(|slot| match board.get(slot)?.quality {
         Quality::Bad(Reason::DriverFault(why)) => Some(format!("{FAULTED}{why}")),
+        Quality::Bad(reason @ Reason::Decode(_)) => Some(reason.to_string()),
         _ => None,
     })
 }

@@ -118,3 +118,22 @@ async fn a_persons_hold_outlives_a_restart_of_the_agent() {
     agent.stop().await;
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_answers_nonsense_is_said_to_and_not_to_be_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let hvac = fake("Hvac_1", "modbus-fancoil", json!({"unit": 1}));
+    hvac.set_fault(Fault::WrongUnit);
+    let running = bo_simulator::start(&free(), std::slice::from_ref(&hvac)).await.unwrap();
+    let device = device(2, "Hvac_1", "modbus-fancoil", Some("bus"), "{ unit = 1 }");
+    let site = site(&format!("{}{device}", modbus_tcp("bus", &running.address)));
+
+    let agent = start(folder.path()).await;
+    agent.apply(desired(folder.path(), &site)).await.unwrap();
+    until(&agent, id(2), "online", |value| value.data == Data::Bool(false)).await;
+    let status = backoffice_edge::status::Status::of(&agent).await;
+    let why = status.devices[0].unwell.clone().unwrap_or_default();
+    assert!(why.contains("answered instead of unit 1"), "{why}");
+    agent.stop().await;
+    running.stop().await;
+}
