@@ -311,3 +311,21 @@ async fn the_floor_map_shows_rooms_and_devices_as_they_are_and_leads_to_them() {
     );
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_watches_the_gateway_learns_whether_it_lives_and_how_its_devices_are() {
+    let house = House::new("").await;
+    assert_eq!(house.get("/healthz", "").await.1, "ok\n");
+    assert_eq!(house.get("/readyz", "").await.1, "ready\n");
+    let (_, numbers) = house.get("/metrics", "").await;
+    for part in [
+        "# TYPE backoffice_edge_device_up gauge\n",
+        "device=\"Inverter_2\"} 1\n",
+        "backoffice_edge_link_up{link=\"",
+        "\nbackoffice_edge_journal_stuck 0\n",
+    ] {
+        assert!(numbers.contains(part), "{part} is missing in {numbers}");
+    }
+    assert!(!numbers.contains("backoffice_edge_controller_connected"), "it has none: {numbers}");
+    house.stop().await;
+}

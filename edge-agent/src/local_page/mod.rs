@@ -3,6 +3,7 @@
 //! operator of the machine; whoever just reaches the address sees nothing unless `local_page.open` says so.
 
 mod device_page;
+mod health;
 mod hook;
 mod map_page;
 mod page;
@@ -68,6 +69,9 @@ pub async fn serve(agent: &Arc<Agent>) -> Result<Option<SocketAddr>, EdgeError> 
         .route("/device/{device}/command/{command}", post(command))
         .route("/device/{device}/release/{target}", post(release))
         .route("/status.json", get(status))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
         .route("/hooks/{name}", post(hook::call))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(local);
