@@ -6,6 +6,7 @@ pub mod books;
 pub mod browser;
 pub mod controller;
 pub mod demo;
+pub mod disk;
 pub mod edge;
 pub mod load;
 pub mod peers;

@@ -1,5 +1,5 @@
-//! What people and machines get wrong: a mistake in a file is named with its place, a full disk and a driver that asks for too
-//! much cost what they must, and nothing that was acknowledged.
+//! What people and machines get wrong: a mistake in a file is named with its place, and a driver that asks for too much costs
+//! its own device.
 
 use anyhow::{Context, Result, ensure};
 use backoffice_tests::controller::{Controller, databases};
@@ -10,8 +10,6 @@ use bo_testkit::{binary, root, skip_without, wait_for};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
-
-const SYSTEM: &str = "0198c0de-0000-7000-8000-000000000001";
 
 /// Files that are all right; each mistake changes one line of one of them.
 const FILES: [(&str, &str); 6] = [
@@ -114,84 +112,6 @@ fn a_mistake_in_a_file_is_named_with_file_line_and_what_was_expected() -> Result
             }
         }
     }
-    Ok(())
-}
-
-/// A file system of so many MiB of its own; gone when this is dropped. `None` where only others may mount.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(mib: u32) -> Result<Option<SmallDisk>> {
-        let folder = tempfile::tempdir()?;
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"]).arg(folder.path());
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        Ok(mounted.then_some(SmallDisk(folder)))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).output();
-    }
-}
-
-#[test]
-fn a_full_disk_is_said_and_the_edge_goes_on_and_recovers() -> Result<()> {
-    if skip_without("mosquitto", has_programs()) {
-        return Ok(());
-    }
-    let Some(disk) = SmallDisk::mount(48)? else {
-        eprintln!("left out: only root may mount a small disk to fill up");
-        return Ok(());
-    };
-    let site = format!(
-        "[link.site]\nkind = \"mqtt-embedded\"\n[[system]]\nid = \"{SYSTEM}\"\nname = \"Room\"\n[[device]]\nid = \"0198c0de-0000-7000-8000-000000000002\"\nsystem = \"{SYSTEM}\"\naddress = \"Sensor_1\"\ndriver = \"zigbee2mqtt-sensor\"\nlink = \"site\"\nsettings = {{ name = \"s1\" }}\n"
-    );
-    let mut edge = Edge::of_site(&disk.0.path().join("edge"), &site)?;
-    edge.start()?;
-    let measure =
-        |people: u32| publish(edge.broker, "zigbee2mqtt/s1", &json!({ "people": people }).to_string());
-    measure(1)?;
-    edge.shows("Sensor_1", "people", |value| good(value, &json!(1)))?;
-    let written = |edge: &Edge| -> Result<u64> {
-        let classes = edge.status()?["journal"]["written"].clone();
-        let all = classes.as_array().context("no classes")?.iter().filter_map(|class| class[1].as_u64());
-        Ok(all.sum())
-    };
-    let before =
-        wait_for("the first records", PATIENCE, || Ok(Some(written(&edge)?).filter(|count| *count > 0)))?;
-
-    let ballast = disk.0.path().join("ballast");
-    let filled = Command::new("dd")
-        .args(["if=/dev/zero", "bs=64k"])
-        .arg(format!("of={}", ballast.display()))
-        .output()?;
-    ensure!(!filled.status.success(), "the disk is not full");
-    let mut people = 1;
-    let stuck = wait_for("the edge to say that nothing can be written", PATIENCE, || {
-        people += 1;
-        measure(people)?;
-        let status = edge.status()?;
-        ensure!(status["journal"]["stuck"].is_string(), "{}", status["journal"]);
-        Ok(Some(status["journal"]["stuck"].to_string()))
-    })?;
-    ensure!(stuck.contains("full"), "{stuck}");
-    // The building goes on: values are taken and shown.
-    measure(5000)?;
-    edge.shows("Sensor_1", "people", |value| good(value, &json!(5000)))?;
-    ensure!(edge.run(&["status"])?.contains("NOTHING CAN BE WRITTEN"), "a person is not told");
-
-    std::fs::remove_file(&ballast)?;
-    wait_for("the journal to go on", PATIENCE, || {
-        let status = edge.status()?;
-        ensure!(status["journal"]["stuck"].is_null(), "{}", status["journal"]);
-        ensure!(written(&edge)? > before, "nothing more was written");
-        Ok(Some(()))
-    })?;
-    edge.kill()?;
-    edge.start()?;
-    ensure!(written(&edge)? > before, "what was written is gone");
     Ok(())
 }
 
