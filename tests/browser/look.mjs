@@ -8,7 +8,12 @@ const shots = process.env.SHOTS;
 if (shots) await mkdir(shots, { recursive: true });
 
 /** A name for a page that is the same for all of its kind. */
-export const kindOf = (path) => path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "{id}").replace(/point=[^&]*/, "point={point}");
+export const kindOf = (path) =>
+  path
+    .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "{id}")
+    .replace(/point=[^&]*/, "point={point}")
+    .replace(/^\/(drivers|metadata|audit|triggers\/library)\/(?!new\b)[^/?#]+/, "/$1/{name}")
+    .replace(/\/links\/(?!new\b)[^/?#]+/, "/links/{name}");
 
 /** Looks at the page as it is: what is wrong with it. `deep` runs axe. */
 export async function inspect(page, kind, where, deep) {

@@ -24,21 +24,25 @@ async function paths() {
   for (const path of nav) {
     await first.goto(url + path);
     const deeper = await first.$$eval("main a[href^='/']", (links) => links.map((link) => link.pathname));
-    for (const link of deeper) if (kindOf(link).includes("{id}") && !file(link) && !pages.has(kindOf(link))) pages.set(kindOf(link), link);
+    for (const link of deeper) if (kindOf(link).includes("{") && !file(link) && !pages.has(kindOf(link))) pages.set(kindOf(link), link);
   }
+  const rows = async () => {
+    const found = await first.$$eval("main :is(.table, .board, .plain-list) a[href^='/']", (links) => links.map((link) => link.pathname));
+    for (const link of found) {
+      const kind = kindOf(link);
+      if (kind.includes("{") && !file(link) && !pages.has(kind) && !corners.has(kind)) corners.set(kind, link);
+    }
+  };
   for (const path of [...pages.values()]) {
     await first.goto(url + path);
     const behind = await first.$$eval(".page-head__actions a, nav.tabs a, main a.btn[href]", (links) => links.map((link) => link.pathname + link.search));
     for (const link of behind) if (!file(link) && !pages.has(kindOf(link)) && !corners.has(kindOf(link))) corners.set(kindOf(link), link);
+    await rows();
   }
   // Behind tabs: a task on its board, somebody on a team, a folder of a phase.
   for (const path of [...corners.values()]) {
     await first.goto(url + path);
-    const rows = await first.$$eval("main :is(.table, .board, .plain-list) a[href^='/']", (links) => links.map((link) => link.pathname));
-    for (const link of rows) {
-      const kind = kindOf(link);
-      if (kind.includes("{id}") && !file(link) && !pages.has(kind) && !corners.has(kind)) corners.set(kind, link);
-    }
+    await rows();
   }
   return { pages, corners };
 }

@@ -30,6 +30,11 @@ function el<K extends keyof HTMLElementTagNameMap>(tag: K, set: Partial<HTMLElem
   return made;
 }
 
+const say = (text: string): HTMLElement => el("span", { className: "muted", textContent: text });
+
+/** Words and the control they belong to, which never part. */
+const pair = (words: string, ...controls: HTMLElement[]): HTMLElement => el("span", { className: "cond__pair" }, say(words), ...controls);
+
 export class TriggerForm {
   constructor(
     private readonly root: HTMLElement,
@@ -122,25 +127,25 @@ export class TriggerForm {
     return el("div", { className: "stack" }, el("p", { className: "muted", textContent: help }), this.condition(held, (next) => (of[key] = next), remove, key));
   }
 
+  /** A line: parts that wrap among themselves, and the way to be rid of it, which stays where it is. */
+  private line(parts: HTMLElement[], remove: () => void): HTMLElement {
+    return el("div", { className: "cond__line" }, el("div", { className: "cond__parts" }, ...parts), this.button("Remove", "btn--quiet", remove));
+  }
+
   private condition(of: Condition, replace: (next: Condition) => void, remove: () => void, at: string): HTMLElement {
     const word = kind(of);
-    const line = el(
-      "div",
-      { className: "cond__line" },
+    const parts = [
       this.select(KINDS, word, "Kind of condition", (next) => replace(become(next, of))),
       ...(word === "value" ? this.value(of, at) : this.other(of, word)),
-    );
+    ];
     if (!["cron", "webhook"].includes(word)) {
-      line.append(
-        el("span", { className: "muted", textContent: "without a break for" }),
-        this.text(of.held_for ?? "", "Without a break for", "short", (text) => {
-          if (text.trim()) of.held_for = text.trim();
-          else delete of.held_for;
-        }, { placeholder: "at once" }),
-      );
+      const held = this.text(of.held_for ?? "", "Without a break for", "short", (text) => {
+        if (text.trim()) of.held_for = text.trim();
+        else delete of.held_for;
+      }, { placeholder: "at once" });
+      parts.push(pair("without a break for", held));
     }
-    line.append(this.button("Remove", "btn--quiet", remove));
-    const made = el("div", { className: "cond" }, line);
+    const made = el("div", { className: "cond" }, this.line(parts, remove));
     const group = of.all ?? of.any;
     if (group) {
       group.forEach((each, index) => made.append(this.condition(each, (next) => (group[index] = next), () => group.splice(index, 1), `${at}.${index}`)));
@@ -188,9 +193,9 @@ export class TriggerForm {
     if (key === "changed") return [];
     if (key === "quality") return [this.select([["good", "good"], ["not-good", "not good"], ["uncertain", "uncertain"], ["bad", "bad"], ["stale", "too old"]], String(of[key]), "Quality", set, false)];
     if (key === "between") {
-      const pair = (of[key] as Json[] | undefined) ?? [0, 0];
-      const end = (index: number, label: string): HTMLElement => this.text(String(pair[index] ?? ""), label, "short", (text) => (pair[index] = typed(text, field)));
-      return [end(0, "From"), el("span", { className: "muted", textContent: "and" }), end(1, "To"), ...unit];
+      const ends = (of[key] as Json[] | undefined) ?? [0, 0];
+      const end = (index: number, label: string): HTMLElement => this.text(String(ends[index] ?? ""), label, "short", (text) => (ends[index] = typed(text, field)));
+      return [end(0, "From"), pair("and", end(1, "To"), ...unit)];
     }
     if (key === "one_of") return [this.text(((of[key] as Json[] | undefined) ?? []).join(", "), "Values, separated by commas", "long", (text) => set(text.split(",").map((each) => typed(each, field))))];
     return [this.operandOf(of[key] as Json, "Compared with", field, set), ...unit];
@@ -210,10 +215,9 @@ export class TriggerForm {
         if (text.trim()) of[key] = text.trim();
         else delete of[key];
       }, { placeholder });
-    const say = (text: string): HTMLElement => el("span", { className: "muted", textContent: text });
     switch (word) {
       case "time":
-        return [say("on"), field("days", "Days", "short", "every day"), say("from"), field("from", "From", "short", "18:00, sunset"), say("to"), field("to", "To", "short", "06:00, sunrise")];
+        return [pair("on", field("days", "Days", "short", "every day")), pair("from", field("from", "From", "short", "18:00, sunset")), pair("to", field("to", "To", "short", "06:00, sunrise"))];
       case "offline":
       case "online": {
         const names = this.context().devices.map((device): [string, string] => [device.address, device.name]);
@@ -227,9 +231,9 @@ export class TriggerForm {
         return [device, way];
       }
       case "cron":
-        return [field("cron", "Minute, hour, day, month, weekday", "long"), say("stays true for"), field("for", "Stays true for", "short", "1min")];
+        return [field("cron", "Minute, hour, day, month, weekday", "long"), pair("stays true for", field("for", "Stays true for", "short", "1min"))];
       case "webhook":
-        return [field("webhook", "Name of the webhook", "long"), say("stays true for"), field("for", "Stays true for", "short", "1s")];
+        return [field("webhook", "Name of the webhook", "long"), pair("stays true for", field("for", "Stays true for", "short", "1s"))];
       case "script":
         return [say("function condition of the script below")];
       default:
@@ -254,36 +258,34 @@ export class TriggerForm {
   }
 
   private action(list: Action[], of: Action, index: number): HTMLElement {
-    const line = el("div", { className: "cond__line" });
-    const say = (text: string): HTMLElement => el("span", { className: "muted", textContent: text });
+    const parts: HTMLElement[] = [];
     if (of.command !== undefined) {
       const all = commands(this.context());
       const choice = all.find((each) => each.value === of.command);
-      line.append(say("tell"), this.select(all.map((each): [string, string] => [each.value, each.label]), of.command, "Command", (value) => {
+      parts.push(pair("tell", this.select(all.map((each): [string, string] => [each.value, each.label]), of.command, "Command", (value) => {
         of.command = value;
         of.params = {};
-      }));
+      })));
       const params = (of.params ??= {});
       for (const name of new Set([...Object.keys(choice?.params ?? {}), ...Object.keys(params)])) {
         const field = choice?.params[name];
-        line.append(say(field?.title || name.replaceAll("_", " ")), this.operandOf(params[name], field?.title || name, field, (value) => {
+        const operand = this.operandOf(params[name], field?.title || name, field, (value) => {
           if (value === "") delete params[name];
           else params[name] = value;
-        }));
-        if (field?.unit) line.append(say(field.unit));
+        });
+        parts.push(pair(field?.title || name.replaceAll("_", " "), operand, ...(field?.unit ? [say(field.unit)] : [])));
       }
     } else if (of.alarm) {
       const alarm = of.alarm;
-      line.append(say("raise"), this.select([["info", "info"], ["warning", "a warning"], ["critical", "a critical alarm"]], alarm.severity, "Severity", (value) => (alarm.severity = value), false), this.text(alarm.text, "Words of the alarm", "long", (text) => (alarm.text = text), { placeholder: "What is wrong, in a sentence" }));
+      parts.push(pair("raise", this.select([["info", "info"], ["warning", "a warning"], ["critical", "a critical alarm"]], alarm.severity, "Severity", (value) => (alarm.severity = value), false)), this.text(alarm.text, "Words of the alarm", "long", (text) => (alarm.text = text), { placeholder: "What is wrong, in a sentence" }));
     } else if (of.notify) {
       const notice = of.notify;
-      line.append(say("tell"), this.text(notice.to.join(", "), "Groups or people", "short", (text) => (notice.to = text.split(",").map((each) => each.trim()).filter(Boolean))), this.text(notice.text, "Message", "long", (text) => (notice.text = text), { placeholder: "The message" }));
+      parts.push(pair("tell", this.text(notice.to.join(", "), "Groups or people", "short", (text) => (notice.to = text.split(",").map((each) => each.trim()).filter(Boolean)))), this.text(notice.text, "Message", "long", (text) => (notice.text = text), { placeholder: "The message" }));
     } else if (of.emit) {
       const event = of.emit;
-      line.append(say("publish the event"), this.text(event.event, "Event", "long", (text) => (event.event = text)));
+      parts.push(say("publish the event"), this.text(event.event, "Event", "long", (text) => (event.event = text)));
     }
-    line.append(this.button("Remove", "btn--quiet", () => list.splice(index, 1)));
-    return el("div", { className: "cond" }, line);
+    return el("div", { className: "cond" }, this.line(parts, () => list.splice(index, 1)));
   }
 
   private params(of: Definition): HTMLElement {
@@ -295,18 +297,20 @@ export class TriggerForm {
         el(
           "div",
           { className: "cond" },
-          el(
-            "div",
-            { className: "cond__line" },
-            el("code", { textContent: `{${name}}` }),
-            this.text(field.title ?? "", "Title", "", (text) => (field.title = text), { placeholder: "Title" }),
-            this.select(types, field.type ?? "text", "Holds", (type) => (field.type = type)),
-            el("span", { className: "muted", textContent: "usually" }),
-            this.text(String(field.default ?? ""), "Usual value", "short", (text) => {
-              if (text === "") delete field.default;
-              else field.default = typed(text, field);
-            }),
-            this.button("Remove", "btn--quiet", () => delete all[name]),
+          this.line(
+            [
+              el("code", { textContent: `{${name}}` }),
+              this.text(field.title ?? "", "Title", "", (text) => (field.title = text), { placeholder: "Title" }),
+              this.select(types, field.type ?? "text", "Holds", (type) => (field.type = type)),
+              pair(
+                "usually",
+                this.text(String(field.default ?? ""), "Usual value", "short", (text) => {
+                  if (text === "") delete field.default;
+                  else field.default = typed(text, field);
+                }),
+              ),
+            ],
+            () => delete all[name],
           ),
         ),
       );
