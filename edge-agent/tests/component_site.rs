@@ -65,3 +65,32 @@ async fn a_room_switches_its_display_on_as_one_and_says_when_it_is_gone() {
     until(&agent, id(3), "online", |value| value.data == Data::Bool(true)).await;
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_asked_in_vain_is_away_though_its_link_says_nothing() {
+    if !is_built("shelly-relay") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Fake::from_folder("Relay_1", &drivers().join("shelly-relay"), Default::default()).unwrap();
+    let place = Place::Tcp("127.0.0.1:0".parse().unwrap());
+    let running = bo_simulator::start(&place, std::slice::from_ref(&relay)).await.unwrap();
+    let bo_simulator::Address::Tcp(address) = running.address else { panic!() };
+    let site = site(&format!(
+        "[link.relay]\nkind = \"http\"\nbase = \"http://{address}\"\n{}",
+        device(2, "Relay_1", "shelly-relay", Some("relay"), "{ poll = \"1s\" }"),
+    ));
+    let agent = start(folder.path()).await;
+    agent.apply(desired(folder.path(), &site)).await.unwrap();
+    until(&agent, id(2), "power", |value| value.quality.is_good()).await;
+    until(&agent, id(2), "online", |value| value.data == Data::Bool(true)).await;
+
+    relay.set_fault(Fault::Offline);
+    until(&agent, id(2), "online", |value| value.data == Data::Bool(false)).await;
+    until(&agent, id(2), "power", |value| !value.quality.is_good()).await;
+    relay.set_fault(Fault::None);
+    until(&agent, id(2), "online", |value| value.data == Data::Bool(true)).await;
+    until(&agent, id(2), "power", |value| value.quality.is_good()).await;
+    agent.stop().await;
+    running.stop().await;
+}

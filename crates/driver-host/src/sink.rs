@@ -44,6 +44,8 @@ pub trait Sink: Send + Sync + 'static {
     fn publish(&self, device: DeviceId, status: &Arc<str>, value: Value);
     /// The instance's life.
     fn state(&self, device: DeviceId, state: DeviceState);
+    /// The device answered a request of its driver, or did not: by that its presence can be judged.
+    fn answered(&self, _device: DeviceId, _answered: bool) {}
     /// A line of the device's log, secrets already struck out.
     fn log(&self, device: DeviceId, level: Level, message: &str);
 }

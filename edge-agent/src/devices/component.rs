@@ -1,21 +1,23 @@
 //! A device driven by a component: the driver host runs it, this task feeds it what happens on its link and in
 //! its system, and takes what it publishes to the board.
 
+mod presence;
+
 use super::{Carried, CommandError, CommandQueue, DeviceCommand, DeviceContext};
 use crate::board::{Change, Feed, Recorder};
 use crate::devices::both::Parts;
 use crate::devices::neighbours::{Neighbours, Watch};
 use bo_driver_host::{
-    CommandError as Refusal, Device as Instance, DeviceConfig, DeviceState, Engine, Event, Level, Links,
-    Loaded, Package, Sink,
+    CommandError as Refusal, Device as Instance, DeviceConfig, DeviceState, Engine, Event, Links, Loaded,
+    Package, Sink,
 };
 use bo_link::{BytesOp, Handle, Health, LinkState, MqttOp, Urgency};
 use bo_link_mqtt::{Listener, MqttLink};
-use bo_model::{DeviceId, Reason, Value};
+use bo_model::{Reason, Value};
 use bo_runtime::Shutdown;
-use bo_wire::{Body, Class, LogLevel, LogLine};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use presence::{Answers, BoardSink, Presence};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -75,11 +77,13 @@ pub async fn run(
     };
 
     let (tell_state, mut state) = watch::channel(DeviceState::Starting);
+    let (tell_answers, mut answers) = watch::channel(Answers::default());
     let parts = host.parts.clone();
     let sink = Arc::new(BoardSink {
         context: context.clone(),
         record: host.record.clone(),
         state: tell_state,
+        answers: tell_answers,
         parts: parts.clone(),
     });
     let mut outside = Outside::open(&host.reach).await?;
@@ -99,8 +103,15 @@ pub async fn run(
         address: context.site.address.clone(),
         settings: context.site.settings.clone(),
     };
-    let instance =
-        Instance::spawn(&host.engine, &host.package, loaded, config, links, sink, context.clock.clone());
+    let instance = Instance::spawn(
+        &host.engine,
+        &host.package,
+        loaded,
+        config,
+        links,
+        sink.clone(),
+        context.clock.clone(),
+    );
 
     let mut inputs = Inputs { watched: Vec::new(), feed: None, changes: Vec::new() };
     for (name, slot) in parts.iter().flat_map(|parts| &parts.profile) {
@@ -118,6 +129,8 @@ pub async fn run(
         running: false,
         fault: None,
         connected: outside.health.is_none(),
+        // Of an HTTP link nobody knows before the first answer whether there is somebody.
+        heard: (!matches!(host.reach, Reach::Http(_))).then_some(true),
     };
     if outside.up {
         presence.connected = true;
@@ -133,8 +146,13 @@ pub async fn run(
                 presence.takes(&state.borrow_and_update());
                 presence.show();
             }
+            Ok(()) = answers.changed() => {
+                presence.hears(&answers.borrow_and_update());
+                presence.show();
+            }
             event = outside.next() => {
                 match &event {
+                    Event::Frame(_) => sink.answered(context.site.id, true),
                     Event::Connected => presence.connected = true,
                     Event::Disconnected => presence.connected = false,
                     _ => {}
@@ -186,54 +204,8 @@ async fn carry_out(instance: &Instance, command: DeviceCommand) {
     let _ = command.reply.send(outcome);
 }
 
-/// Variables the component answers for become bad.
-fn fail(context: &DeviceContext, parts: Option<&Parts>, reason: &Reason) {
-    let Some(parts) = parts else { return context.board.fail_device(&context.slots, reason) };
-    let mut update = context.board.update();
-    let now = update.now();
-    for slot in &parts.component {
-        update.set(*slot, Value::bad(reason.clone(), now));
-    }
-}
-
 fn input(watch: &Watch) -> Event {
     Event::Input { device: watch.address.clone(), name: watch.name.clone(), value: watch.value.clone() }
-}
-
-/// The device answers when its driver runs and its link is there; beside a profile, the profile's reads tell.
-struct Presence {
-    context: DeviceContext,
-    parts: Option<Arc<Parts>>,
-    running: bool,
-    /// Why the driver failed, until it runs again.
-    fault: Option<Arc<str>>,
-    connected: bool,
-}
-
-impl Presence {
-    fn takes(&mut self, state: &DeviceState) {
-        self.running = *state == DeviceState::Running;
-        match state {
-            DeviceState::Faulted { fault, .. } => self.fault = Some(fault.to_string().into()),
-            DeviceState::Running => self.fault = None,
-            DeviceState::Starting | DeviceState::Stopped => {}
-        }
-    }
-
-    fn show(&self) {
-        if self.parts.is_none() {
-            let online = self.running && self.connected;
-            self.context.board.set_online(&self.context.slots, online);
-        }
-        // A driver that failed says more than a link that is down.
-        let reason = match &self.fault {
-            Some(why) => Some(Reason::DriverFault(why.clone())),
-            None => (!self.connected).then_some(Reason::Offline),
-        };
-        if let Some(reason) = reason {
-            fail(&self.context, self.parts.as_deref(), &reason);
-        }
-    }
 }
 
 /// What happens on the device's link.
@@ -251,7 +223,9 @@ impl Outside {
         let mut outside =
             Outside { bytes: None, events: None, mqtt: None, messages: None, health: None, up: false };
         match reach {
-            Reach::None | Reach::Http(_) => {}
+            Reach::None => {}
+            // Connections are made when there is something to ask: the driver may begin.
+            Reach::Http(_) => outside.up = true,
             Reach::Modbus(handle) => outside.health = Some(handle.health()),
             Reach::Mqtt(link) => {
                 let (handle, listener) = link.user(&[], ROOM).map_err(|error| error.to_string())?;
@@ -358,41 +332,5 @@ impl Inputs {
             Some(feed) => drop(feed.recv(&mut self.changes).await),
             None => std::future::pending().await,
         }
-    }
-}
-
-/// Takes what a driver publishes and says.
-struct BoardSink {
-    context: DeviceContext,
-    record: Recorder,
-    state: watch::Sender<DeviceState>,
-    parts: Option<Arc<Parts>>,
-}
-
-impl Sink for BoardSink {
-    fn publish(&self, _: DeviceId, status: &Arc<str>, value: Value) {
-        if let Some(slot) = self.context.slots.slot(status) {
-            self.context.board.set(slot, value);
-        }
-    }
-
-    fn state(&self, _: DeviceId, state: DeviceState) {
-        if let DeviceState::Faulted { fault, .. } = &state {
-            let why = fault.to_string();
-            tracing::warn!(device = %self.context.site.address, %why, "the driver failed");
-            fail(&self.context, self.parts.as_deref(), &Reason::DriverFault(why.into()));
-        }
-        self.state.send_replace(state);
-    }
-
-    fn log(&self, device: DeviceId, level: Level, message: &str) {
-        let level = match level {
-            Level::Debug => LogLevel::Debug,
-            Level::Info => LogLevel::Info,
-            Level::Warning => LogLevel::Warn,
-            Level::Error => LogLevel::Error,
-        };
-        let line = LogLine { device: Some(device), level, text: message.to_owned() };
-        (self.record)(Class::Log, self.context.clock.now(), &Body::Log(line));
     }
 }

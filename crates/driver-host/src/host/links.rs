@@ -29,20 +29,55 @@ impl From<LinkError> for Error {
     }
 }
 
+/// What the outcome of a request says about the device being there; `None` when it says nothing.
+fn proves<Reply>(outcome: &Result<Reply, LinkError>) -> Option<bool> {
+    match outcome {
+        Ok(_) => Some(true),
+        // 0x0A and 0x0B are said by a gateway about a device that is not there.
+        Err(LinkError::Exception(code)) => Some(!matches!(code, 0x0A | 0x0B)),
+        Err(LinkError::Timeout | LinkError::Offline(_) | LinkError::BackedOff(_)) => Some(false),
+        Err(LinkError::Protocol(_) | LinkError::Busy | LinkError::Invalid(_) | LinkError::Closed) => None,
+    }
+}
+
 impl HostState {
     /// Sends one request on a link; the wait is not the driver's processor time.
+    async fn call<Op, Reply>(
+        &mut self,
+        handle: Option<Handle<Op, Reply>>,
+        op: Op,
+        within: Duration,
+    ) -> Result<Reply, LinkError> {
+        let handle = handle.ok_or_else(|| LinkError::Offline("this device has no link".into()))?;
+        self.waited = true;
+        let urgency = if self.commanding { Urgency::Command } else { Urgency::Poll };
+        let outcome = handle.call(op, urgency, within).await;
+        self.waited = true;
+        outcome
+    }
+
+    /// A request that the device itself answers.
+    async fn ask_device<Op, Reply>(
+        &mut self,
+        handle: Option<Handle<Op, Reply>>,
+        op: Op,
+        within: Duration,
+    ) -> Result<Reply, Error> {
+        let outcome = self.call(handle, op, within).await;
+        if let Some(answered) = proves(&outcome) {
+            self.outside.sink.answered(self.outside.device, answered);
+        }
+        outcome.map_err(Error::from)
+    }
+
+    /// A request that the link answers, or the broker.
     async fn ask<Op, Reply>(
         &mut self,
         handle: Option<Handle<Op, Reply>>,
         op: Op,
         within: Duration,
     ) -> Result<Reply, Error> {
-        let handle = handle.ok_or_else(|| Error::Offline("this device has no link".into()))?;
-        self.waited = true;
-        let urgency = if self.commanding { Urgency::Command } else { Urgency::Poll };
-        let reply = handle.call(op, urgency, within).await;
-        self.waited = true;
-        reply.map_err(Error::from)
+        self.call(handle, op, within).await.map_err(Error::from)
     }
 }
 
@@ -61,7 +96,7 @@ impl wit::bytes::Host for HostState {
 
     async fn exchange(&mut self, frame: Vec<u8>, timeout_ms: u32) -> Result<Vec<u8>, Error> {
         let op = BytesOp::Exchange(bounded(frame)?);
-        match self.ask(self.outside.links.bytes.clone(), op, Self::within(timeout_ms)).await? {
+        match self.ask_device(self.outside.links.bytes.clone(), op, Self::within(timeout_ms)).await? {
             BytesReply::Frame(frame) => Ok(frame.into()),
             BytesReply::Sent => Err(Error::Protocol("the link sent, but gave no reply".into())),
         }
@@ -74,7 +109,7 @@ impl wit::bytes::Host for HostState {
 
 impl HostState {
     async fn modbus(&mut self, op: ModbusOp) -> Result<ModbusReply, Error> {
-        self.ask(self.outside.links.modbus.clone(), op, REPLY).await
+        self.ask_device(self.outside.links.modbus.clone(), op, REPLY).await
     }
 }
 
@@ -173,7 +208,8 @@ impl wit::http::Host for HostState {
             headers: request.headers,
             body: bounded(request.body)?,
         };
-        let reply = self.ask(self.outside.links.http.clone(), request, Self::within(timeout_ms)).await?;
+        let reply =
+            self.ask_device(self.outside.links.http.clone(), request, Self::within(timeout_ms)).await?;
         Ok(wit::http::Response { status: reply.status, headers: reply.headers, body: reply.body.into() })
     }
 }
