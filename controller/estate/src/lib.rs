@@ -42,7 +42,7 @@ use bo_web::Routes;
 use std::sync::Arc;
 
 /// The estate's tables.
-pub const MIGRATIONS: [Migration; 11] = [
+pub const MIGRATIONS: [Migration; 12] = [
     migration!("estate", 1, "places", "../migrations/0001_places.sql"),
     migration!("estate", 2, "happenings", "../migrations/0002_happenings.sql"),
     migration!("estate", 3, "secret settings", "../migrations/0003_secrets.sql"),
@@ -54,6 +54,7 @@ pub const MIGRATIONS: [Migration; 11] = [
     migration!("estate", 9, "revisions of floor maps", "../migrations/0009_map_revisions.sql"),
     migration!("estate", 10, "releases of people alone", "../migrations/0010_access.sql"),
     migration!("estate", 11, "shared Modbus links", "../migrations/0011_shares.sql"),
+    migration!("estate", 12, "manifests of kept drivers", "../migrations/0012_held_drivers.sql"),
 ];
 
 /// Pages and API of the estate.

@@ -5,6 +5,7 @@ use crate::devices::Device;
 use crate::drivers::Driver;
 use crate::edges::Edge;
 use crate::error::EstateError;
+use crate::releases::actions::Plans;
 use crate::systems::System;
 use crate::triggers::{TriggerDefinition, TriggerInstance};
 use crate::zones::Zone;
@@ -50,6 +51,8 @@ pub struct Registry {
     pub definitions: BTreeMap<(WorkspaceId, String), Arc<TriggerDefinition>>,
     /// Trigger instances.
     pub triggers: HashMap<TriggerId, Arc<TriggerInstance>>,
+    /// What releases would change, as far as somebody asked.
+    pub plans: Plans,
     secrets: HashMap<WorkspaceId, BTreeSet<String>>,
     nothing: BTreeSet<String>,
     children: HashMap<ZoneId, Vec<ZoneId>>,

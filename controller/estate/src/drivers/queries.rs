@@ -11,13 +11,10 @@ pub fn all(tx: &mut Tx) -> Result<Vec<Driver>, DbError> {
     let rows = tx.query("SELECT workspace, name, manifest, hash FROM driver", params![], |row| {
         Ok((row.get::<WorkspaceId>(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get::<String>(3)?))
     })?;
-    let read = |(workspace, name, text, hash): (WorkspaceId, String, String, String)| {
-        Manifest::parse(&text)
-            .inspect_err(|error| tracing::warn!(driver = %name, %error, "a stored driver does not read"))
-            .ok()
-            .map(|manifest| Driver { workspace, manifest, text, hash, held: false })
+    let driver = |(workspace, name, text, hash): (WorkspaceId, String, String, String)| {
+        read(&name, &text).map(|manifest| Driver { workspace, manifest, text, hash, held: false })
     };
-    let mut drivers: Vec<Driver> = rows.into_iter().filter_map(read).collect();
+    let mut drivers: Vec<Driver> = rows.into_iter().filter_map(driver).collect();
     let labels = tx.query(
         "SELECT DISTINCT workspace, driver FROM device WHERE driver LIKE '%@%'",
         params![],
@@ -33,18 +30,33 @@ pub fn all(tx: &mut Tx) -> Result<Vec<Driver>, DbError> {
 pub fn held(tx: &mut Tx, workspace: WorkspaceId, label: &str) -> Result<Option<Driver>, DbError> {
     let Some((name, version)) = super::held(label) else { return Ok(None) };
     let found = tx.query_opt(
-        "SELECT bytes FROM driver_package WHERE workspace = ?1 AND name = ?2 AND version = ?3
+        "SELECT hash, manifest FROM driver_package WHERE workspace = ?1 AND name = ?2 AND version = ?3
          ORDER BY added_at DESC, hash LIMIT 1",
         params![workspace, name, version],
-        |row| row.get::<Vec<u8>>(0),
+        |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
     )?;
-    let read = |bytes: Vec<u8>| {
-        super::package::from_packed(workspace, &bytes)
-            .inspect_err(|error| tracing::warn!(driver = %label, %error, "a stored driver does not read"))
-            .ok()
-            .map(|packed| Driver { held: true, ..packed.driver })
+    let driver = match found {
+        Some((hash, text)) if text.is_empty() => unpacked(tx, workspace, label, &hash)?,
+        Some((hash, text)) => {
+            read(label, &text).map(|manifest| Driver { workspace, manifest, text, hash, held: true })
+        }
+        None => None,
     };
-    Ok(found.and_then(read))
+    Ok(driver)
+}
+
+fn read(driver: &str, text: &str) -> Option<Manifest> {
+    Manifest::parse(text)
+        .inspect_err(|error| tracing::warn!(%driver, %error, "a stored driver does not read"))
+        .ok()
+}
+
+/// One that was kept before manifests were kept beside the bytes.
+fn unpacked(tx: &mut Tx, workspace: WorkspaceId, label: &str, hash: &str) -> Result<Option<Driver>, DbError> {
+    let Some(bytes) = package(tx, workspace, hash)? else { return Ok(None) };
+    let packed = super::package::from_packed(workspace, &bytes)
+        .inspect_err(|error| tracing::warn!(driver = %label, %error, "a stored driver does not read"));
+    Ok(packed.ok().map(|packed| Driver { held: true, ..packed.driver }))
 }
 
 /// A version of a driver that the library keeps.
@@ -102,9 +114,17 @@ pub fn save(tx: &mut Tx, driver: &Driver) -> Result<(), DbError> {
 pub fn save_package(tx: &mut Tx, driver: &Driver, bytes: &[u8]) -> Result<(), DbError> {
     let now = tx.now();
     tx.execute(
-        "INSERT INTO driver_package (workspace, hash, name, version, bytes, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (workspace, hash) DO NOTHING",
-        params![driver.workspace, &driver.hash, driver.name(), &driver.manifest.driver.version, bytes, now],
+        "INSERT INTO driver_package (workspace, hash, name, version, bytes, added_at, manifest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (workspace, hash) DO NOTHING",
+        params![
+            driver.workspace,
+            &driver.hash,
+            driver.name(),
+            &driver.manifest.driver.version,
+            bytes,
+            now,
+            &driver.text
+        ],
     )?;
     Ok(())
 }

@@ -180,6 +180,7 @@ where
             queries::add_revision(tx, &map, number, "as the files had it", "files")?;
         }
         queries::save(tx, &after)?;
+        crate::registry::touch(tx)?;
         queries::add_revision(tx, &after, number + 1, &about, &by)?;
         tx.audit(
             Event::new("map.change", Object::new(Kind::ZONE, zone.id))
@@ -189,5 +190,7 @@ where
         );
         Ok::<_, WebError>(())
     })
-    .await
+    .await?;
+    estate.refresh()?;
+    Ok(())
 }

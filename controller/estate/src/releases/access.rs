@@ -10,7 +10,7 @@ use super::queries;
 use crate::Estate;
 use crate::error::EstateError;
 use bo_db::{DbError, Tx, params};
-use bo_identity::level::{level, list};
+use bo_identity::level::level_of_each;
 use bo_identity::relation;
 use bo_model::people::{LevelChange, SitePerson};
 use bo_model::release::Site;
@@ -25,13 +25,12 @@ const VALID_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Moments ahead that a release knows of, per person: the nearest. A later release brings those behind them.
 const AHEAD: usize = 50;
 
-/// Levels on objects from a moment on.
-type Levels = (Time, BTreeMap<Object, Level>);
-
 /// Everybody in a workspace who may sign in at gateways.
 pub struct Access {
     now: Time,
-    people: Vec<(SitePerson, Vec<Levels>)>,
+    people: Vec<SitePerson>,
+    /// Now and the moments ahead, with whose levels may change then: places in `people`.
+    moments: BTreeMap<Time, Vec<usize>>,
     special: BTreeSet<Object>,
 }
 
@@ -46,7 +45,8 @@ impl Access {
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )?;
         let now = tx.now();
-        let mut access = Access { now, people: Vec::new(), special: BTreeSet::new() };
+        let mut access =
+            Access { now, people: Vec::new(), moments: BTreeMap::new(), special: BTreeSet::new() };
         if found.is_empty() {
             return Ok(access);
         }
@@ -57,14 +57,11 @@ impl Access {
             let subject = Object::new(Kind::ACCOUNT, id);
             let own = moments.get(&subject).into_iter().flatten().chain(&public).copied();
             let ahead: BTreeSet<Time> = own.collect();
-            let mut levels = Vec::new();
             for at in std::iter::once(now).chain(ahead.into_iter().take(AHEAD)) {
-                levels.push((at, list(tx, &subject, Kind::SYSTEM, Level::See, at)?.into_iter().collect()));
+                access.moments.entry(at).or_default().push(access.people.len());
             }
-            let (no_levels, changes) = (BTreeMap::new(), Vec::new());
-            access
-                .people
-                .push((SitePerson { id, login, name, pin_hash, levels: no_levels, changes }, levels));
+            let (levels, changes) = (BTreeMap::new(), Vec::new());
+            access.people.push(SitePerson { id, login, name, pin_hash, levels, changes });
         }
         Ok(access)
     }
@@ -75,27 +72,32 @@ impl Access {
             site.systems.iter().map(|system| Object::new(Kind::SYSTEM, system.id)).collect();
         let devices = site.devices.iter().map(|device| Object::new(Kind::DEVICE, device.id));
         objects.extend(devices.filter(|device| self.special.contains(device)));
-        site.people.clear();
-        for (person, levels) in &self.people {
-            let (mut person, subject) = (person.clone(), Object::new(Kind::ACCOUNT, person.id));
-            for object in &objects {
-                let mut before = None;
-                for (at, systems) in levels {
-                    let level = match object.is(Kind::SYSTEM) {
-                        true => systems.get(object).copied().unwrap_or_default(),
-                        false => level(tx, &subject, object, *at)?,
+        let mut people = self.people.clone();
+        let subjects: Vec<Object> =
+            people.iter().map(|person| Object::new(Kind::ACCOUNT, person.id)).collect();
+        for object in &objects {
+            let mut before: Vec<Option<Level>> = vec![None; people.len()];
+            for (at, whose) in &self.moments {
+                let of: Vec<Object> =
+                    whose.iter().filter_map(|place| subjects.get(*place).cloned()).collect();
+                for (place, level) in whose.iter().zip(level_of_each(tx, &of, object, *at)?) {
+                    let (Some(person), Some(before)) = (people.get_mut(*place), before.get_mut(*place))
+                    else {
+                        continue;
                     };
-                    if before.is_some_and(|before| before != level) {
-                        person.changes.push(LevelChange { at: *at, object: object.clone(), level });
-                    } else if before.is_none() {
-                        person.levels.insert(object.clone(), level);
+                    match before.replace(level) {
+                        None => drop(person.levels.insert(object.clone(), level)),
+                        Some(before) if before != level => {
+                            person.changes.push(LevelChange { at: *at, object: object.clone(), level });
+                        }
+                        Some(_) => {}
                     }
-                    before = Some(level);
                 }
             }
-            person.changes.sort_by_key(|change| change.at);
-            site.people.extend(Some(person.as_of(self.now)).filter(has_reason));
         }
+        people.iter_mut().for_each(|person| person.changes.sort_by_key(|change| change.at));
+        let now = people.into_iter().map(|person| person.as_of(self.now));
+        site.people = now.filter(has_reason).collect();
         site.people_valid_for = (!site.people.is_empty()).then_some(VALID_FOR);
         Ok(())
     }

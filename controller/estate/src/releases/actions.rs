@@ -16,6 +16,8 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What publishing now would change on an edge.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,11 +51,38 @@ pub fn plan(tx: &mut Tx, registry: &Registry, edge: EdgeId) -> Result<Plan, Esta
     if !registry.edges.contains_key(&edge) {
         return Err(EstateError::missing("gateway", edge));
     }
+    let newest = queries::newest_hash(tx, edge)?;
+    if let Some(plan) = registry.plans.find(edge, &newest) {
+        return Ok(plan);
+    }
     let Compiled { site, faults } = configured(tx, registry, edge)?;
     let latest = queries::latest(tx, edge)?;
     let before = latest.as_ref().map(read_site).transpose()?.unwrap_or_default();
     let diff = Diff::between(&before.configuration(), &site.configuration());
-    Ok(Plan { current: latest.map(|release| release.number), diff, faults })
+    let plan = Plan { current: latest.map(|release| release.number), diff, faults };
+    if tx.is_read_only() {
+        registry.plans.keep(edge, newest, plan.clone());
+    }
+    Ok(plan)
+}
+
+/// Plans that were made of one version of the configuration, one per gateway: pages that show all of them would compile the
+/// whole estate each time.
+#[derive(Debug, Default)]
+pub struct Plans(Mutex<HashMap<EdgeId, (Option<String>, Plan)>>);
+
+impl Plans {
+    fn lock(&self) -> MutexGuard<'_, HashMap<EdgeId, (Option<String>, Plan)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, edge: EdgeId, newest: &Option<String>) -> Option<Plan> {
+        self.lock().get(&edge).filter(|(against, _)| against == newest).map(|(_, plan)| plan.clone())
+    }
+
+    fn keep(&self, edge: EdgeId, newest: Option<String>, plan: Plan) {
+        self.lock().insert(edge, (newest, plan));
+    }
 }
 
 /// Compiles and keeps a new release, if anything changed. The caller announces it after the commit.

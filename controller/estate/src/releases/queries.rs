@@ -55,6 +55,15 @@ pub fn latest(tx: &mut Tx, edge: EdgeId) -> Result<Option<SignedRelease>, DbErro
     Ok(newest(tx, edge, 1)?.pop())
 }
 
+/// Hash of the newest release of an edge.
+pub fn newest_hash(tx: &mut Tx, edge: EdgeId) -> Result<Option<String>, DbError> {
+    tx.query_opt(
+        "SELECT hash FROM edge_release WHERE edge = ?1 ORDER BY number DESC LIMIT 1",
+        params![edge],
+        |row| row.get(0),
+    )
+}
+
 fn newest(tx: &mut Tx, edge: EdgeId, count: usize) -> Result<Vec<SignedRelease>, DbError> {
     let vault = tx.vault()?;
     let sql = format!("SELECT {SIGNED} FROM edge_release WHERE edge = ?1 ORDER BY number DESC LIMIT ?2");
