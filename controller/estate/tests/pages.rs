@@ -51,7 +51,7 @@ async fn every_page_shows_what_there_is() {
             ("/alarms".into(), "Nothing needs you"),
             ("/commands".into(), "No commands here"),
             ("/triggers".into(), "Too much power"),
-            (format!("/triggers/{trigger}"), "power (Meter_1.power) is above 5000"),
+            (format!("/triggers/{trigger}"), "power (Main meter: power) is above 5000"),
             ("/edges".into(), "Harbour gateway"),
             (format!("/edges/{edge}"), "Modbus TCP"),
             ("/drivers".into(), "Acme energy meter"),

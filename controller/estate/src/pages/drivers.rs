@@ -64,7 +64,7 @@ async fn add(estate: Arc<Estate>, ctx: Ctx) -> Result<Response> {
     let (input, files) = ctx.form_with_files().await?;
     let outcome = match files.first() {
         Some(file) => put_in(&estate, &ctx, &file.bytes, input.checked("now")).await,
-        None => Err(WebError::field("file", "choose the file that `backoffice-edge driver pack` made")),
+        None => Err(WebError::field("file", "choose the packed driver")),
     };
     let outcome = outcome.map(|added| {
         let said = match (added.new, added.in_use) {
@@ -155,8 +155,10 @@ fn render(estate: &Estate, ctx: &Ctx, input: &Input) -> Result<Markup> {
             (parts::search("driver-q", &ctx.query_value("q"), "Title, maker or name"))
         }
         div.stack { section.card.card--flush {
-            @if drivers.is_empty() {
-                (parts::empty("driver", "No drivers here", "A driver teaches BackOffice a type of device. Make one with `backoffice-edge driver new`, pack it with `driver pack` and add the file here, or import an estate whose devices use it.", None))
+            @if drivers.is_empty() && !wanted.is_empty() {
+                (parts::empty("driver", "No driver fits", "Change the search.", Some(("Show all", PATH))))
+            } @else if drivers.is_empty() {
+                (parts::empty("driver", "No drivers yet", "A driver teaches BackOffice a type of device. The command backoffice-edge driver new begins one, driver pack makes it the file that is added here. Importing an estate brings the drivers of its devices along.", None))
             } @else { div.table-wrap { table.table.table--cards {
                 thead { tr { th scope="col" { "Driver" } th scope="col" { "Speaks" } th scope="col" { "Made of" } th scope="col" { "Version" } th.num scope="col" { "Devices" } } }
                 tbody { @for driver in &drivers {

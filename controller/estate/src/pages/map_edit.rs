@@ -152,7 +152,7 @@ fn list(editing: &Editing<'_>, ctx: &Ctx, path: &str) -> Result<Markup> {
         "Shapes",
         own::none(),
         html! {
-            @if rows.is_empty() { (parts::empty("map", "No shapes to choose", "Elements of the drawing need an `id` to stand for something.", None)) }
+            @if rows.is_empty() { (parts::empty("map", "No shapes to choose", "Elements of the drawing need an id to stand for something.", None)) }
             @else { details open[rows.len() <= 12] { summary.card__lead { (own::count(rows.len(), "shape")) }
                 div.table-wrap { table.table.table--cards {
                     thead { tr { th scope="col" { "Shape" } th scope="col" { "Stands for" } } }

@@ -2,14 +2,13 @@
 
 use super::parts::humane;
 use super::trigger_words::Words;
-use bo_model::settings::Values;
 use bo_rules::definition::{Action, Condition};
 use bo_rules::{Definition, Trace, Verdict};
 
 /// The story of one run.
-pub fn story(definition: &Definition, params: &Values, trace: &Trace) -> String {
-    let words = Words::new(definition, params);
-    let because = because(definition, &words, trace);
+pub fn story(words: &Words<'_>, trace: &Trace) -> String {
+    let definition = words.definition;
+    let because = because(definition, words, trace);
     let did = |actions: &[Action]| {
         let told: Vec<String> = actions.iter().map(|action| words.action(action)).collect();
         if told.is_empty() { "nothing more was done".to_owned() } else { told.join("; ") }
@@ -17,7 +16,7 @@ pub fn story(definition: &Definition, params: &Values, trace: &Trace) -> String 
     match trace.verdict {
         Verdict::Activated => format!("{because}, so: {}.", did(&definition.on_active)),
         Verdict::Cleared => format!("{because}, so it was over: {}.", did(&definition.on_clear)),
-        Verdict::HeldBack => format!("{}, so nothing was done.", unknown(trace)),
+        Verdict::HeldBack => format!("{}, so nothing was done.", unknown(words, trace)),
         Verdict::Waiting | Verdict::Unchanged => format!("{}.", trace.why.trim_end_matches('.')),
     }
 }
@@ -46,13 +45,13 @@ fn node(trace: &Trace, place: &str) -> String {
 }
 
 /// Which values could not be acted on, and why.
-fn unknown(trace: &Trace) -> String {
+fn unknown(words: &Words<'_>, trace: &Trace) -> String {
     let told: Vec<String> = trace
         .inputs
         .iter()
         .filter(|input| !input.accepted && !input.defaulted)
         .map(|input| {
-            let name = if input.name.is_empty() { input.of.clone() } else { humane(&input.name) };
+            let name = if input.name.is_empty() { words.datum(&input.of) } else { humane(&input.name) };
             let why = input.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             format!("{name} was {}{why}", input.quality)
         })
@@ -84,6 +83,7 @@ fn at<'d>(definition: &'d Definition, place: &str) -> Option<&'d Condition> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bo_model::settings::Values;
     use bo_model::{Data, Time};
     use bo_rules::TraceInput;
 
@@ -123,8 +123,8 @@ params = { mode = "off" }
 
     #[test]
     fn a_run_is_told_with_what_was_seen_for_how_long_and_what_came_of_it() {
-        let definition = Definition::parse(TEXT).unwrap();
-        let told = |verdict, accepted| story(&definition, &Values::new(), &trace(verdict, accepted));
+        let (definition, params) = (Definition::parse(TEXT).unwrap(), Values::new());
+        let told = |verdict, accepted| story(&Words::new(&definition, &params), &trace(verdict, accepted));
         assert_eq!(
             told(Verdict::Activated, true),
             "People was 0 for 10min, so: tell every Hvac: set mode to off."

@@ -1,22 +1,55 @@
 //! A trigger's definition in plain words: when it becomes active, what it does then, what it does when it is over.
 
 use super::parts::humane;
+use crate::registry::Registry;
+use bo_model::SystemId;
 use bo_model::settings::Values;
 use bo_rules::Definition;
 use bo_rules::definition::{Action, Condition, Fold, QualityTest};
 use maud::{Markup, html};
 use serde_json::Value as Json;
+use std::collections::HashMap;
 
 /// Puts words to one definition with the parameters of one instance.
 pub struct Words<'a> {
-    definition: &'a Definition,
+    pub(super) definition: &'a Definition,
     params: &'a Values,
+    /// What people call the devices, by address.
+    names: HashMap<&'a str, &'a str>,
 }
 
 impl<'a> Words<'a> {
     /// Words for an instance.
     pub fn new(definition: &'a Definition, params: &'a Values) -> Self {
-        Words { definition, params }
+        Words { definition, params, names: HashMap::new() }
+    }
+
+    /// The same in a system, where devices have names.
+    pub fn at(mut self, registry: &'a Registry, system: SystemId) -> Self {
+        let devices = registry.devices_in(system).iter().filter_map(|id| registry.devices.get(id));
+        self.names = devices.map(|entry| (&*entry.device.address, &*entry.device.name)).collect();
+        self
+    }
+
+    /// What people call a device: its name, or its address as words where there is no name.
+    fn device(&self, address: &str) -> String {
+        self.names.get(address).map_or_else(|| address.replace('_', " "), |name| (*name).to_owned())
+    }
+
+    /// `Display_*` as `every Display`, `*` as `all`.
+    fn any(&self, device: &str, all: &str) -> String {
+        match device.strip_suffix("_*") {
+            _ if device == "*" => all.to_owned(),
+            Some(kind) => format!("every {kind}"),
+            None => self.device(device),
+        }
+    }
+
+    /// A value that is looked at, `Sensor_1.people` or `Sensor_*.people`: whose, and which.
+    pub fn datum(&self, of: &str) -> String {
+        let (device, status) = of.split_once('.').unwrap_or((of, ""));
+        let whose = device.strip_suffix("_*").map_or_else(|| self.device(device), str::to_owned);
+        if status.is_empty() { whose } else { format!("{whose}: {}", humane(status).to_lowercase()) }
     }
 
     /// A literal, or the value of the parameter or the name of the input that `"{name}"` stands for.
@@ -52,12 +85,7 @@ impl<'a> Words<'a> {
             Some(Fold::All) => "each ",
             Some(Fold::Count) => "how many ",
         };
-        let (device, status) = input.of.split_once('.').unwrap_or((input.of.as_str(), ""));
-        let of = match device.strip_suffix("_*") {
-            Some(kind) => format!("{fold}{kind}: {}", humane(status).to_lowercase()),
-            None => format!("{fold}{}", input.of),
-        };
-        format!("{} ({of})", humane(name).to_lowercase())
+        format!("{} ({fold}{})", humane(name).to_lowercase(), self.datum(&input.of))
     }
 
     /// A condition and what is below it.
@@ -83,20 +111,20 @@ impl<'a> Words<'a> {
         }
         let lasts = of.lasts.as_ref().map(|span| format!(", for {}", self.span(span))).unwrap_or_default();
         if let Some(cron) = &of.cron {
-            return format!("at the times of `{cron}`{lasts}");
+            return format!("at the times of “{cron}”{lasts}");
         }
         if let Some(name) = &of.webhook {
-            return format!("the webhook `{name}` is called{lasts}");
+            return format!("the webhook “{name}” is called{lasts}");
         }
         if let Some(device) = &of.offline {
             let by_itself = if of.each { ", each counting by itself" } else { "" };
-            return format!("{} can't be reached{by_itself}", any(device, "one of the devices"));
+            return format!("{} can't be reached{by_itself}", self.any(device, "one of the devices"));
         }
         if let Some(device) = &of.online {
-            return format!("{} can be reached", any(device, "each device"));
+            return format!("{} can be reached", self.any(device, "each device"));
         }
         if let Some(function) = &of.script {
-            return format!("the script's `{function}` says so");
+            return format!("the script's “{function}” says so");
         }
         let days =
             of.days.as_deref().map_or_else(|| "every day".to_owned(), |days| weekdays(&self.span(days)));
@@ -175,7 +203,7 @@ impl<'a> Words<'a> {
                 .unwrap_or_default();
             return format!(
                 "tell {}: {}{with}{held}",
-                any(device, "every device"),
+                self.any(device, "every device"),
                 humane(name).to_lowercase()
             );
         }
@@ -212,15 +240,6 @@ impl<'a> Words<'a> {
                 @for line in timing.iter().flatten() { p.muted { (line) } }
             }
         }
-    }
-}
-
-/// `Display_*` as `every Display`, `*` as `all`.
-fn any(device: &str, all: &str) -> String {
-    match device.strip_suffix("_*") {
-        _ if device == "*" => all.to_owned(),
-        Some(kind) => format!("every {kind}"),
-        None => device.to_owned(),
     }
 }
 
@@ -287,6 +306,9 @@ params = { speed = "high" }
         );
         assert!(html.contains("one of the devices can't be reached"), "{html}");
         assert!(html.contains("tell every Hvac: set fan with speed high"), "{html}");
+        assert_eq!(words.datum("Sensor_1.people_count"), "Sensor 1: people count");
+        let named = Words { names: HashMap::from([("Sensor_1", "Ceiling")]), ..words };
+        assert_eq!(named.datum("Sensor_1.people_count"), "Ceiling: people count");
     }
 
     #[test]

@@ -63,7 +63,10 @@ fn choose(estate: &Arc<Estate>, ctx: &Ctx) -> Result<Markup> {
             input type="hidden" name="system" value=(system);
             (parts::search("driver-q", &ctx.query_value("q"), "Title or maker"))
         }
-        @if drivers.is_empty() { section.card { (parts::empty("driver", "No driver fits", "Change the search. A new type of device needs a driver in the library first.", None)) } }
+        @if drivers.is_empty() { section.card {
+            @if wanted.is_empty() { (parts::empty("driver", "No drivers yet", "A driver teaches BackOffice a type of device. Add the first to the library, then make the device.", Some(("Drivers", "/drivers")))) }
+            @else { (parts::empty("driver", "No driver fits", "Change the search. A new type of device needs a driver in the library first.", None)) }
+        } }
         div.grid { @for driver in drivers {
             @let identity = &driver.manifest.driver;
             a.card.zone-card href={ "/devices/new?system=" (system) "&driver=" (identity.name) } {

@@ -129,7 +129,7 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, name: Option<&str>, input: &Input) ->
                 bo-trigger.stack data-view=(view) data-context=(context) data-may[may] {
                     section.card.stack.trigger-source {
                         div.field { label for="f-text" { "Definition" } textarea.mono #f-text name="text" rows="24" spellcheck="false" disabled[!may] { (input.raw("text")) } }
-                        div.field { label for="f-script" { "Script" } span.field__help { "For what a form can't say: `condition` and actions in Rhai. Empty for none." }
+                        div.field { label for="f-script" { "Script" } span.field__help { "For what a form can't say: a " code { "condition" } " and actions in Rhai. Empty for none." }
                             textarea.mono #f-script name="script" rows="8" spellcheck="false" disabled[!may] { (input.raw("script")) } }
                     }
                     div.trigger-diagnostics aria-live="polite" { (diagnostics(&view)) }

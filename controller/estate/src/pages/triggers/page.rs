@@ -46,20 +46,22 @@ fn render(estate: &Arc<Estate>, ctx: &Ctx, input: &Input) -> Result<Markup> {
     line.last_run = runs.first().cloned();
     let level = ctx.read(|tx| ctx.level(tx, &Object::new(Kind::TRIGGER, id)))?;
     let now = ctx.now();
+    let words =
+        parsed.as_ref().map(|parsed| Words::new(parsed, &instance.params).at(&registry, instance.system));
     let body = html! {
         div.stack {
             @if !instance.enabled { (parts::notice(Tone::Warn, html! { "This trigger is disabled: nothing of what follows happens." })) }
             div.split {
                 div.stack {
                     (own::card("What it does", own::none(), html! {
-                        @match (&parsed, stored) {
-                            (Some(definition), _) => (Words::new(definition, &instance.params).all()),
+                        @match (&words, stored) {
+                            (Some(words), _) => (words.all()),
                             (None, Some(_)) => p { "Its definition does not read. See the source below." },
-                            (None, None) => p { "Its definition `" (instance.name) "` is not in the library." },
+                            (None, None) => p { "Its definition “" (instance.name) "” is not in the library." },
                         }
                     }))
                     (own::flush("Why it did, and did not", own::none(), html! {
-                        div id="runs" data-fresh={ "trigger:" (id) } { (traces(parsed.as_ref().map(|parsed| (parsed, &instance.params)), &runs, now)) }
+                        div id="runs" data-fresh={ "trigger:" (id) } { (traces(words.as_ref(), &runs, now)) }
                     }))
                 }
                 div.stack {

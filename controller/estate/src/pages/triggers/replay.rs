@@ -2,6 +2,7 @@
 //! bound, or of a draft that nobody has enabled yet. The page answers whole without script; with it, `<bo-replay>` asks for
 //! the same in lines of JSON and shows how far it is.
 
+use super::super::trigger_words::Words;
 use super::super::{forms, parts as own};
 use super::trace::traces;
 use super::{PATH, library};
@@ -314,7 +315,8 @@ fn really(ctx: &Ctx, asked: &Asked, done: &Replayed) -> Result<Option<usize>> {
 }
 
 fn results(estate: &Estate, ctx: &Ctx, asked: &Asked, done: &Replayed) -> Result<Markup> {
-    let (really, now) = (really(ctx, asked, done)?, ctx.now());
+    let (really, now, registry) = (really(ctx, asked, done)?, ctx.now(), estate.registry());
+    let words = Words::new(&asked.definition, &asked.params).at(&registry, asked.system);
     let id = asked.trigger.unwrap_or_else(|| estate.ids.make());
     let runs: Vec<RunEntry> = done
         .happened
@@ -327,8 +329,8 @@ fn results(estate: &Estate, ctx: &Ctx, asked: &Asked, done: &Replayed) -> Result
             }
         })
         .collect();
-    let blind: Vec<&str> =
-        done.sources.iter().filter(|line| !line.known).map(|line| line.of.as_str()).collect();
+    let blind: Vec<String> =
+        done.sources.iter().filter(|line| !line.known).map(|line| words.datum(&line.of)).collect();
     let total = done.activated + done.held_back;
     Ok(html! {
         @if done.cut { (parts::notice(Tone::Warn, html! { p { "There was too much to look at: what comes after " (own::exact(done.to)) " was left out. Choose a shorter time." } })) }
@@ -342,7 +344,7 @@ fn results(estate: &Estate, ctx: &Ctx, asked: &Asked, done: &Replayed) -> Result
         (own::card("When", own::none(), own::strip(done.from, done.to, done.active.iter().map(|(from, to)| (*from, *to, "on")), "When it would have been active")))
         (own::flush("Why", own::none(), html! {
             @if runs.is_empty() { (parts::empty("trigger", "Nothing would have happened", "Its condition did not hold in that time, or the values to tell were missing.", None)) }
-            @else { (traces(Some((&asked.definition, &asked.params)), &runs, now)) }
+            @else { (traces(Some(&words), &runs, now)) }
             @if total > 0 && runs.len() >= 200 { p.card__foot { "The first " (runs.len()) " are told; all are counted." } }
         }))
         details.card { summary { strong { "What it looks at" } }

@@ -2,16 +2,16 @@
 
 use super::super::parts as own;
 use super::super::trigger_story::story;
+use super::super::trigger_words::Words;
 use super::outcome;
 use crate::state::RunEntry;
 use bo_model::Time;
-use bo_model::settings::Values;
-use bo_rules::{Definition, Trace, Truth};
+use bo_rules::{Trace, Truth};
 use bo_web::layout::parts::{self, Tone, badge};
 use maud::{Markup, html};
 
 /// The last runs, each opening into its inputs and conditions.
-pub fn traces(told: Option<(&Definition, &Values)>, runs: &[RunEntry], now: Time) -> Markup {
+pub fn traces(told: Option<&Words<'_>>, runs: &[RunEntry], now: Time) -> Markup {
     if runs.is_empty() {
         return parts::empty(
             "trigger",
@@ -24,9 +24,9 @@ pub fn traces(told: Option<(&Definition, &Values)>, runs: &[RunEntry], now: Time
         ul.feed { @for entry in runs { li {
             @let trace: Option<Trace> = entry.run.trace.read().ok();
             details {
-                summary.feed__head { (outcome(&entry.run.outcome)) span { @if let Some(trace) = &trace { @match told { Some((definition, params)) => (story(definition, params, trace)), None => (trace.why) } } } (parts::time(entry.at, now)) }
+                summary.feed__head { (outcome(&entry.run.outcome)) span { @if let Some(trace) = &trace { @match told { Some(words) => (story(words, trace)), None => (trace.why) } } } (parts::time(entry.at, now)) }
                 @match &trace {
-                    Some(trace) => (explained(trace)),
+                    Some(trace) => (explained(told, trace)),
                     None => pre tabindex="0" { code { (entry.run.trace) } },
                 }
             }
@@ -34,7 +34,7 @@ pub fn traces(told: Option<(&Definition, &Values)>, runs: &[RunEntry], now: Time
     }
 }
 
-fn explained(trace: &Trace) -> Markup {
+fn explained(told: Option<&Words<'_>>, trace: &Trace) -> Markup {
     html! {
         div.trace {
             @if !trace.inputs.is_empty() {
@@ -42,7 +42,7 @@ fn explained(trace: &Trace) -> Markup {
                 div.table-wrap tabindex="0" role="region" aria-label="What it saw" { table.table {
                     thead { tr { th scope="col" { "Input" } th scope="col" { "Value" } th scope="col" { "Quality" } th scope="col" { "Age" } } }
                     tbody { @for input in &trace.inputs { tr {
-                        td { (input.of) }
+                        td { @match told { Some(words) => (words.datum(&input.of)), None => (input.of) } }
                         td { (input.data) @if input.defaulted { span.muted { " (stand-in)" } } }
                         td { (badge(tone(&input.quality), &input.quality)) @if let Some(reason) = &input.reason { " " span.muted { (reason) } }
                             @if !input.accepted && !input.defaulted { " " strong { "not to be acted on" } } }

@@ -4,6 +4,7 @@ use super::super::fields;
 use super::form::{self, Choices};
 use super::state_badge;
 use crate::account::{self, Account, State};
+use crate::delegate::Rank;
 use crate::error::IdentityError;
 use crate::group::Group;
 use crate::{Identity, delegate, letter, member, session, user, workspace};
@@ -109,6 +110,7 @@ struct Shown {
     groups: Vec<(GroupId, String)>,
     areas: BTreeMap<&'static str, Level>,
     has_roles: bool,
+    is_owner: bool,
     has_app: bool,
     /// Why the viewer may not change them.
     refused: Option<String>,
@@ -128,6 +130,7 @@ fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
             groups: delegate::groups_of(tx, workspace, id)?,
             areas: user::areas_of(tx, workspace, id)?,
             has_roles: user::has_roles(tx, workspace, id)?,
+            is_owner: delegate::rank(tx, id, workspace)? == Rank::Owner,
             has_app: crate::second_factor::is_on(tx, id)?
                 || !crate::passkey::store::of_account(tx, id)?.is_empty(),
             may_save: edits && refused.is_none(),
@@ -186,10 +189,12 @@ fn read_only(shown: &Shown, groups: &[Group]) -> Markup {
         }
         section.card #roles {
             div.card__head { h2 { "Roles & permissions" } }
-            ul {
+            @if shown.is_owner { p { "Owner: everything here is theirs to see, to change and to give to others." } }
+            @else if shown.groups.is_empty() && shown.areas.is_empty() { p.muted { "None of their own." } }
+            @if !(shown.groups.is_empty() && shown.areas.is_empty()) { ul {
                 @for group in groups.iter().filter(|group| shown.groups.iter().any(|(id, _)| *id == group.id)) { li { "Group " (group.name) } }
                 @for (name, level) in &shown.areas { li { (crate::area::find(name).map_or(*name, |area| area.title)) ": " (level.word()) } }
-            }
+            } }
         }
     }
 }
