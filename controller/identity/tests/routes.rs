@@ -1,8 +1,11 @@
 //! Every route of identity and of the web itself: who gets in, and what the description says.
 #![allow(clippy::unwrap_used, reason = "what cannot be arranged fails the test")]
 
+use axum::http::Method;
+use bo_identity::licence::Licence;
 use bo_identity::testing::{World, nobody_gets_in, worlds};
 use bo_web::testing::Client;
+use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test]
@@ -130,5 +133,38 @@ async fn users_are_listed_page_by_page_searched_sorted_and_exported() {
             csv.text
         );
         assert_eq!(noor.get("/api/v1/users?sort=password_hash").await.status, 422);
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_an_address_does_not_take_is_answered_as_other_errors_are() {
+    for world in worlds(&[], &[]).await {
+        let mut noor = world.browser("Noor").await;
+        let page = noor.send(Method::DELETE, "/account", None, Vec::new()).await;
+        assert_eq!(page.status, 405);
+        let takes = page.headers.get("allow").and_then(|takes| takes.to_str().ok()).unwrap_or("");
+        assert!(takes.contains("GET"), "{takes}");
+        assert!(
+            page.text.contains("does not take DELETE") && page.text.contains("id=\"nav\""),
+            "{}",
+            page.text
+        );
+        for mut client in [noor, Client::new(&world.app)] {
+            let call = client.send(Method::PUT, "/api/v1/me", None, Vec::new()).await;
+            assert_eq!((call.status.as_u16(), call.json()["error"]["code"].as_str()), (405, Some("method")));
+            let page = client.send(Method::PUT, "/sign-in", None, Vec::new()).await;
+            assert!(page.status == 405 && page.text.contains("does not take PUT"), "{}", world.engine());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_is_said_of_the_field_it_was_sent_in() {
+    for world in worlds(&[], &[]).await {
+        let mut noor = world.browser("Noor").await;
+        let path = format!("/api/v1/workspace/licences/{}/transfer", Licence::EventPro.word());
+        let refused = noor.call(Method::POST, &path, &json!({"to": "nobody", "count": 1})).await;
+        assert_eq!(refused.status, 422, "{}", refused.text);
+        assert_eq!(refused.json()["error"]["fields"], json!({"to": "is not an id"}), "{}", world.engine());
     }
 }

@@ -116,6 +116,9 @@ impl App {
             let handle = move |request| dispatch::serve(app.clone(), handled.clone(), request);
             router = router.route(route.path, on(filter, handle));
         }
+        let (app, other) = (self.clone(), dispatch::other_method());
+        let router = router
+            .method_not_allowed_fallback(move |request| dispatch::serve(app.clone(), other.clone(), request));
         let app = self.clone();
         let missing = dispatch::missing();
         let router = router.fallback(move |request| dispatch::serve(app.clone(), missing.clone(), request));

@@ -267,13 +267,12 @@ impl Ctx {
         Ok((Input::from_pairs(fields), files))
     }
 
-    /// The body as JSON. The error names line, column and field.
+    /// The body as JSON. The error names the field, or line and column of what is no JSON.
     ///
     /// # Errors
     /// [`WebError::BadInput`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| WebError::field("", format!("the body is not understood: {error}")))
+        crate::input::from_json(&self.body)
     }
 
     /// The body as it came.

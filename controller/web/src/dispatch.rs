@@ -40,6 +40,15 @@ pub(crate) fn missing() -> Route {
     routes.remove(0)
 }
 
+/// The route of a method that an address does not take; which it takes is in the answer's `Allow`.
+pub(crate) fn other_method() -> Route {
+    async fn refuse(ctx: Ctx) -> Result<Response, WebError> {
+        Err(WebError::Method(ctx.parts.method.clone()))
+    }
+    let mut routes = Routes::new("web").get("/", Need::anyone("nothing is done"), refuse).routes;
+    routes.remove(0)
+}
+
 pub(crate) async fn serve(app: Arc<App>, route: Route, request: Request<Body>) -> Response {
     let started = Instant::now();
     let (mut parts, body) = request.into_parts();

@@ -16,6 +16,9 @@ pub enum WebError {
     /// Not there, or not for this viewer to see.
     #[error("there is nothing here, or you may not see it")]
     NotFound,
+    /// There is something at the address, and not for that method.
+    #[error("this address does not take {0}")]
+    Method(axum::http::Method),
     /// Nobody is signed in: pages send to the sign-in, the API answers 401.
     #[error("sign in first")]
     SignIn,
@@ -68,6 +71,7 @@ impl WebError {
     pub fn status(&self) -> StatusCode {
         match self {
             WebError::NotFound => StatusCode::NOT_FOUND,
+            WebError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             WebError::SignIn => StatusCode::UNAUTHORIZED,
             WebError::Forbidden(_) => StatusCode::FORBIDDEN,
             WebError::BadInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -83,6 +87,7 @@ impl WebError {
     pub fn code(&self) -> &'static str {
         match self {
             WebError::NotFound => "not-found",
+            WebError::Method(_) => "method",
             WebError::SignIn => "sign-in",
             WebError::Forbidden(_) => "forbidden",
             WebError::BadInput(_) => "bad-input",

@@ -1,7 +1,11 @@
 //! What a form sent: every field as it was typed, and the sentences that belong beside them.
 
 use crate::error::{FieldErrors, WebError};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use bo_model::settings::{Field, FieldKind, Values, check_all};
+use maud::Markup;
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -164,6 +168,20 @@ impl Input {
         }
     }
 
+    /// The same input, with what is stored in the fields that were not sent: of a page with several forms.
+    pub fn or(mut self, stored: Input) -> Input {
+        for (name, values) in stored.fields {
+            self.fields.entry(name).or_insert(values);
+        }
+        self
+    }
+
+    /// The page this is shown on as an answer: 422 when it was refused.
+    pub fn on(&self, page: Markup) -> Response {
+        let status = if self.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        (status, page).into_response()
+    }
+
     /// A program's JSON object as a form: texts, numbers, booleans, and lists of them. What is null or missing is empty.
     ///
     /// # Errors
@@ -205,6 +223,28 @@ impl Input {
     pub fn errors(&self) -> impl Iterator<Item = (&str, &str)> {
         self.errors.iter().map(|(field, sentence)| (field.as_str(), sentence.as_str()))
     }
+}
+
+/// A program's body. What does not fit is said of the field, by its name in the API: `scopes[0].level`.
+pub(crate) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, WebError> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let broken =
+        |error: serde_json::Error| WebError::field("", format!("the body is not understood: {error}"));
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (field, error) = (error.path().to_string(), error.into_inner());
+        if field == "." || error.classify() != serde_json::error::Category::Data {
+            return broken(error);
+        }
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or(&text);
+        let sentence = match reason.starts_with("UUID") {
+            true => "is not an id".to_owned(),
+            false => format!("is not understood: {reason}"),
+        };
+        WebError::field(field, sentence)
+    })?;
+    reader.end().map_err(broken)?;
+    Ok(value)
 }
 
 fn typed(field: &Field, text: &str) -> Result<Json, String> {
@@ -276,6 +316,40 @@ mod tests {
             "a typing error is not ignored"
         );
         assert!(Input::from_json(json!({"name": {"a": 1}}), &["name"]).is_err());
+    }
+
+    #[derive(serde::Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only whether it can be read is asked")]
+    struct Order {
+        to: bo_model::WorkspaceId,
+        lines: Vec<Line>,
+    }
+
+    #[derive(serde::Deserialize, Debug)]
+    #[allow(dead_code, reason = "only whether it can be read is asked")]
+    struct Line {
+        count: i64,
+    }
+
+    #[test]
+    fn what_a_program_sends_and_does_not_fit_is_said_of_its_field() {
+        let wrong = |body: &str| match from_json::<Order>(body.as_bytes()) {
+            Err(WebError::BadInput(fields)) => fields.into_iter().next().unwrap(),
+            other => panic!("{other:?}"),
+        };
+        let id = "01900000-0000-7000-8000-000000000000";
+        assert_eq!(wrong(r#"{"to": "nobody", "lines": []}"#), ("to".into(), "is not an id".into()));
+        let (field, why) =
+            wrong(&format!(r#"{{"to": "{id}", "lines": [{{"count": 1}}, {{"count": "x"}}]}}"#));
+        assert_eq!((field.as_str(), why.contains("expected i64")), ("lines[1].count", true), "{why}");
+        assert!(!why.contains("column"), "{why}");
+        let (field, why) = wrong(r#"{"to": "#);
+        assert!(field.is_empty() && why.contains("line 1 column"), "{why}");
+        let (_, why) = wrong(&format!(r#"{{"to": "{id}", "lines": [], "from": 1}}"#));
+        assert!(why.contains("unknown field `from`"), "{why}");
+        assert!(from_json::<Order>(format!(r#"{{"to": "{id}", "lines": []}}"#).as_bytes()).is_ok());
+        assert!(from_json::<Order>(format!(r#"{{"to": "{id}", "lines": []}} x"#).as_bytes()).is_err());
     }
 
     #[test]

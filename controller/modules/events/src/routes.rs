@@ -16,7 +16,7 @@ pub use events::Seen as EventSeen;
 pub use files::Shelf;
 pub use people::Slots;
 pub use rollup::{Clash, Counts, Row};
-pub use settings::Known;
+pub use settings::{Known, NEW_STATUS, status_field};
 
 use crate::actions;
 use crate::model::{EVENT, Event, Task};

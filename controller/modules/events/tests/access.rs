@@ -183,7 +183,7 @@ async fn nobody_gives_themselves_more_and_a_slice_gives_nothing_on() {
         assert_eq!(give(&mut omar_browser, &id, &freds, &wanted).await.status, 403);
         let tricky =
             give(&mut ines, &id, &freds, &[("access", "slice"), ("area", &format!("{stage}:own"))]).await;
-        assert_eq!(tricky.status, 200, "a slice is read or worked on, never owned");
+        assert_eq!(tricky.status, 422, "a slice is read or worked on, never owned");
         let stranger = collaborator(&mut ines, &id, "Zoe", "zoe@elsewhere.example").await;
         let refused = give(&mut ines, &id, &stranger, &[("access", "view")]).await;
         assert!(refused.text.contains("is no member of this organisation yet"), "{}", refused.text);

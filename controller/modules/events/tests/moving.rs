@@ -103,7 +103,7 @@ async fn a_move_that_can_not_be_done_wholly_changes_nothing() {
         let before = state(&world, &id);
         for (place, why) in [(small, "All slots of this event are taken"), (none, "at least one Event Pro")] {
             let refused = go(&mut ines, &id, place).await;
-            assert!(refused.status == 200 && refused.text.contains(why), "{why}: {}", refused.text);
+            assert!(refused.status == 422 && refused.text.contains(why), "{why}: {}", refused.text);
             assert_eq!(state(&world, &id), before, "{}", world.engine());
         }
         assert_eq!(go(&mut ines, &id, foreign).await.status, 403, "where one may make no events");

@@ -112,10 +112,10 @@ fn document(head: &Head, title: &str, body: Markup) -> Markup {
     }
 }
 
-/// A page inside the frame. Without anybody signed in it is a [`plain`] one.
+/// A page inside the frame. For whoever is not signed in the frame has nothing but the way to do so.
 pub fn page(head: &Head, page: Page) -> Markup {
     if head.viewer.is_none() {
-        return plain(head, &page.title, html! { div.card.stack { h1 { (page.title) } (page.body) } });
+        return public(head, &page);
     }
     let body = html! {
         body {
@@ -129,6 +129,24 @@ pub fn page(head: &Head, page: Page) -> Markup {
                     (page_head(&page))
                     (page.body)
                 }
+            }
+            (toasts(head))
+        }
+    };
+    document(head, &page.title, body)
+}
+
+fn public(head: &Head, page: &Page) -> Markup {
+    let next = serde_urlencoded::to_string([("next", &head.path)]).unwrap_or_default();
+    let body = html! {
+        body {
+            a.skip href="#main" { "Skip to the content" }
+            div.shell.shell--public {
+                header.topbar {
+                    a.brand href="/" { (icon("brand")) span.brand__name { (head.app.name) } }
+                    div.topbar__end { a.btn.btn--primary href={ "/sign-in?" (next) } { "Sign in" } }
+                }
+                main.main #main tabindex="-1" { (page_head(page)) (page.body) }
             }
             (toasts(head))
         }
@@ -308,6 +326,9 @@ pub fn error_page(head: &Head, error: &WebError) -> Markup {
             "Nothing here",
             "The address may be old or mistyped, or it is not shared with you. Whoever owns it can give you access.",
         ),
+        WebError::Method(_) => {
+            ("Not for that", "Nothing was changed. Go back and use the page's own buttons.")
+        }
         WebError::SignIn => ("Sign in first", "Your session has ended."),
         WebError::Forbidden(_) => ("Not allowed", "Nothing was changed."),
         WebError::BadInput(_) => ("That was not understood", "Nothing was changed. Go back and correct it."),

@@ -165,8 +165,12 @@ pub async fn junk(reached: &Reached, somebody: &mut Client) -> (usize, Vec<Strin
         if !form.fields.iter().any(|(_, kind, _)| *kind == "text") {
             continue;
         }
-        for length in [1, 200_000] {
-            let typed = format!("{TYPED}{}", "x".repeat(length / 10));
+        // Nothing at all first; then junk, short and long.
+        for length in [0, 1, 200_000] {
+            let typed = match length {
+                0 => String::new(),
+                length => format!("{TYPED}{}", "x".repeat(length / 10)),
+            };
             // As a browser does it, no more than fits.
             let cut = |name: &str| {
                 let most = form.most.get(name).copied().unwrap_or(usize::MAX);
@@ -185,11 +189,18 @@ pub async fn junk(reached: &Reached, somebody: &mut Client) -> (usize, Vec<Strin
             let answer = somebody.post(&form.action, &sent).await;
             tried += 1;
             let name = format!("{} of {} with {length} signs: {}", form.action, form.page, answer.status);
+            let says_why = answer.text.contains("field__error") || answer.text.contains("notice--bad");
             match answer.status.as_u16() {
-                422 | 409 if !answer.text.contains(TYPED_SHOWN) => {
+                200 if answer.text.contains("field__error") => {
+                    holes.push(format!("{name}, though it is refused"));
+                }
+                422 if length == 0 && !answer.text.contains("<form") => {
+                    holes.push(format!("{name}, without the form"));
+                }
+                422 | 409 if length > 0 && !answer.text.contains(TYPED_SHOWN) => {
                     holes.push(format!("{name}, what was typed is gone"))
                 }
-                422 if !answer.text.contains("field__error") && !answer.text.contains("notice--bad") => {
+                422 if !says_why => {
                     holes.push(format!("{name}, without saying what is wrong"));
                 }
                 500.. => holes.push(name.clone()),

@@ -13,7 +13,7 @@ use bo_web::{Ctx, Input, Result};
 
 fn shown(ctx: &Ctx, input: &Input, changed: Option<AreaId>) -> Result<Response> {
     let seen = ctx.read(|tx| seen(ctx, tx))?;
-    Ok(views::people::areas(ctx, &seen, input, changed).into_response())
+    Ok(input.on(views::people::areas(ctx, &seen, input, changed)))
 }
 
 pub async fn index(ctx: Ctx) -> Result<Response> {

@@ -63,7 +63,7 @@ pub async fn create(ctx: Ctx) -> Result<Response> {
         Err(error) => (input.refused(error)?, None),
     };
     let (calendars, events) = known(&ctx)?;
-    Ok(views::calendars::index(&ctx, &calendars, &events, &input, address.as_deref()).into_response())
+    Ok(input.on(views::calendars::index(&ctx, &calendars, &events, &input, address.as_deref())))
 }
 
 pub async fn revoke(ctx: Ctx) -> Result<Redirect> {

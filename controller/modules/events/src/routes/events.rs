@@ -89,7 +89,10 @@ pub async fn create(ctx: Ctx) -> Result<Response> {
             .redirect(format!("/events/{id}"))
             .flash("The event is ready to be planned")
             .into_response()),
-        Err(error) => Ok(views::list::new(&ctx, &input.refused(error)?).into_response()),
+        Err(error) => {
+            let input = input.refused(error)?;
+            Ok(input.on(views::list::new(&ctx, &input)))
+        }
     }
 }
 

@@ -37,7 +37,7 @@ fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
         }
         Ok((seen, slots, access))
     })?;
-    Ok(views::people::index(ctx, &seen, &access, slots, input).into_response())
+    Ok(input.on(views::people::index(ctx, &seen, &access, slots, input)))
 }
 
 pub async fn index(ctx: Ctx) -> Result<Response> {
@@ -88,7 +88,7 @@ pub async fn show(ctx: Ctx) -> Result<Response> {
 fn again(ctx: &Ctx, input: Input, error: WebError) -> Result<Response> {
     let input = input.refused(error)?;
     let (seen, person, access) = one(ctx)?;
-    Ok(views::people::show(ctx, &seen, &person, &access, &input).into_response())
+    Ok(input.on(views::people::show(ctx, &seen, &person, &access, &input)))
 }
 
 pub async fn change(ctx: Ctx) -> Result<Response> {
@@ -151,12 +151,7 @@ pub async fn access(ctx: Ctx) -> Result<Response> {
         Ok(()) => Ok(back(&ctx)?.flash("Access changed").into_response()),
         Err(error) => {
             let (_, person, _) = one(&ctx)?;
-            let input = match error {
-                WebError::BadInput(fields) => forms::of_person(&person).with_errors(fields),
-                error => forms::of_person(&person).refused(error)?,
-            };
-            let (seen, person, access) = one(&ctx)?;
-            Ok(views::people::show(&ctx, &seen, &person, &access, &input).into_response())
+            again(&ctx, input.or(forms::of_person(&person)), error)
         }
     }
 }

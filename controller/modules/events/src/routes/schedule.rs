@@ -16,7 +16,7 @@ use bo_web::{Ctx, Input, Result, WebError};
 fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
     let seen = ctx.read(|tx| seen(ctx, tx))?;
     let clashes = super::rollup::clashes_of(ctx, &seen.here.event)?;
-    Ok(views::schedule::index(ctx, &seen, &clashes, input).into_response())
+    Ok(input.on(views::schedule::index(ctx, &seen, &clashes, input)))
 }
 
 pub async fn index(ctx: Ctx) -> Result<Response> {
@@ -105,7 +105,7 @@ pub async fn change(ctx: Ctx) -> Result<Response> {
         Err(error) => {
             let input = input.refused(error)?;
             let (seen, item, level) = one(&ctx)?;
-            Ok(views::schedule::show(&ctx, &seen, (&item, level), &input).into_response())
+            Ok(input.on(views::schedule::show(&ctx, &seen, (&item, level), &input)))
         }
     }
 }

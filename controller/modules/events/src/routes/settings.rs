@@ -30,7 +30,7 @@ fn known(ctx: &Ctx) -> Result<Known> {
 }
 
 fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
-    Ok(views::settings::show(ctx, &known(ctx)?, input).into_response())
+    Ok(input.on(views::settings::show(ctx, &known(ctx)?, input)))
 }
 
 pub async fn show(ctx: Ctx) -> Result<Response> {
@@ -50,9 +50,7 @@ fn back(ctx: &Ctx) -> Result<Redirect> {
 /// The form again, with what is stored in the fields that were not sent.
 fn again(ctx: &Ctx, sent: Input, error: WebError) -> Result<Response> {
     let event = known(ctx)?.here.event;
-    let errors = sent.refused(error)?;
-    let sentences = errors.errors().map(|(field, text)| (field.to_owned(), text.to_owned())).collect();
-    shown(ctx, &forms::of_event(&event).with_errors(sentences))
+    shown(ctx, &sent.refused(error)?.or(forms::of_event(&event)))
 }
 
 pub async fn change(ctx: Ctx) -> Result<Response> {
@@ -90,6 +88,26 @@ pub async fn restrict(ctx: Ctx) -> Result<Redirect> {
     Ok(back(&ctx)?.flash(said))
 }
 
+/// Where the page shows what was typed as the name of a new status …
+pub const NEW_STATUS: &str = "status";
+
+/// … and as that of one that is there: each has a form, and the event's own has a name as well.
+pub fn status_field(id: StatusId) -> String {
+    format!("status-{id}")
+}
+
+fn refused_status(ctx: &Ctx, input: &Input, error: WebError, field: &str) -> Result<Response> {
+    let typed = Input::filled([(field, input.raw("name")), ("state", input.text("state"))]);
+    let place = |name: String| if name == "name" { field.to_owned() } else { name };
+    let error = match error {
+        WebError::BadInput(fields) => {
+            WebError::BadInput(fields.into_iter().map(|(name, sentence)| (place(name), sentence)).collect())
+        }
+        other => other,
+    };
+    again(ctx, typed, error)
+}
+
 pub async fn add_status(ctx: Ctx) -> Result<Response> {
     let (input, id): (_, StatusId) = (ctx.form()?, ctx.make_id());
     let state = State::from_word(input.text("state"));
@@ -102,17 +120,7 @@ pub async fn add_status(ctx: Ctx) -> Result<Response> {
     };
     match added {
         Ok(()) => Ok(back(&ctx)?.flash("The status is there").into_response()),
-        Err(error) => again(&ctx, input, as_status(error)),
-    }
-}
-
-/// The event's own form has a name as well.
-fn as_status(error: WebError) -> WebError {
-    match error {
-        WebError::BadInput(fields) => WebError::BadInput(
-            fields.into_iter().map(|(_, sentence)| ("status_name".to_owned(), sentence)).collect(),
-        ),
-        other => other,
+        Err(error) => refused_status(&ctx, &input, error, NEW_STATUS),
     }
 }
 
@@ -126,7 +134,7 @@ pub async fn rename_status(ctx: Ctx) -> Result<Response> {
     };
     match renamed {
         Ok(()) => Ok(back(&ctx)?.flash("Saved").into_response()),
-        Err(error) => again(&ctx, input, as_status(error)),
+        Err(error) => refused_status(&ctx, &input, error, &status_field(id)),
     }
 }
 

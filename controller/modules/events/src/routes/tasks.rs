@@ -19,7 +19,7 @@ fn board(ctx: &Ctx) -> Result<(Seen, Vec<Status>)> {
 
 fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
     let (seen, statuses) = board(ctx)?;
-    Ok(views::tasks::board(ctx, &seen, &statuses, input).into_response())
+    Ok(input.on(views::tasks::board(ctx, &seen, &statuses, input)))
 }
 
 pub async fn index(ctx: Ctx) -> Result<Response> {
@@ -95,7 +95,7 @@ pub async fn change(ctx: Ctx) -> Result<Response> {
         Err(error) => {
             let input = input.refused(error)?;
             let (seen, statuses, task, level) = one(&ctx)?;
-            Ok(views::tasks::show(&ctx, &seen, &statuses, (&task, level), &input).into_response())
+            Ok(input.on(views::tasks::show(&ctx, &seen, &statuses, (&task, level), &input)))
         }
     }
 }

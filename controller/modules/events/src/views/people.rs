@@ -135,7 +135,7 @@ pub fn show(ctx: &Ctx, seen: &EventSeen, person: &Collaborator, access: &Access,
             }
             @if own && seen.here.personal {
                 section.card.stack { h2 { "Access" } p { "A personal workspace is for one person. Move the event into an organisation to work on it with others." } }
-            } @else if own { (access_form(ctx, seen, &at, person, access)) }
+            } @else if own { (access_form(ctx, seen, &at, (person, access), input)) }
         }
     };
     let mut frame = inside(&seen.here, &person.name, ("People", "/people"), body).state(says(access));
@@ -152,8 +152,15 @@ pub fn show(ctx: &Ctx, seen: &EventSeen, person: &Collaborator, access: &Access,
     ctx.page(frame)
 }
 
-fn access_form(ctx: &Ctx, seen: &EventSeen, at: &str, person: &Collaborator, access: &Access) -> Markup {
+fn access_form(
+    ctx: &Ctx,
+    seen: &EventSeen,
+    at: &str,
+    (person, access): (&Collaborator, &Access),
+    input: &Input,
+) -> Markup {
     let chosen = match access {
+        _ if input.has("access") => input.text("access"),
         Access::None => "none",
         Access::Slice(_) => "slice",
         Access::Event(level) => level.word(),
@@ -173,6 +180,7 @@ fn access_form(ctx: &Ctx, seen: &EventSeen, at: &str, person: &Collaborator, acc
         form.card.form.stack action={ (at) "/access" } method="post" {
             h2 { "Access" }
             (ctx.csrf())
+            @for field in ["access", "area"] { @if let Some(error) = input.error(field) { div.field__error { "The choice " (error) "." } } }
             @if person.email.is_empty() { p.muted { "Say their mail address first: it is what they sign in with." } }
             fieldset.plain-set {
                 legend.sr-only { "What they have of the event" }

@@ -2,7 +2,7 @@
 
 use super::{href, list, within};
 use crate::model::State;
-use crate::routes::Known;
+use crate::routes::{Known, NEW_STATUS, status_field};
 use bo_model::Level;
 use bo_web::layout::{form, parts};
 use bo_web::{Ctx, Input};
@@ -36,11 +36,13 @@ fn statuses(ctx: &Ctx, known: &Known, at: &str, input: &Input) -> Markup {
             @for (state, _, title) in State::ALL {
                 h3 { (title) }
                 ul.wiki-guests { @for status in known.statuses.iter().filter(|status| status.state == state) { li {
+                    @let field = status_field(status.id);
                     form.form--inline action={ (at) "/statuses/" (status.id) "/rename" } method="post" {
                         (ctx.csrf())
                         label.sr-only for={ "s-" (status.id) } { "Status of " (title) }
-                        input id={ "s-" (status.id) } name="name" value=(status.name) required maxlength="200";
+                        input id={ "s-" (status.id) } name="name" value=(if input.has(&field) { input.raw(&field) } else { &status.name }) required maxlength="200" aria-describedby=[input.error(&field).map(|_| format!("s-{}-about", status.id))];
                         button.btn.btn--small.btn--quiet type="submit" { "Rename" }
+                        @if let Some(error) = input.error(&field) { div.field__error id={ "s-" (status.id) "-about" } { "The name " (error) "." } }
                     }
                     @if known.statuses.iter().filter(|other| other.state == state).count() > 1 {
                         form action={ (at) "/statuses/" (status.id) "/remove" } method="post" { (ctx.csrf()) button.btn.btn--small.btn--quiet type="submit" aria-label={ "Remove " (status.name) } { "Remove" } }
@@ -52,12 +54,13 @@ fn statuses(ctx: &Ctx, known: &Known, at: &str, input: &Input) -> Markup {
                 div.row.row--fields {
                     div.field {
                         label for="f-new-status" { "New status" }
-                        input id="f-new-status" name="name" required maxlength="200" aria-describedby="f-new-status-about";
-                        div id="f-new-status-about" { @if let Some(error) = input.error("status_name") { div.field__error { "The name " (error) "." } } }
+                        input id="f-new-status" name="name" value=(input.raw(NEW_STATUS)) required maxlength="200" aria-describedby="f-new-status-about";
+                        div id="f-new-status-about" { @if let Some(error) = input.error(NEW_STATUS) { div.field__error { "The name " (error) "." } } }
                     }
                     div.field {
                         label for="f-new-state" { "within" }
-                        select id="f-new-state" name="state" { @for (_, word, title) in State::ALL { option value=(word) { (title) } } }
+                        select id="f-new-state" name="state" { @for (_, word, title) in State::ALL { option value=(word) selected[input.text("state") == word] { (title) } } }
+                        @if let Some(error) = input.error("state") { div.field__error { "The state " (error) "." } }
                     }
                 }
                 div.form__actions { button.btn type="submit" { "Add the status" } }

@@ -60,7 +60,7 @@ pub fn inside(ctx: &Ctx, tx: &mut Tx) -> Result<Inside> {
 
 fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
     let inside = ctx.read(|tx| inside(ctx, tx))?;
-    Ok(views::folders::show(ctx, &inside, input).into_response())
+    Ok(input.on(views::folders::show(ctx, &inside, input)))
 }
 
 pub async fn show(ctx: Ctx) -> Result<Response> {
@@ -96,7 +96,8 @@ pub async fn add_phase(ctx: Ctx) -> Result<Response> {
         }
         Err(error) => {
             let shown = ctx.read(|tx| super::projects::shown(&ctx, tx))?;
-            Ok(views::projects::show_with(&ctx, &shown, &input.refused(error)?).into_response())
+            let input = input.refused(error)?;
+            Ok(input.on(views::projects::show_with(&ctx, &shown, &input)))
         }
     }
 }

@@ -175,7 +175,10 @@ pub async fn create(ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     match make(&ctx, &input).await {
         Ok(id) => Ok(ctx.redirect(format!("/projects/{id}")).flash("The project is ready").into_response()),
-        Err(error) => Ok(views::projects::new(&ctx, &input.refused(error)?).into_response()),
+        Err(error) => {
+            let input = input.refused(error)?;
+            Ok(input.on(views::projects::new(&ctx, &input)))
+        }
     }
 }
 
@@ -245,7 +248,8 @@ pub async fn change(ctx: Ctx) -> Result<Response> {
         Ok(()) => Ok(back(&ctx)?.flash("Saved").into_response()),
         Err(error) => {
             let shown = ctx.read(|tx| shown(&ctx, tx))?;
-            Ok(views::projects::edit(&ctx, &shown, &input.refused(error)?).into_response())
+            let input = input.refused(error)?;
+            Ok(input.on(views::projects::edit(&ctx, &shown, &input)))
         }
     }
 }

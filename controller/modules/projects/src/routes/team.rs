@@ -33,7 +33,7 @@ fn team(ctx: &Ctx) -> Result<Team> {
 }
 
 fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
-    Ok(views::team::index(ctx, &team(ctx)?, input).into_response())
+    Ok(input.on(views::team::index(ctx, &team(ctx)?, input)))
 }
 
 pub async fn index(ctx: Ctx) -> Result<Response> {
@@ -201,6 +201,9 @@ pub async fn set_right(ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     match give(&ctx, &input).await {
         Ok(()) => Ok(back(&ctx, "rights")?.flash("Changed").into_response()),
-        Err(error) => Ok(shown_rights(&ctx, &input.refused(error)?)?.into_response()),
+        Err(error) => {
+            let input = input.refused(error)?;
+            Ok(input.on(shown_rights(&ctx, &input)?))
+        }
     }
 }

@@ -4,7 +4,8 @@ use super::spaces::readable;
 use crate::actions::{self, Edit, NewPage, Saved};
 use crate::model::{self, Page, PageId, Space, SpaceId, Tree};
 use crate::{queries, views};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use bo_content::markdown::{self, Rendered, Target};
 use bo_content::{attachment, comment, revision, search as index};
 use bo_db::Tx;
@@ -50,10 +51,11 @@ fn rendered(tx: &mut Tx, page: &Page, body: &str) -> Result<Rendered> {
     Ok(markdown::render(body, |title| resolve(&links, page.space, title)))
 }
 
-pub async fn show(ctx: Ctx) -> Result<Markup> {
+/// The page in the path with everything around it.
+pub fn shown(ctx: &Ctx) -> Result<views::page::Shown> {
     let viewer = ctx.viewer().map(|viewer| viewer.account);
-    let shown = ctx.read(|tx| -> Result<_> {
-        let here = here(&ctx, tx)?;
+    ctx.read(|tx| -> Result<_> {
+        let here = here(ctx, tx)?;
         let object = here.page.object();
         let text = revision::find(tx, &object, here.page.revision)?.ok_or(WebError::NotFound)?;
         let mut backlinks = queries::backlinks(tx, here.page.id)?;
@@ -67,14 +69,18 @@ pub async fn show(ctx: Ctx) -> Result<Markup> {
             backlinks,
             here,
         })
-    })?;
+    })
+}
+
+pub async fn show(ctx: Ctx) -> Result<Markup> {
+    let (viewer, shown) = (ctx.viewer().map(|viewer| viewer.account), shown(&ctx)?);
     if let (Some(account), Some(seen)) = (viewer, shown.watching)
         && seen < shown.here.page.revision
     {
         let id = shown.here.page.id;
         ctx.write(move |tx| actions::watch(tx, id, account, true)).await?;
     }
-    Ok(views::page::show(&ctx, &shown))
+    Ok(views::page::show(&ctx, &shown, &Input::default()))
 }
 
 pub async fn markdown(ctx: Ctx) -> Result<Response> {
@@ -109,17 +115,17 @@ pub async fn new(ctx: Ctx) -> Result<Markup> {
     Ok(views::edit::new(&ctx, &space, parent_page.as_ref(), &templates, &input))
 }
 
-pub async fn create(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
+pub async fn create(ctx: Ctx) -> Result<Response> {
     let (input, id, space): (_, PageId, SpaceId) = (ctx.form()?, ctx.make_id(), ctx.param("id")?);
     let parent: Option<PageId> = input.text("parent").parse().ok();
     let new = NewPage { id, space, parent, title: input.raw("title").into(), body: input.raw("body").into() };
     match ctx.write(move |tx| actions::create_page(tx, &new)).await.map_err(WebError::from) {
-        Ok(()) => Ok(Ok(ctx.redirect(format!("/wiki/pages/{id}")).flash("The page is written"))),
-        Err(WebError::BadInput(fields)) => {
+        Ok(()) => Ok(ctx.redirect(format!("/wiki/pages/{id}")).flash("The page is written").into_response()),
+        Err(error) => {
+            let input = input.refused(error)?;
             let space = ctx.read(|tx| super::spaces::of_path(&ctx, tx))?;
-            Ok(Err(views::edit::new(&ctx, &space, None, &[], &input.with_errors(fields))))
+            Ok(input.on(views::edit::new(&ctx, &space, None, &[], &input)))
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -133,7 +139,7 @@ pub async fn edit(ctx: Ctx) -> Result<Markup> {
     Ok(views::edit::edit(&ctx, &here, &Input::filled(fields), None))
 }
 
-pub async fn save(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
+pub async fn save(ctx: Ctx) -> Result<Response> {
     let (input, id): (_, PageId) = (ctx.form()?, ctx.param("id")?);
     let change = Edit {
         base: input.text("base").parse().map_err(|_| WebError::field("base", "is missing"))?,
@@ -146,14 +152,15 @@ pub async fn save(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
         Ok(Saved::Unchanged) => "Nothing had changed",
         Ok(Saved::New(_)) => "Saved",
         Ok(Saved::Merged(_)) => "Saved, together with what somebody else saved meanwhile",
-        Ok(Saved::Conflict { text, newest }) => return Ok(Err(conflict(&ctx, &input, text, newest)?)),
-        Err(WebError::BadInput(fields)) => {
-            let here = ctx.read(|tx| here(&ctx, tx))?;
-            return Ok(Err(views::edit::edit(&ctx, &here, &input.with_errors(fields), None)));
+        Ok(Saved::Conflict { text, newest }) => {
+            return Ok((StatusCode::CONFLICT, conflict(&ctx, &input, text, newest)?).into_response());
         }
-        Err(error) => return Err(error),
+        Err(error) => {
+            let (here, input) = (ctx.read(|tx| here(&ctx, tx))?, input.refused(error)?);
+            return Ok(input.on(views::edit::edit(&ctx, &here, &input, None)));
+        }
     };
-    Ok(Ok(ctx.redirect(format!("/wiki/pages/{id}")).flash(said)))
+    Ok(ctx.redirect(format!("/wiki/pages/{id}")).flash(said).into_response())
 }
 
 /// The form again, with both versions in it; what it was begun with is now the newest.

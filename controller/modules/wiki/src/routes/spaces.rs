@@ -3,7 +3,6 @@
 use crate::error::WikiError;
 use crate::model::{self, Comments, PageId, Space, SpaceId, Tree};
 use crate::{actions, queries, transfer, views};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_db::Tx;
 use bo_identity::relation::{self, RelationKind, Validity};
@@ -79,16 +78,18 @@ fn from_form(input: &Input, id: SpaceId, workspace: bo_model::WorkspaceId) -> Re
     Ok(Space { id, workspace, name, about, comments })
 }
 
-pub async fn create(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
+pub async fn create(ctx: Ctx) -> Result<Response> {
     let (input, id) = (ctx.form()?, ctx.make_id::<SpaceId>());
     let made = match from_form(&input, id, ctx.workspace()?) {
         Ok(space) => ctx.write(move |tx| actions::create_space(tx, &space)).await.map_err(WebError::from),
         Err(error) => Err(error),
     };
     match made {
-        Ok(()) => Ok(Ok(ctx.redirect(format!("/wiki/spaces/{id}")).flash("The space is ready"))),
-        Err(WebError::BadInput(fields)) => Ok(Err(views::space::new(&ctx, &input.with_errors(fields)))),
-        Err(error) => Err(error),
+        Ok(()) => Ok(ctx.redirect(format!("/wiki/spaces/{id}")).flash("The space is ready").into_response()),
+        Err(error) => {
+            let input = input.refused(error)?;
+            Ok(input.on(views::space::new(&ctx, &input)))
+        }
     }
 }
 
@@ -141,7 +142,7 @@ fn account_name(tx: &mut Tx, subject: &Object) -> Result<String> {
     Ok(account.map_or_else(|| subject.to_string(), |account| account.name))
 }
 
-pub async fn change(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
+pub async fn change(ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     let known = ctx.read(|tx| of_path(&ctx, tx))?;
     let changed = match from_form(&input, known.id, known.workspace) {
@@ -149,12 +150,11 @@ pub async fn change(ctx: Ctx) -> Result<std::result::Result<Redirect, Markup>> {
         Err(error) => Err(error),
     };
     match changed {
-        Ok(()) => Ok(Ok(back(&ctx, known.id).flash("Saved"))),
-        Err(WebError::BadInput(fields)) => {
-            let facts = ctx.read(|tx| facts(&ctx, tx))?;
-            Ok(Err(views::space::settings(&ctx, &facts, &input.with_errors(fields), &Input::default())))
+        Ok(()) => Ok(back(&ctx, known.id).flash("Saved").into_response()),
+        Err(error) => {
+            let (facts, input) = (ctx.read(|tx| facts(&ctx, tx))?, input.refused(error)?);
+            Ok(input.on(views::space::settings(&ctx, &facts, &input, &Input::default())))
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -177,13 +177,10 @@ pub async fn grant(ctx: Ctx) -> Result<Response> {
     let input = ctx.form()?;
     match give(&ctx, &input).await {
         Ok(id) => Ok(back(&ctx, id).flash("Access changed").into_response()),
-        Err(WebError::BadInput(errors)) => {
-            let facts = ctx.read(|tx| facts(&ctx, tx))?;
-            let grant = input.with_errors(errors);
-            let page = views::space::settings(&ctx, &facts, &stored(&facts.space), &grant);
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        Err(error) => {
+            let (facts, grant) = (ctx.read(|tx| facts(&ctx, tx))?, input.refused(error)?);
+            Ok(grant.on(views::space::settings(&ctx, &facts, &stored(&facts.space), &grant)))
         }
-        Err(error) => Err(error),
     }
 }
 

@@ -3,13 +3,14 @@
 use super::{at_page, href, tree};
 use crate::model::{Page, Space, Tree};
 use crate::routes::Here;
+use bo_content::CommentId;
 use bo_content::attachment::Attachment;
 use bo_content::comment::{Comment, State};
 use bo_content::files::{self, Section};
 use bo_content::markdown::{self, Rendered, Target};
 use bo_model::Level;
-use bo_web::Ctx;
-use bo_web::layout::{icon, parts};
+use bo_web::layout::{form, icon, parts};
+use bo_web::{Ctx, Input};
 use maud::{Markup, html};
 use std::collections::HashSet;
 
@@ -26,7 +27,8 @@ pub struct Shown {
     pub writers: Vec<String>,
 }
 
-pub fn show(ctx: &Ctx, shown: &Shown) -> Markup {
+/// `input` is what was typed in one of the forms, and refused.
+pub fn show(ctx: &Ctx, shown: &Shown, input: &Input) -> Markup {
     let (here, page) = (&shown.here, &shown.here.page);
     let body = html! {
         div.wiki {
@@ -35,7 +37,7 @@ pub fn show(ctx: &Ctx, shown: &Shown) -> Markup {
                 (super::edit::others(&shown.writers))
                 article.card.prose { (shown.rendered.html) @if shown.rendered.html.0.trim().is_empty() { p.muted { "This page has no text yet." } } }
                 (files::section(ctx, Section { at: &href(page.id), title: "Files", edit: here.level >= Level::Edit, in_texts: true }, &shown.files))
-                (comments(ctx, shown))
+                (comments(ctx, shown, input))
             }
             aside.wiki__side.stack {
                 @if shown.rendered.headings.len() > 2 {
@@ -87,30 +89,49 @@ fn switch(ctx: &Ctx, at: &str, what: &str, on: bool, label: &str) -> Markup {
     }
 }
 
-fn comments(ctx: &Ctx, shown: &Shown) -> Markup {
+/// Where the page shows what was typed to change a comment: each has a form.
+pub fn comment_field(id: CommentId) -> String {
+    format!("body-{id}")
+}
+
+fn comments(ctx: &Ctx, shown: &Shown, input: &Input) -> Markup {
     let closed = shown.here.space.comments == crate::model::Comments::Closed;
     let at = href(shown.here.page.id);
     html! {
         @if !closed || !shown.comments.is_empty() {
             section.card.stack #comments {
                 h2 { "Comments" }
-                @for comment in &shown.comments { (said(ctx, shown, comment)) }
+                (form::problems(input))
+                @for comment in &shown.comments { (said(ctx, shown, comment, input)) }
                 @if !closed && ctx.viewer().is_some() {
                     form.form.stack action={ (at) "/comments" } method="post" {
                         (ctx.csrf())
-                        div.field { label for="f-body" { "Click here to comment" } textarea id="f-body" name="body" rows="3" maxlength="10000" required {} }
+                        div.field { label for="f-body" { "Click here to comment" } (typed("f-body", None, input.raw("body"), input.error("body"))) }
                         div.form__actions { button.btn type="submit" { "Comment" } }
                     }
+                } @else if !closed {
+                    p { a href={ "/sign-in?next=" (at) } { "Sign in to comment" } }
                 }
             }
         }
     }
 }
 
-fn said(ctx: &Ctx, shown: &Shown, comment: &Comment) -> Markup {
+/// What somebody says, as they typed it, with why it is not taken.
+fn typed(id: &str, label: Option<&str>, text: &str, error: Option<&str>) -> Markup {
+    let about = format!("{id}-about");
+    html! {
+        textarea id=(id) name="body" rows="3" maxlength="10000" required aria-label=[label] aria-invalid=[error.map(|_| "true")] aria-describedby=[error.map(|_| &about)] { (text) }
+        @if let Some(error) = error { div.field__error id=(about) { "The comment " (error) "." } }
+    }
+}
+
+fn said(ctx: &Ctx, shown: &Shown, comment: &Comment, input: &Input) -> Markup {
     let at = format!("{}/comments/{}", href(shown.here.page.id), comment.id);
     let own = ctx.viewer().is_some_and(|viewer| viewer.account == comment.author);
     let moderator = shown.here.level >= Level::Own;
+    let field = comment_field(comment.id);
+    let text = if input.has(&field) { input.raw(&field) } else { &comment.body };
     html! {
         div.comment id={ "comment-" (comment.id) } {
             div.muted {
@@ -127,10 +148,10 @@ fn said(ctx: &Ctx, shown: &Shown, comment: &Comment) -> Markup {
                     }
                 }
                 @if own {
-                    details { summary.btn.btn--small.btn--quiet { "Change" }
+                    details open[input.has(&field)] { summary.btn.btn--small.btn--quiet { "Change" }
                         form.form.stack action={ (at) "/edit" } method="post" {
                             (ctx.csrf())
-                            textarea name="body" rows="3" maxlength="10000" required aria-label="Your comment" { (comment.body) }
+                            (typed(&format!("f-{field}"), Some("Your comment"), text, input.error(&field)))
                             div.form__actions { button.btn.btn--small type="submit" { "Save" } }
                         }
                     }

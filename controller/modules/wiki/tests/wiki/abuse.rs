@@ -87,3 +87,29 @@ async fn explanations_of_access_call_spaces_and_pages_by_their_names_to_whoever_
         assert!(review.contains("the wiki space Safety"), "{}", world.engine());
     }
 }
+
+#[tokio::test]
+async fn a_refused_form_of_the_wiki_says_so_by_its_status_and_keeps_what_was_typed() {
+    for world in all().await {
+        let mut noor = world.browser("Noor").await;
+        let (_, drill) = something(&mut noor).await;
+        let at = format!("/wiki/pages/{drill}");
+        let nothing = noor.post(&format!("{at}/comments"), &[("body", "  ")]).await;
+        assert_eq!(nothing.status, 422, "{}", nothing.text);
+        assert!(nothing.text.contains("field__error") && nothing.text.contains("Which stairs?"));
+        let comment = between(&nothing.text, "id=\"comment-", "\"").unwrap().to_owned();
+        let long = format!("Too long, {}", "x".repeat(20_000));
+        let changed = noor.post(&format!("{at}/comments/{comment}/edit"), &[("body", &long)]).await;
+        assert!(changed.status == 422 && changed.text.contains("Too long, xx"), "{}", changed.status);
+        assert!(changed.text.contains("<details open>"), "where it was typed, {}", world.engine());
+        let untitled =
+            noor.post(&format!("{at}/save"), &[("base", "1"), ("title", ""), ("body", "kept")]).await;
+        assert!(untitled.status == 422 && untitled.text.contains("kept"), "{}", untitled.status);
+        // Two who change the same line: the second sees both, and nothing is saved.
+        for (body, status) in [("Out, by the left.", 303), ("Out, by the right.", 409)] {
+            let fields = [("base", "1"), ("title", "Fire drill"), ("body", body)];
+            let answer = noor.post(&format!("{at}/save"), &fields).await;
+            assert_eq!(answer.status, status, "{body} on {}", world.engine());
+        }
+    }
+}
