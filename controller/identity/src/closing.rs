@@ -237,6 +237,8 @@ fn begin(tx: &mut Tx, id: WorkspaceId, parts: &[Part]) -> Result<(), IdentityErr
         params![id],
     )?;
     tx.execute("DELETE FROM member WHERE workspace = ?1", params![id])?;
+    // Of sessions that reach nothing else nothing is left to open.
+    tx.execute("DELETE FROM session WHERE only_in = ?1", params![id.to_string()])?;
     // Open pages go on in the personal workspace, which has the account's id; programs end.
     tx.execute("UPDATE session SET workspace = account, view_as = '' WHERE workspace = ?1", params![id])?;
     tx.execute("DELETE FROM api_token WHERE workspace = ?1", params![id])?;

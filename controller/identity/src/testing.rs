@@ -325,8 +325,11 @@ pub async fn withstands_abuse(world: &World, from: &[&str], least: (usize, usize
     assert!(holes.is_empty() && tried >= least.2, "{tried} forms on {}: {holes:#?}", world.engine());
 }
 
-/// What is left of a workspace that was removed.
-fn left(tx: &mut Tx, id: WorkspaceId, parts: &[Part]) -> Result<Vec<String>, DbError> {
+/// What is left of a workspace that was removed: rows of any table, and tables that no part of the product names.
+///
+/// # Errors
+/// When the database fails.
+pub fn left(tx: &mut Tx, id: WorkspaceId, parts: &[Part]) -> Result<Vec<String>, DbError> {
     let mut found = Vec::new();
     let sql = match tx.is_postgres() {
         true => "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",

@@ -1,6 +1,7 @@
 //! The console over a small estate, and people who use it.
 
 use super::Rig;
+use bo_db::Part;
 use bo_identity::account::{self, NewAccount};
 use bo_identity::password::{self, Cost};
 use bo_identity::{Identity, IdentityError, Settings, relation};
@@ -9,10 +10,13 @@ use bo_web::app::{App, AppConfig};
 use bo_web::testing::Client;
 use std::sync::Arc;
 
-const PASSWORD: &str = "green tram evening";
+pub const PASSWORD: &str = "green tram evening";
+
+/// What the product keeps for a workspace besides people.
+pub static PARTS: [Part; 2] = [bo_estate::PART, bo_delivery::PART];
 
 pub fn app(rig: &Rig) -> Arc<App> {
-    let identity = Identity::new(Settings { cost: Cost::TESTS, ..Settings::default() });
+    let identity = Identity::new(Settings { cost: Cost::TESTS, parts: &PARTS, ..Settings::default() });
     let mut routes = vec![identity.routes()];
     routes.extend(bo_estate::routes(&rig.estate));
     App::new(AppConfig {
