@@ -62,6 +62,7 @@ pub fn run(options: &Options) -> Result<()> {
         say(&format!("Measuring {} ({})", program.name, program.package));
         let mut command = process::command(folder.join("release/examples").join(&program.example), &[]);
         command.args(options.quick.then_some("--quick"));
+        command.env("BO_TEST_BINARIES", folder.join("dist"));
         command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
         if let Ok(postgres) = &postgres {
             command.env("BO_TEST_POSTGRES", postgres.url());
@@ -128,7 +129,9 @@ fn build(programs: &[Program]) -> Result<()> {
     artefacts::drivers()?;
     artefacts::islands()?;
     say("Building release binaries");
-    process::run(cargo(&["build", "--release", "-p", "backoffice-edge", "-p", "backoffice", "--bins"]))?;
+    let mut daemons = cargo(&["build", "--profile", "dist"]);
+    daemons.args(["-p", "backoffice-edge", "-p", "backoffice", "--bins"]);
+    process::run(daemons)?;
     let mut examples = cargo(&["build", "--release"]);
     for program in programs {
         examples.args(["-p", &program.package, "--example", &program.example]);
