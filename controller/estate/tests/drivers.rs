@@ -144,6 +144,16 @@ async fn what_devices_hold_is_written_to_files_and_read_from_them_again() {
         assert!(out.path().join("drivers/acme-meter/driver.toml").is_file());
         let again = common::plan(&rig.db, &rig.estate.ids, rig.workspace, out.path()).unwrap();
         assert_eq!(again.changes, vec![], "{}", rig.test.engine);
+        // A version that was kept before manifests lay beside the bytes is read all the same.
+        let held = registry.devices[&rig.device("Meter_1")].driver.clone();
+        assert!(held.as_ref().is_some_and(|driver| driver.held));
+        let forget = rig.db.write(|tx| {
+            tx.unaudited("as it was before");
+            tx.execute("UPDATE driver_package SET manifest = ''", &[])
+        });
+        forget.await.unwrap();
+        let old = bo_estate::registry::Registry::load(&rig.db).unwrap();
+        assert_eq!(old.devices[&rig.device("Meter_1")].driver, held, "{}", rig.test.engine);
         // A folder that says one version and holds another is a mistake.
         let text = std::fs::read_to_string(out.path().join("drivers/acme-meter/driver.toml")).unwrap();
         std::fs::write(out.path().join("drivers/acme-meter@9.1.0/driver.toml"), text).unwrap();

@@ -177,3 +177,40 @@ async fn in_the_console_a_rollout_is_proposed_looked_at_halted_and_taken_back() 
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_release_would_change_is_right_after_each_change_and_each_release() {
+    for rig in rigs() {
+        let app = app(&rig);
+        let mut noor = browser(&rig, &app, "noor", Some(Level::Own)).await;
+        let (edge, device) = (rig.edge(), rig.device("Meter_1"));
+        let (plan, releases) =
+            (format!("/api/v1/edges/{edge}/plan"), format!("/api/v1/edges/{edge}/releases"));
+        post(&mut noor, &releases, json!({})).await;
+        for name in ["First name", "Second name"] {
+            assert_eq!(noor.get(&plan).await.json()["diff"]["changed"], json!([]), "{}", rig.test.engine);
+            let renamed = json!({ "name": name });
+            let path = format!("/api/v1/devices/{device}");
+            assert!(noor.call(Method::PATCH, &path, &renamed).await.status.is_success());
+            for _ in 0..2 {
+                let seen = noor.get(&plan).await.json()["diff"]["changed"].to_string();
+                assert!(seen.contains("device Meter_1"), "{}: {seen}", rig.test.engine);
+            }
+            post(&mut noor, &releases, json!({})).await;
+        }
+        let registry = rig.estate.registry();
+        let zone = registry.zones.values().find(|zone| zone.key == "harbour").unwrap().id;
+        let system = registry.devices[&device].device.system.to_string();
+        let shown = [
+            ("element", "room-plant"),
+            ("system", system.as_str()),
+            ("device", "Meter_1"),
+            ("shows", "alarm"),
+        ];
+        assert_eq!(noor.get(&plan).await.json()["diff"]["changed"], json!([]));
+        let bound = noor.post(&format!("/zones/{zone}/map/bind"), &shown).await;
+        assert!(bound.status.is_redirection(), "{}", bound.text);
+        let seen = noor.get(&plan).await.json()["diff"]["changed"].to_string();
+        assert!(seen.contains("floor map"), "{}: {seen}", rig.test.engine);
+    }
+}
