@@ -23,17 +23,20 @@ const PROVED_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     misses: u32,
+    away: bool,
     proved: Option<Instant>,
 }
 
 impl Answers {
-    /// Takes one outcome; true when it is news for the presence.
+    /// Takes one outcome; true when it is news for the presence. One that never answered has no credit.
     fn note(&mut self, answered: bool, now: Instant) -> bool {
         if !answered {
             self.misses = self.misses.saturating_add(1);
-            return self.misses == SILENT;
+            let gone = self.misses >= SILENT || self.proved.is_none();
+            return gone && !std::mem::replace(&mut self.away, true);
         }
-        let back = std::mem::take(&mut self.misses) >= SILENT;
+        self.misses = 0;
+        let back = std::mem::take(&mut self.away);
         let news = back || self.proved.is_none_or(|proved| now - proved >= PROVED_EVERY);
         if news {
             self.proved = Some(now);
@@ -76,7 +79,7 @@ impl Presence {
     }
 
     pub(super) fn hears(&mut self, answers: &Answers) {
-        self.heard = Some(answers.misses < SILENT);
+        self.heard = Some(!answers.away);
     }
 
     pub(super) fn show(&self) {
@@ -169,5 +172,6 @@ mod tests {
         assert_eq!(lost, [false, false, true, false, false], "told once");
         assert!(answers.note(true, now));
         assert!(answers.note(true, now + PROVED_EVERY), "a device is proved again and again");
+        assert!(Answers::default().note(false, now), "one that never answered has no credit");
     }
 }
