@@ -4,6 +4,7 @@
 // | what it says | step |
 // |---|---|
 // | providers of OAuth sign-in are defined | "a provider is defined …", "somebody who was added signs in at it" |
+// | (what a provider must not be able to do) | "whom the organisation's provider signed in …", "somebody who says …" |
 // | parts of the product are mapped to domains | "a part of the product is put under a domain …", "under that name …" |
 // | access is granted per domain, to groups and to people | "a domain lets in a group …", "… and somebody named besides" |
 // | everybody gets the experience that is theirs | "under that name …": the menu and the first page are that part's |
@@ -13,7 +14,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { WIDTHS, launch, open, signIn } from "./browser.mjs";
-import { inspect, look } from "./look.mjs";
+import { everywhere, inspect, look } from "./look.mjs";
 import { letter, link } from "./mail.mjs";
 import { steps } from "./steps.mjs";
 
@@ -92,6 +93,19 @@ await step("somebody who was added signs in at it, and is in the group that the 
   await owner.goto(`${url}/users?q=ada`);
   await owner.getByRole("link", { name: "Ada Quist" }).click();
   expect("in the group", await owner.getByLabel(/^Front desk/).isChecked());
+});
+
+await step("whom the organisation's provider signed in is in that organisation only, and is told how to go on", async () => {
+  await ada.goto(`${url}/account`);
+  await ada.getByText("lets you into Rig and nowhere else").waitFor();
+  expect("the tabs of an account are not there", (await ada.getByRole("link", { name: "API tokens" }).count()) === 0);
+  await ada.locator(".topbar summary", { hasText: "Rig" }).click();
+  const offered = await ada.locator(".topbar__workspace button").allTextContents();
+  expect(`the switcher offers ${offered}`, offered.length === 1 && offered[0].includes("Rig"));
+  await ada.locator(".topbar__workspace").getByText("sign out and sign in another way").waitFor();
+  await everywhere(ada, "confined");
+  const refused = await ada.goto(`${url}/account/security`);
+  expect(`refused: ${refused.status()}`, refused.status() === 403);
 });
 
 await step("somebody who says that they are the owner is not: the owner is asked by letter", async () => {

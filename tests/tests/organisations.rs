@@ -9,6 +9,12 @@ fn people_work_alone_and_together_switch_invite_hand_over_and_leave() -> Result<
 }
 
 #[test]
+fn groups_and_levels_open_the_modules_they_should_to_the_public_the_team_and_those_who_administer()
+-> Result<()> {
+    walk_with_letters("platform.mjs", "", 16)
+}
+
+#[test]
 fn staff_freelancers_and_clients_have_their_part_of_a_project_and_nothing_beyond_it() -> Result<()> {
     walk_with_letters("together.mjs", "", 11)
 }
@@ -22,7 +28,7 @@ fn users_domains_and_sign_in_are_managed_with_a_real_provider() -> Result<()> {
     ) {
         return Ok(());
     }
-    walk_with_letters("domains.mjs", "", 9)
+    walk_with_letters("domains.mjs", "", 10)
 }
 
 #[test]
