@@ -179,7 +179,7 @@ pub fn changes(registry: &Registry, record: &Record) -> Markup {
     let cell = |value: Option<&String>, class: &str| html! { @match value { Some(value) if value.contains('\n') => pre tabindex="0" class=(class) { (value) }, Some(value) => span class=(class) { (value) }, None => span.muted { "–" } } };
     html! {
         @if changed.is_empty() && same.is_empty() { p.card__lead { "This record carries no values." } }
-        @else { div.table-wrap { table.table.table--cards {
+        @else { div.table-wrap tabindex="0" role="region" aria-label="What changed" { table.table.table--cards {
             thead { tr { th scope="col" { "What" }
                 @if record.before.is_some() { th scope="col" { "Before" } }
                 @if record.after.is_some() { th scope="col" { @if both { "After" } @else { "Value" } } }
