@@ -42,6 +42,7 @@ mod sealed;
 mod sql;
 pub mod testing;
 mod tx;
+mod unwritable;
 mod vault;
 mod writer;
 

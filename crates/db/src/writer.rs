@@ -10,11 +10,12 @@ use crate::error::DbError;
 use crate::outbox;
 use crate::params;
 use crate::tx::{AfterCommit, Conn, Tx};
+use crate::unwritable::Unwritable;
 use crate::vault::Vault;
 use bo_model::clock::SharedClock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -24,8 +25,6 @@ const BATCH_TIME: Duration = Duration::from_millis(10);
 /// Jobs that may wait; more wait at the caller until [`QUEUE_DEADLINE`].
 const QUEUE: usize = 1024;
 const QUEUE_DEADLINE: Duration = Duration::from_secs(10);
-/// How long the disk counts as full after it was.
-const UNWRITABLE_FOR: Duration = Duration::from_secs(3);
 /// How often a job is run again after its transaction was lost.
 const ATTEMPTS: usize = 4;
 
@@ -97,38 +96,6 @@ pub(crate) struct Shared {
     pub unwritable: Unwritable,
     /// Seals secrets; set once, after opening.
     pub vault: OnceLock<Arc<Vault>>,
-}
-
-/// Whether the disk takes what is written. It counts as well again when a commit succeeds and the last failure is a while
-/// ago: on a full disk something small fits in now and then.
-#[derive(Default)]
-pub(crate) struct Unwritable(Mutex<Option<(&'static str, Instant)>>);
-
-impl Unwritable {
-    /// Why not; `None` when it does.
-    pub(crate) fn why(&self) -> Option<&'static str> {
-        self.lock().map(|(why, _)| why)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<(&'static str, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn failed(&self, why: &'static str) {
-        if self.lock().replace((why, Instant::now())).is_none() {
-            tracing::error!(
-                "nothing can be saved: {why}; make room there, everything goes on by itself then"
-            );
-        }
-    }
-
-    fn committed(&self) {
-        let mut held = self.lock();
-        if held.is_some_and(|(_, last)| last.elapsed() > UNWRITABLE_FOR) {
-            *held = None;
-            tracing::info!("the database can be written again");
-        }
-    }
 }
 
 /// What a lane is for.
