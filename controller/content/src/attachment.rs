@@ -198,5 +198,7 @@ mod tests {
         }
         assert!(media_type(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").is_err());
         assert!(media_type(b"").is_err());
+        assert!(media_type(&vec![b'a'; LARGEST]).is_ok());
+        assert!(media_type(&vec![b'a'; LARGEST + 1]).is_err());
     }
 }

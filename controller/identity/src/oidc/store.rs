@@ -141,18 +141,23 @@ pub fn put(tx: &mut Tx, provider: &Provider) -> Result<(), IdentityError> {
     Ok(())
 }
 
-/// Removes a provider; who signed in there keeps their account.
+/// Removes a provider and ends what it opened; who signed in there keeps their account.
 ///
 /// # Errors
 /// [`IdentityError::NotFound`].
 pub fn remove(tx: &mut Tx, workspace: WorkspaceId, id: ProviderId) -> Result<(), IdentityError> {
     let found = find(tx, id)?.filter(|provider| provider.workspace == workspace);
     let provider = found.ok_or(IdentityError::NotFound)?;
+    let ended = tx.execute(
+        "DELETE FROM session WHERE only_in = ?1 AND account IN (SELECT account FROM oidc_identity WHERE provider = ?2)",
+        params![workspace.to_string(), id.to_string()],
+    )?;
     for table in ["oidc_identity", "oidc_link"] {
         tx.execute(&format!("DELETE FROM {table} WHERE provider = ?1"), params![id.to_string()])?;
     }
     tx.execute("DELETE FROM oidc_provider WHERE id = ?1", params![id])?;
-    tx.audit(Event::new("provider.remove", Object::new(KIND, id)).name(provider.name));
+    let event = Event::new("provider.remove", Object::new(KIND, id)).name(provider.name);
+    tx.audit(event.after(json!({"sessions_ended": ended})));
     Ok(())
 }
 

@@ -264,7 +264,7 @@ fn removable(
             tbody { @for (id, name, about) in rows { tr {
                 td data-label=(titles[0]) { (name) }
                 td data-label=(titles[1]) { (about) }
-                td.num { form action={ (path) "/" (id) "/remove" } method="post" data-confirm={ "Remove " (name) "? Nobody can sign in by it any more." } {
+                td.num { form action={ (path) "/" (id) "/remove" } method="post" data-confirm={ "Remove " (name) "? Nobody can sign in by it any more, and whoever did is signed out." } {
                     (ctx.csrf()) button.btn.btn--small.btn--danger type="submit" aria-label={ "Remove " (name) } { "Remove" }
                 } }
             } } }

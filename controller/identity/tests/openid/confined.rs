@@ -194,3 +194,21 @@ async fn a_session_of_a_provider_that_was_moved_all_the_same_is_nobodys() {
         assert_eq!(provider.get("/api/v1/me").await.status, 401, "{}", world.engine());
     }
 }
+
+#[tokio::test]
+async fn a_provider_that_is_removed_leaves_no_session_it_opened() {
+    let peer = Peer::start();
+    for world in worlds_with(settings()).await {
+        let (mut provider, _, _) = ada_of_two(&world, &peer).await;
+        let mut own = world.browser("Ada").await;
+        let mut owner = world.browser("Noor").await;
+        let page = owner.get("/access/sign-in").await.text;
+        let (_, after) = page.split_once("/access/sign-in/providers/").unwrap();
+        let id = after.split(['/', '"']).next().unwrap();
+        let removed = owner.post(&format!("/access/sign-in/providers/{id}/remove"), &[]).await;
+        assert_eq!(removed.status, 303, "{}", removed.text);
+        assert_eq!(provider.get("/api/v1/me").await.status, 401, "{}", world.engine());
+        assert_eq!(own.get("/api/v1/me").await.status, 200, "her own password's session stays");
+        assert_eq!(owner.get("/api/v1/me").await.status, 200);
+    }
+}
