@@ -54,6 +54,13 @@ fn main() -> anyhow::Result<()> {
             ensure!(seen > 0, "the graph in memory gives nobody anything");
             figures.at_most(&of("a check"), check, "µs", 20.0);
 
+            let home = Object::new(Kind::WORKSPACE, 0);
+            let check = each(200_000, &mut |round| {
+                let level = cache.level_in(tx, &home, &people[0], &device(round));
+                seen += u64::from(level.is_ok_and(|level| level >= Level::View));
+            });
+            figures.at_most(&of("a check by somebody who asks about everything"), check, "µs", 20.0);
+
             // Who belongs to group n sees the building of zone 3n: from all of the devices to a few hundred.
             let mut pages: Vec<f64> = people[..50]
                 .iter()

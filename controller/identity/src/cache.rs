@@ -8,7 +8,7 @@
 //! A reading transaction has one graph from begin to end, that of its own snapshot. A writing one may see rows that are never
 //! committed, so it makes no graph for others; it uses one that is held while it changed nothing of it itself.
 
-use crate::graph::Graph;
+use crate::graph::{Eyes, Graph};
 use crate::{level, relation};
 use bo_db::{DbError, Tx};
 use bo_model::{Level, Object, Time};
@@ -18,6 +18,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const ROWS_PER_CHECK: usize = 50;
 /// Graphs that are held: the newest, and a few that transactions which began earlier may still ask for.
 const HELD: usize = 3;
+
+/// What a reading transaction holds on to: its graph, and the eyes of who asked last.
+struct Kept {
+    graph: Arc<Graph>,
+    eyes: Option<Eyes>,
+}
 
 /// What one process remembers of the permission graph.
 #[derive(Default)]
@@ -60,8 +66,16 @@ impl LevelCache {
         subject: &Object,
         object: &Object,
     ) -> Result<Level, DbError> {
+        let eyes = tx.kept::<Kept>().and_then(|kept| kept.eyes.as_ref());
+        if let Some(level) = eyes.and_then(|eyes| eyes.level(workspace, subject, object)) {
+            return Ok(level);
+        }
         if let Some(graph) = self.graph(tx)? {
-            return Ok(graph.level_in(Some(workspace), subject, object));
+            let level = graph.level_in(Some(workspace), subject, object);
+            if let Some(eyes) = graph.eyes(workspace, subject) {
+                tx.keep(Kept { graph, eyes: Some(eyes) });
+            }
+            return Ok(level);
         }
         let (homes, public) = (level::workspaces_of(tx, object)?, Object::everyone());
         let (outside, now) = (homes.len() == 1 && homes.first() != Some(workspace), tx.now());
@@ -84,8 +98,8 @@ impl LevelCache {
             let version = relation::version(tx)?;
             return Ok(self.held(version, tx.now()));
         }
-        if let Some(graph) = tx.kept::<Arc<Graph>>() {
-            return Ok(Some(graph));
+        if let Some(kept) = tx.kept::<Kept>() {
+            return Ok(Some(kept.graph.clone()));
         }
         let (version, now) = (relation::version(tx)?, tx.now());
         let graph = match self.held(version, now) {
@@ -93,7 +107,7 @@ impl LevelCache {
             None => self.renew(tx, version, now)?,
         };
         if let Some(graph) = &graph {
-            tx.keep(graph.clone());
+            tx.keep(Kept { graph: graph.clone(), eyes: None });
         }
         Ok(graph)
     }

@@ -153,8 +153,8 @@ impl<'c> Tx<'c> {
     }
 
     /// What was worked out from this snapshot before: a reading transaction sees the same from begin to end.
-    pub fn kept<T: Any + Clone>(&self) -> Option<T> {
-        self.kept.as_ref()?.downcast_ref().cloned()
+    pub fn kept<T: Any>(&self) -> Option<&T> {
+        self.kept.as_ref()?.downcast_ref()
     }
 
     /// Holds on to something that was worked out from this snapshot, for [`Tx::kept`]; one thing at a time, and only

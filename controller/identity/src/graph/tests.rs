@@ -178,10 +178,16 @@ fn agree(tx: &mut Tx, kept: &Graph) -> Result<(), TestCaseError> {
                     let outside = homes.len() == 1 && homes[0] != workspace;
                     let expected = if outside { public } else { checked };
                     prop_assert_eq!(level, expected, "{} in {} on {}", subject, workspace, object);
+                    let eyes = kept.eyes(&workspace, &subject);
+                    let seen = eyes.as_ref().and_then(|eyes| eyes.level(&workspace, &subject, &object));
+                    prop_assert_eq!(seen.unwrap_or(level), expected, "by the eyes of {}", subject);
+                    let other = eyes.and_then(|eyes| eyes.level(&workspace, &node(15), &object));
+                    prop_assert!(other.is_none(), "the eyes of {} are somebody else's", subject);
                 }
             }
         }
     }
+    prop_assert!(kept.eyes(&node(7), &node(1)).is_some(), "who asks for everything has all levels at hand");
     Ok(())
 }
 
