@@ -3,7 +3,8 @@
 use super::queries;
 use crate::Estate;
 use crate::edges::EdgeState;
-use crate::http::{health, may, system, with};
+use crate::http::{Health, health, may, system, with};
+use crate::registry::DeviceEntry;
 use axum::response::Response;
 use bo_model::Time;
 use bo_web::list::{Key, ListSpec};
@@ -19,7 +20,7 @@ const GAPS: ListSpec = ListSpec { sorts: &["at"], sort: "at", desc: true, filter
 const HITS: usize = 30;
 
 /// Numbers of a workspace at a glance.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Summary {
     /// Gateways that prove that they live.
     pub edges_online: usize,
@@ -31,6 +32,9 @@ pub struct Summary {
     pub systems: usize,
     /// Devices by state: ok, offline, faulted, gateway-offline, not-set-up, disabled, unknown.
     pub devices: BTreeMap<&'static str, usize>,
+    /// Those that should be there and are not, in no order.
+    #[serde(skip)]
+    pub away: Vec<(Arc<DeviceEntry>, Health)>,
     /// Active alarms by severity.
     pub alarms: BTreeMap<String, usize>,
     /// Alarms nobody has seen to.
@@ -91,7 +95,11 @@ pub fn summarise(estate: &Estate, ctx: &Ctx) -> Result<Summary> {
         }
         for entry in registry.devices.values().filter(|entry| entry.device.workspace == workspace) {
             if may(ctx, tx, Kind::DEVICE, entry.device.id, Level::View)? {
-                *summary.devices.entry(health(estate, entry).state).or_default() += 1;
+                let health = health(estate, entry);
+                *summary.devices.entry(health.state).or_default() += 1;
+                if health.is_away() {
+                    summary.away.push((entry.clone(), health));
+                }
             }
         }
         for system in registry.systems.values().filter(|system| system.workspace == workspace) {

@@ -5,7 +5,7 @@ use super::{alarms, audit, commands, parts as own, zones};
 use crate::Estate;
 use crate::fleet::routes::summarise;
 use crate::history::queries::Step;
-use crate::http::{AWAY, health, may, with};
+use crate::http::{AWAY, Health, may, with};
 use crate::live::view;
 use crate::registry::{DeviceEntry, Registry};
 use bo_model::estate::ZoneKind;
@@ -15,6 +15,7 @@ use bo_web::layout::parts::{self, Tone};
 use bo_web::{Ctx, Need, Page, Result, Routes, WebError};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// Lines of the short lists.
@@ -29,7 +30,7 @@ pub fn routes(estate: &Arc<Estate>) -> Routes {
 async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
     let registry = estate.registry();
     let workspace = ctx.workspace()?;
-    let summary = summarise(&estate, &ctx)?;
+    let mut summary = summarise(&estate, &ctx)?;
     let open = alarms::open_of(&estate, &ctx, |_| true)?;
     let inverters = inverters(&ctx, &registry)?;
     let energy = energy_today(&estate, &ctx, &registry, &inverters)?;
@@ -44,7 +45,8 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
         })
         .collect();
     buildings.sort_by_key(|zone| zone.name.clone());
-    let away = away(&estate, &ctx, &registry)?;
+    let mut away = std::mem::take(&mut summary.away);
+    away.sort_by_cached_key(|(entry, state)| (Reverse(state.since), entry.device.name.clone()));
     let devices: usize = summary.devices.values().sum();
     let well = summary.devices.get("ok").copied().unwrap_or_default();
     let active: usize = summary.alarms.values().sum();
@@ -219,26 +221,7 @@ fn sun_card(inverters: &[Arc<DeviceEntry>]) -> Markup {
     )
 }
 
-/// A device that is away: who, why, since when.
-type Away = (Arc<DeviceEntry>, crate::http::Health);
-
-fn away(estate: &Estate, ctx: &Ctx, registry: &Registry) -> Result<Vec<Away>> {
-    let workspace = ctx.workspace()?;
-    let mut found: Vec<Away> = ctx.read(|tx| {
-        let mut found = Vec::new();
-        for entry in registry.devices.values().filter(|entry| entry.device.workspace == workspace) {
-            let state = health(estate, entry);
-            if state.is_away() && may(ctx, tx, Kind::DEVICE, entry.device.id, Level::View)? {
-                found.push((entry.clone(), state));
-            }
-        }
-        Ok::<_, WebError>(found)
-    })?;
-    found.sort_by_key(|(entry, state)| (std::cmp::Reverse(state.since), entry.device.name.clone()));
-    Ok(found)
-}
-
-fn away_card(registry: &Registry, away: &[Away], now: bo_model::Time) -> Markup {
+fn away_card(registry: &Registry, away: &[(Arc<DeviceEntry>, Health)], now: bo_model::Time) -> Markup {
     own::flush(
         "Not answering",
         own::more("All", "/devices?state=away"),
