@@ -154,6 +154,10 @@ async fn the_files_name_what_is_really_there() {
     let estate = read_estate(folder.path());
     assert_eq!(estate.check(), Vec::<String>::new());
     assert_eq!(running.facts.edges.len(), 2);
+    for edge in &running.facts.edges {
+        // No outgoing connection is ever given such a port.
+        assert!([edge.broker.port(), edge.local_page.port()].iter().all(|port| *port < 32_768), "{edge:?}");
+    }
     assert!(running.facts.devices >= 130, "{} devices speak", running.facts.devices);
 
     let cedar = estate.edges.iter().find(|edge| edge.key == "cedar").unwrap();

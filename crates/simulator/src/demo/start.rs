@@ -13,6 +13,7 @@ use bo_model::estate::Estate;
 use bo_model::release::{LinkConfig, ModbusTiming, SerialLine};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -232,15 +233,24 @@ fn leave_out_missing_drivers(estate: &mut Estate, library: &Path) {
     }
 }
 
+/// Where brokers and local pages listen: below the ports that a system gives to outgoing connections. Fake devices call the
+/// broker before it is there, and one of their connections would sooner or later sit on its port.
+const PORTS: std::ops::Range<u16> = 10_000..20_000;
+
 /// Free addresses for each edge's broker and local page.
 fn edges(estate: &Estate) -> Result<Vec<EdgeFacts>, SimulatorError> {
-    // Held together until all are known, so that none is given out twice.
+    // Somewhere else each time, so that two demos do not meet; held until all are known, so that none is given out twice.
+    let first = RandomState::new().build_hasher().finish() as usize % PORTS.len();
+    let mut wanted = (0..PORTS.len()).map(|step| PORTS.start + ((first + step) % PORTS.len()) as u16);
     let mut held = Vec::new();
     let mut free = || {
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let failed = |source| SimulatorError::Listen { address: wanted.to_string(), source };
-        let listener = TcpListener::bind(wanted).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let listener = wanted.find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        let taken = || SimulatorError::Listen {
+            address: format!("{}:{}-{}", Ipv4Addr::LOCALHOST, PORTS.start, PORTS.end),
+            source: std::io::ErrorKind::AddrInUse.into(),
+        };
+        let listener = listener.ok_or_else(taken)?;
+        let address = listener.local_addr().map_err(|_| taken())?;
         held.push(listener);
         Ok(address)
     };
