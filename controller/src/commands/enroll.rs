@@ -38,7 +38,7 @@ pub fn run(options: &Options) -> Result<()> {
     let code = match made {
         Ok(code) => code,
         Err(none) if none.is_empty() => bail!(
-            "there is no gateway yet: add one in the console under Edges, or with `[[edge]]` in an estate's files"
+            "there is no gateway yet: add one in the console under Gateways, or with `[[edge]]` in an estate's files"
         ),
         Err(keys) => bail!("there is no gateway `{}`; there are {}", options.edge, keys.join(", ")),
     };

@@ -7,7 +7,7 @@ use clap::Args;
 
 const EXAMPLES: &str = "\
 Example:
-  In the console: Edges, Add edge. Then here, with the code it shows:
+  In the console: Gateways, New gateway. Then here, with the code it shows:
     backoffice-edge enroll --controller https://backoffice.example.org --code XXXX-XXXX-…";
 
 /// Where and with what.
