@@ -12,7 +12,7 @@
 // A back-office user from the first click to the last, as whoever administers them and as they themselves see it: made, activated
 // by mail, at work with exactly what their roles open, changed, shut out, let in again. Every page about people and access is
 // looked at on the way.
-import { WIDTHS, launch, open, signIn } from "./browser.mjs";
+import { WIDTHS, launch, menu, open, signIn } from "./browser.mjs";
 import { look, inspect } from "./look.mjs";
 import { letter, link } from "./mail.mjs";
 import { steps } from "./steps.mjs";
@@ -28,8 +28,6 @@ const heading = (page, text) => page.getByRole("heading", { level: 1, name: text
 const found = [];
 let adasPage = "";
 
-/** What the menu offers, in order. */
-const menu = (page) => page.$$eval("#nav a", (links) => links.map((each) => each.textContent.trim()));
 /** The level of an area on the form. */
 const level = (title) => owner.getByLabel(title, { exact: true });
 const save = () => owner.getByRole("button", { name: "Save", exact: true }).click();

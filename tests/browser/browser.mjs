@@ -50,6 +50,15 @@ export async function signIn(page, { url, user, password }) {
   await page.waitForSelector("#nav");
 }
 
+/** Waits for a page by its title. */
+export const heading = (page, text) => page.getByRole("heading", { level: 1, name: text }).waitFor();
+
+/** What the menu offers, in order. */
+export const menu = (page) => page.$$eval("#nav a", (links) => links.map((each) => each.textContent.trim()));
+
+/** Waits until the page says that something is done. */
+export const saved = (page) => page.locator("#toasts .toast").first().waitFor();
+
 /** The facts a test prints as its last line for the Rust side to judge. */
 export function report(facts) {
   console.log(JSON.stringify(facts));

@@ -13,7 +13,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { WIDTHS, launch, open, signIn } from "./browser.mjs";
+import { WIDTHS, heading, launch, menu, open, signIn } from "./browser.mjs";
 import { everywhere, inspect, look } from "./look.mjs";
 import { letter, link } from "./mail.mjs";
 import { steps } from "./steps.mjs";
@@ -34,8 +34,6 @@ const ada = await open(browser);
 const otto = await open(browser);
 const { step, expect, finish } = steps(owner);
 const found = [];
-const heading = (page, text) => page.getByRole("heading", { level: 1, name: text }).waitFor();
-const menu = (page) => page.$$eval("#nav a", (links) => links.map((each) => each.textContent.trim()));
 /** Chosen at the provider, as the person who sits there does it. */
 const atProvider = async (page, who) => {
   await page.getByRole("heading", { name: "Who are you?" }).waitFor();

@@ -8,7 +8,7 @@
 //
 // Working alone and with others, as the people involved see it: one's own workspace, an organisation made, somebody invited by a
 // real letter, licences, two tabs in two workspaces, the organisation handed over and left. Every page is looked at on the way.
-import { WIDTHS, launch, open, signIn } from "./browser.mjs";
+import { WIDTHS, heading, launch, menu, open, signIn } from "./browser.mjs";
 import { inspect, look } from "./look.mjs";
 import { letter, link } from "./mail.mjs";
 import { steps } from "./steps.mjs";
@@ -22,7 +22,6 @@ const nina = await open(browser);
 const { step, expect, finish } = steps(owner);
 const found = [];
 
-const heading = (page, text) => page.getByRole("heading", { level: 1, name: text }).waitFor();
 const current = (page) => page.locator(".topbar__workspace summary").getAttribute("title");
 /** What went wrong on purpose does not count against what is looked at next. */
 const forgive = (page) => page.problems.splice(0);
@@ -43,8 +42,8 @@ await step("everybody has a workspace of their own, with nobody else in it", asy
   await switchTo(owner, "Personal workspace");
   await owner.goto(`${url}/workspace`);
   await owner.getByText("Yours alone").waitFor();
-  const menu = await owner.$$eval("#nav a", (links) => links.map((each) => each.textContent.trim()));
-  expect(`no users are administered there: ${menu}`, !menu.includes("Backoffice users") && menu.includes("Workspace"));
+  const offer = await menu(owner);
+  expect(`no users are administered there: ${offer}`, !offer.includes("Backoffice users") && offer.includes("Workspace"));
   found.push(...(await inspect(owner, "personal workspace", "personal workspace", true)));
 });
 

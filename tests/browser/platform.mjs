@@ -13,7 +13,7 @@
 // | "Click here to comment" below a page | "viewing …" |
 //
 // Everybody is seen in a browser of their own; whoever is not signed in as well.
-import { WIDTHS, launch, open, signIn } from "./browser.mjs";
+import { WIDTHS, heading, launch, menu, open, saved, signIn } from "./browser.mjs";
 import { everywhere, inspect, look } from "./look.mjs";
 import { letter, link } from "./mail.mjs";
 import { steps } from "./steps.mjs";
@@ -28,9 +28,6 @@ const pages = [owner, visitor];
 const of = {};
 const { step, expect, finish } = steps(owner);
 const found = [];
-const heading = (page, text) => page.getByRole("heading", { level: 1, name: text }).waitFor();
-const menu = (page) => page.$$eval("#nav a", (links) => links.map((each) => each.textContent.trim()));
-const saved = (page) => page.locator("#toasts .toast").first().waitFor();
 const mail = (name) => `${name.toLowerCase()}@rig.example`;
 
 /** A user is made with those groups, chooses a password by the letter's link, and signs in. */

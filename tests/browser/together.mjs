@@ -9,7 +9,7 @@
 //
 // An organisation and the people from outside who work with it: groups and modules, profiles, a project in which staff, a freelancer
 // and a client have their part, and nothing beyond it. Everybody is seen in a browser of their own.
-import { launch, open, signIn } from "./browser.mjs";
+import { heading, launch, menu, open, saved, signIn } from "./browser.mjs";
 import { inspect } from "./look.mjs";
 import { letter, link } from "./mail.mjs";
 import { steps } from "./steps.mjs";
@@ -28,9 +28,6 @@ const pages = [owner];
 const of = {};
 const { step, expect, finish } = steps(owner);
 const found = [];
-const heading = (page, text) => page.getByRole("heading", { level: 1, name: text }).waitFor();
-const menu = (page) => page.$$eval("#nav a", (links) => links.map((each) => each.textContent.trim()));
-const saved = (page) => page.locator("#toasts .toast").first().waitFor();
 /** The phases of the project that somebody sees, with what they may do: `Translation: You write`. */
 async function phases(page) {
   await page.goto(project);

@@ -330,10 +330,13 @@ pub const MENU: [MenuEntry; 27] = [
     ("Admin", "Login tokens", "settings"),
 ];
 
+/// The heading that takes the sales role besides what each entry takes.
+pub const SALES_HEADING: &str = "Sales";
+
 /// What somebody with these levels finds in the commerce menu. The whole Sales heading takes the sales role besides.
 pub fn menu(level: impl Fn(&str) -> Level) -> Vec<MenuEntry> {
     let open = |(heading, _, area): &MenuEntry| {
-        level(area) >= Level::View && (*heading != "Sales" || level("sales") >= Level::View)
+        level(area) >= Level::View && (*heading != SALES_HEADING || level("sales") >= Level::View)
     };
     MENU.into_iter().filter(open).collect()
 }

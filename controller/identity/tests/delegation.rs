@@ -62,6 +62,27 @@ async fn nobody_raises_their_own_access() {
 }
 
 #[tokio::test]
+async fn not_even_an_owner_changes_or_disables_themselves() {
+    for world in worlds(&[], &[]).await {
+        // Another owner: nobody is kept from it for being the last one.
+        let olga = world.person("Olga", &[]).await;
+        let workspace = Object::new(Kind::WORKSPACE, world.workspace);
+        let mut noor = world.browser("Noor").await;
+        let give = json!({"subject": format!("account:{olga}"), "object": workspace, "level": "own"});
+        assert_eq!(noor.call(Method::PUT, "/api/v1/relations", &give).await.status, 204);
+        let own = format!("/api/v1/users/{}", world.owner);
+        let groups = group_ids(&world, &[Builtin::Admin]);
+        let disable = format!("{own}/disable");
+        for (method, path, body) in [(Method::PATCH, &own, &groups), (Method::POST, &disable, &json!({}))] {
+            let answer = noor.call(method, path, body).await;
+            assert_eq!(answer.status, 403, "{path}: {}", answer.text);
+            assert!(answer.text.contains("Ask another administrator"), "{}", answer.text);
+        }
+        assert_eq!(noor.get("/users").await.status, 200, "{}", world.engine());
+    }
+}
+
+#[tokio::test]
 async fn an_admin_can_not_touch_another_admin_or_an_owner() {
     for world in worlds(&[], &[]).await {
         world.person("Ada", &[Builtin::Admin]).await;

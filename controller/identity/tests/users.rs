@@ -4,6 +4,7 @@
 use axum::http::Method;
 use bo_identity::testing::{PASSWORD, link, with_mail, worlds, worlds_with};
 use bo_identity::workspace::Builtin;
+use bo_model::Level;
 use bo_web::testing::Client;
 use serde_json::json;
 
@@ -129,6 +130,26 @@ async fn a_preset_gives_the_levels_it_names_and_no_others() {
             "{}",
             world.engine()
         );
+    }
+}
+
+#[tokio::test]
+async fn a_users_page_says_what_their_roles_open_and_what_the_rest_takes() {
+    for world in worlds(&[], &[]).await {
+        let rita = world.person("Rita", &[]).await;
+        let mut noor = world.browser("Noor").await;
+        world.grant(rita, world.area("orders"), Level::View).await;
+        let page = noor.get(&format!("/users/{rita}")).await.text;
+        assert!(page.contains("Orders, Order Statuses"), "{page}");
+        assert!(page.contains("Carriers, Warehouses: takes Logistics management"), "{page}");
+        assert!(page.contains("Requests, Quotes, Orders: takes Sales management"), "{page}");
+        assert!(page.contains("Companies: takes Sales management and User management"), "{page}");
+        // With the role of the whole heading, and one more of its parts.
+        world.grant(rita, world.area("customers"), Level::View).await;
+        world.grant(rita, world.area("sales"), Level::View).await;
+        let page = noor.get(&format!("/users/{rita}")).await.text;
+        assert!(page.contains("Companies, Requests, Quotes, Orders"), "{page}");
+        assert!(page.contains("Product Catalogue: takes Product Data management"), "{}", world.engine());
     }
 }
 

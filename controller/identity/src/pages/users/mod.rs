@@ -2,6 +2,7 @@
 
 mod api;
 mod form;
+mod opens;
 mod page;
 
 use crate::Identity;

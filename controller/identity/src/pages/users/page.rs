@@ -2,15 +2,16 @@
 
 use super::super::fields;
 use super::form::{self, Choices};
-use super::state_badge;
+use super::{opens, state_badge};
 use crate::account::{self, Account, State};
+use crate::area::AREAS;
 use crate::delegate::Rank;
 use crate::error::IdentityError;
 use crate::group::Group;
-use crate::{Identity, delegate, letter, member, session, user, workspace};
+use crate::{Identity, delegate, letter, level, member, session, user, workspace};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bo_model::{AccountId, GroupId, Level};
+use bo_model::{AccountId, GroupId, Kind, Level, Object};
 use bo_web::layout::parts::{self, Tone};
 use bo_web::{Ctx, Input, Page, Result, WebError};
 use maud::{Markup, html};
@@ -109,6 +110,8 @@ struct Shown {
     user: Account,
     groups: Vec<(GroupId, String)>,
     areas: BTreeMap<&'static str, Level>,
+    /// What they have on each area in all, by groups and by what they were given.
+    levels: BTreeMap<&'static str, Level>,
     has_roles: bool,
     is_owner: bool,
     has_app: bool,
@@ -122,13 +125,20 @@ struct Shown {
 fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
     let viewer = ctx.who()?;
     let workspace = viewer.workspace;
+    let subject = Object::new(Kind::ACCOUNT, id);
     ctx.read(|tx| {
         let user = account::find_member(tx, workspace, id)?.ok_or(bo_web::WebError::NotFound)?;
+        let now = tx.now();
+        let levels = AREAS.iter().map(|area| {
+            Ok((area.name, level::level(tx, &subject, &Object::area(workspace, area.name), now)?))
+        });
+        let levels = levels.collect::<std::result::Result<_, bo_db::DbError>>()?;
         let refused = delegate::administer(tx, viewer, id).err().map(|error| error.to_string());
-        let edits = ctx.level(tx, &bo_model::Object::area(workspace, "users"))? >= Level::Edit;
+        let edits = ctx.level(tx, &Object::area(workspace, "users"))? >= Level::Edit;
         Ok(Shown {
             groups: delegate::groups_of(tx, workspace, id)?,
             areas: user::areas_of(tx, workspace, id)?,
+            levels,
             has_roles: user::has_roles(tx, workspace, id)?,
             is_owner: delegate::rank(tx, id, workspace)? == Rank::Owner,
             has_app: crate::second_factor::is_on(tx, id)?
@@ -165,6 +175,7 @@ fn user_page(ctx: &Ctx, id: AccountId, typed: Option<&Input>, link: Option<&str>
         } @else {
             (read_only(&shown, &choices.groups))
         }
+        (opens::card(|area| shown.levels.get(area).copied().unwrap_or_default()))
         (information(ctx, user))
     };
     let mut page = Page::new(&user.name, "/users", html! { div.stack { (body) } })
