@@ -30,7 +30,7 @@ impl SmallDisk {
         let ballast = self.path().join("ballast");
         let mut fill = Command::new("dd");
         let filled =
-            fill.args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", ballast.display())).output()?;
+            fill.args(["if=/dev/zero", "bs=4k"]).arg(format!("of={}", ballast.display())).output()?;
         ensure!(!filled.status.success(), "the disk is not full");
         Ok(())
     }

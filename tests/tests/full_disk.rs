@@ -4,10 +4,10 @@
 use anyhow::{Context, Result, ensure};
 use backoffice_tests::api::Api;
 use backoffice_tests::books::balance;
-use backoffice_tests::controller::OWNER;
+use backoffice_tests::controller::{Controller, OWNER};
 use backoffice_tests::demo::PATIENCE;
 use backoffice_tests::disk::SmallDisk;
-use backoffice_tests::edge::{Edge, good};
+use backoffice_tests::edge::{Edge, done, good};
 use backoffice_tests::load::Load;
 use backoffice_tests::peers::{has_programs, publish};
 use backoffice_tests::rig::{Rig, Way};
@@ -119,6 +119,30 @@ fn a_full_disk_of_the_controller_is_said_and_what_gateways_keep_meanwhile_arrive
     let compared = balance(&rig, &api)?;
     eprintln!("{sent} messages, {backlog} records waited, {compared} samples on both sides");
     Ok(())
+}
+
+#[test]
+fn a_controller_that_is_started_on_a_full_disk_says_so_and_runs_once_there_is_room() -> Result<()> {
+    let Some(disk) = SmallDisk::mount(16)? else { return Ok(()) };
+    let home = tempfile::tempdir()?;
+    let database = TestDb::sqlite_in(home.path(), &[], Arc::new(bo_model::SystemClock))?;
+    let mut controller = Controller::prepare(home.path(), database)?;
+    // Its database moves to that disk, and nobody holds it open.
+    let (folder, config) = (disk.path().join("data"), home.path().join("controller.toml"));
+    let database = format!("sqlite:{}", folder.join("moved.db").display());
+    std::fs::create_dir(&folder)?;
+    let text = std::fs::read_to_string(&config)?.replace(&controller.database.url, &database);
+    std::fs::write(&config, text)?;
+    let owner = ["--workspace", "Rig", "--email", OWNER.0, "--name", "Owner", "--password-env", "PW"];
+    done(controller.command(&["bootstrap"])?.args(owner).env("PW", OWNER.1))?;
+
+    disk.fill()?;
+    let refused = controller.command(&["serve"])?.output()?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure!(!refused.status.success() && said.contains("the disk of the controller's database"), "{said}");
+    ensure!(said.contains("make room there"), "{said}");
+    disk.free()?;
+    controller.start()
 }
 
 /// Waits until `/readyz` answers with this status, for the reason there is.

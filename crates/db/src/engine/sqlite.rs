@@ -10,12 +10,16 @@ use std::time::Duration;
 
 /// Opens a connection. A reading one can't write: SQLite itself refuses.
 pub fn open(path: &Path, read_only: bool) -> Result<Connection, DbError> {
-    let failed = |source: rusqlite::Error| DbError::Open {
-        url: format!("sqlite:{}", path.display()),
-        why: match path.parent().is_some_and(|dir| !dir.as_os_str().is_empty() && !dir.exists()) {
-            true => "its folder does not exist".to_owned(),
-            false => source.to_string(),
-        },
+    let failed = |source: rusqlite::Error| {
+        let homeless = path.parent().is_some_and(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+        let source = EngineError::Sqlite(source);
+        let why = match source.unwritable() {
+            _ if homeless => "its folder does not exist".to_owned(),
+            // The memory that connections share is a file too: not even reading begins without room for it.
+            Some(why) => format!("{why}; make room there (df shows how full it is) and start again"),
+            None => source.to_string(),
+        };
+        DbError::Open { url: format!("sqlite:{}", path.display()), why }
     };
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
