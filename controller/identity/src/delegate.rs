@@ -5,7 +5,7 @@ use crate::error::IdentityError;
 use crate::level::{granted, level};
 use crate::relation::{self, RelationKind, Validity, from_subject};
 use crate::token::level_of;
-use crate::{account, area};
+use crate::{account, area, subject};
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{AccountId, GroupId, Kind, Level, Object, WorkspaceId};
 use bo_web::Viewer;
@@ -258,7 +258,7 @@ pub fn set_role(
     reason: &str,
 ) -> Result<(), IdentityError> {
     own(tx, viewer, scope)?;
-    let name = subject_name(tx, viewer, subject)?;
+    let name = subject::name(tx, viewer, subject)?;
     let role = relation::role(word, scope);
     // What the role gives may lie outside its scope.
     assign(tx, viewer, &role)?;
@@ -336,26 +336,6 @@ fn groups_with(
     )
 }
 
-/// Name of a subject that may be given something in the viewer's workspace: a member, a group, a role in a scope they see.
-fn subject_name(tx: &mut Tx, viewer: &Viewer, subject: &Object) -> Result<String, IdentityError> {
-    let missing = |_| IdentityError::NotFound;
-    match subject.kind() {
-        "account" => {
-            let found = account::find_member(tx, viewer.workspace, subject.id().parse().map_err(missing)?)?;
-            Ok(found.ok_or(IdentityError::NotFound)?.name)
-        }
-        "group" => Ok(group(tx, viewer.workspace, subject.id().parse().map_err(missing)?)?.0),
-        "role" => {
-            let (word, scope) = relation::role_parts(subject).ok_or(IdentityError::NotFound)?;
-            match level_of(tx, viewer, &scope)? {
-                Level::None => Err(IdentityError::NotFound),
-                _ => Ok(word.to_owned()),
-            }
-        }
-        _ => Err(IdentityError::NotFound),
-    }
-}
-
 /// Gives a level on an object (`none` takes it back), by the rules.
 ///
 /// # Errors
@@ -370,9 +350,16 @@ pub fn set_grant(
     reason: &str,
 ) -> Result<(), IdentityError> {
     own(tx, viewer, object)?;
-    let name = subject_name(tx, viewer, subject)?;
+    let name = subject::name(tx, viewer, subject)?;
     if *subject == viewer.subject() && level != Level::None {
         return Err(IdentityError::NotAllowed("You can't give yourself access. Ask another owner.".into()));
+    }
+    if *object == Object::area(viewer.workspace, "users")
+        && subject.is(Kind::ACCOUNT)
+        && *subject != viewer.subject()
+    {
+        // A level on that area is a rank.
+        administer(tx, viewer, subject.id().parse().map_err(|_| IdentityError::NotFound)?)?;
     }
     let verb = if level == Level::None {
         relation::revoke(tx, subject, object)?;

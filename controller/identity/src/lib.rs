@@ -42,6 +42,7 @@ pub mod review;
 pub mod second_factor;
 pub mod session;
 pub mod sign_in;
+pub mod subject;
 pub mod testing;
 mod throttle;
 pub mod token;
@@ -52,6 +53,7 @@ pub mod workspace;
 
 pub use cache::LevelCache;
 pub use error::IdentityError;
+pub use pages::given::AccessLinks;
 
 use bo_db::{Migration, Part, Tx, migration};
 use bo_model::{Kind, Object};

@@ -6,11 +6,10 @@ use crate::level;
 use crate::names::{self, Others};
 use crate::relation::{Relation, RelationKind, from_subject};
 use bo_db::{DbError, Tx, params};
-use bo_model::{AccountId, Kind, Level, Object, Time, WorkspaceId};
+use bo_model::{AccountId, Kind, Level, Object, WorkspaceId};
 use serde::Serialize;
+use std::collections::HashSet;
 
-/// Kinds of things a person's access is listed for, besides areas and modules.
-const KINDS: [Kind; 4] = [Kind::ZONE, Kind::SYSTEM, Kind::DEVICE, Kind::EDGE];
 /// People looked at for one thing.
 const PEOPLE: i64 = 2_000;
 
@@ -36,6 +35,8 @@ pub struct Line {
 pub struct Count {
     /// The kind's word.
     pub kind: &'static str,
+    /// What people call such things, in the plural.
+    pub title: &'static str,
     /// How many they have at least this level on: see, view, edit, own.
     pub levels: [(Level, usize); 4],
 }
@@ -45,7 +46,7 @@ pub struct Count {
 pub struct OfPerson {
     /// Areas and modules.
     pub lines: Vec<Line>,
-    /// Zones, systems, devices, gateways.
+    /// Zones, devices, wiki pages, events …: what there is in the workspace, by kind.
     pub counts: Vec<Count>,
     /// What was given to them by name, with who gave it, until when and why.
     pub given: Vec<Given>,
@@ -115,13 +116,7 @@ pub fn of_person(
             lines.push(Line { subject: subject.clone(), who: who.clone(), object, what, level, why });
         }
     }
-    let mut counts = Vec::new();
-    for kind in KINDS {
-        let found = level::list(tx, &subject, kind, Level::See, now)?;
-        let at_least = |least: Level| (least, found.iter().filter(|(_, level)| *level >= least).count());
-        let levels = [Level::See, Level::View, Level::Edit, Level::Own].map(at_least);
-        counts.push(Count { kind: kind.0, levels });
-    }
+    let counts = counts(tx, workspace, &subject, others)?;
     let mut given = Vec::new();
     for kind in [RelationKind::Member, RelationKind::Grant] {
         for relation in from_subject(tx, &subject, kind)? {
@@ -130,6 +125,32 @@ pub fn of_person(
         }
     }
     Ok(OfPerson { lines, counts, given })
+}
+
+/// How much somebody may do with the things of one workspace: what they have in another is none of its business.
+fn counts(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    subject: &Object,
+    others: Others<'_>,
+) -> Result<Vec<Count>, DbError> {
+    let (home, now, mut counts) = (Object::new(Kind::WORKSPACE, workspace), tx.now(), Vec::new());
+    let named = others.parts.iter().flat_map(|part| part.owned);
+    for owned in named.filter(|owned| !owned.kind.is_empty() && !owned.title.is_empty()) {
+        let kind = Kind(owned.kind);
+        let here: HashSet<Object> =
+            level::list(tx, &home, kind, Level::See, now)?.into_iter().map(|(object, _)| object).collect();
+        if here.is_empty() {
+            continue;
+        }
+        let mut found = level::list(tx, subject, kind, Level::See, now)?;
+        found.retain(|(object, _)| here.contains(object));
+        let at_least = |least: Level| (least, found.iter().filter(|(_, level)| *level >= least).count());
+        let levels = [Level::See, Level::View, Level::Edit, Level::Own].map(at_least);
+        let title = owned.title.split(',').next().unwrap_or(owned.title);
+        counts.push(Count { kind: kind.0, title, levels });
+    }
+    Ok(counts)
 }
 
 /// The name of something of this workspace; other workspaces' rows of the same person are none of its business.
@@ -179,12 +200,4 @@ pub fn of_object(
     }
     lines.sort_by_key(|line| (std::cmp::Reverse(line.level), line.subject != Object::everyone()));
     Ok(lines)
-}
-
-/// As a review document says a time.
-pub fn until(validity: crate::relation::Validity) -> String {
-    match validity.to {
-        Time(i64::MAX) => String::new(),
-        to => to.rfc3339(),
-    }
 }

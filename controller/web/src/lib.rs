@@ -41,6 +41,7 @@
 pub mod access;
 pub mod app;
 pub mod assets;
+pub mod civil;
 pub mod csrf;
 mod ctx;
 mod dispatch;

@@ -108,8 +108,8 @@ pub fn remove_card(path: &str, what: &str) -> Markup {
 
 /// The card that leads to who may do what with a thing; for those who may know.
 pub fn access_card(ctx: &Ctx, object: &Object) -> Result<Markup> {
-    let area = Object::area(ctx.workspace()?, "users");
-    if ctx.read(|tx| ctx.level(tx, &area))? < Level::View {
+    let links = bo_identity::AccessLinks::of(ctx, object)?;
+    if links.give.is_none() && links.review.is_none() {
         return Ok(own::none());
     }
     Ok(own::card(
@@ -117,7 +117,10 @@ pub fn access_card(ctx: &Ctx, object: &Object) -> Result<Markup> {
         own::none(),
         html! {
             p.muted { "Everybody who may see, operate or own this, and why." }
-            a.btn href={ "/access/review?object=" (object) } { (icon("users")) "Show" }
+            div.row {
+                @if let Some(review) = links.review { a.btn href=(review) { (icon("users")) "Show" } }
+                @if let Some(give) = links.give { a.btn href=(give) { (icon("key")) "Give access" } }
+            }
         },
     ))
 }

@@ -4,8 +4,8 @@ use super::fields;
 use crate::area::AREAS;
 use crate::error::IdentityError;
 use crate::group::Group;
-use crate::relation::{RelationKind, Validity, from_subject};
-use crate::{delegate, group};
+use crate::relation::{Relation, RelationKind, Validity, from_subject};
+use crate::{Identity, delegate, group, names};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bo_model::{GroupId, Kind, Level, Object};
@@ -15,23 +15,24 @@ use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError, reply};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::Arc;
 
-pub fn routes() -> Routes {
+pub fn routes(identity: &Arc<Identity>) -> Routes {
     let (view, own) = (Need::workspace_area("users", Level::View), Need::workspace_area("users", Level::Own));
     Routes::new("identity")
         .get("/groups", view, list)
         .about("All groups of the workspace")
         .post("/groups", own, create)
         .about("Make a group")
-        .get("/groups/{id}", view, show)
+        .get("/groups/{id}", view, super::with(identity, show))
         .about("A group: what it gives, and to whom")
-        .post("/groups/{id}", own, update)
+        .post("/groups/{id}", own, super::with(identity, update))
         .about("Rename a group")
-        .post("/groups/{id}/areas", view, set_areas)
+        .post("/groups/{id}/areas", view, super::with(identity, set_areas))
         .about("Set a group's levels on the management areas one owns")
-        .post("/groups/{id}/parents", own, set_parents)
+        .post("/groups/{id}/parents", own, super::with(identity, set_parents))
         .about("Put a group into others: its members get what those give")
-        .post("/groups/{id}/remove", own, remove)
+        .post("/groups/{id}/remove", own, super::with(identity, remove))
         .about("Remove a group with everything it gave")
         .get("/api/v1/groups", view, api_list)
         .about("All groups of the workspace")
@@ -103,13 +104,13 @@ async fn create(ctx: Ctx) -> Result<Response> {
     }
 }
 
-async fn show(ctx: Ctx) -> Result<Markup> {
-    group_page(&ctx, &Input::default())
+async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Markup> {
+    group_page(&identity, &ctx, &Input::default())
 }
 
-fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
+fn group_page(identity: &Identity, ctx: &Ctx, input: &Input) -> Result<Markup> {
     let (id, workspace): (GroupId, _) = (ctx.param("id")?, ctx.workspace()?);
-    let (group, members, grants, owned, others, parents) = ctx.read(|tx| -> Result<_> {
+    let (group, members, grants, owned, all, parents) = ctx.read(|tx| -> Result<_> {
         let group = group::find(tx, workspace, id)?.ok_or(WebError::NotFound)?;
         let grants = from_subject(tx, &Object::new(Kind::GROUP, id), RelationKind::Grant)?;
         let mut owned = Vec::new();
@@ -128,7 +129,13 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
         |object: &Object| grants.iter().find(|row| row.object == *object).map_or(Level::None, |row| row.cap);
     let areas: Vec<_> =
         AREAS.iter().map(|area| (area, granted(&Object::area(workspace, area.name)))).collect();
-    let single: Vec<_> = grants.iter().filter(|row| !row.object.is(Kind::AREA)).collect();
+    let others = names::Others { viewer: ctx.who()?, parts: identity.settings.parts };
+    let elsewhere = grants.iter().filter(|row| !row.object.is(Kind::AREA));
+    let single: Vec<(String, &Relation)> = ctx.read(|tx| {
+        elsewhere
+            .map(|row| Ok::<_, WebError>((names::or_plain(tx, workspace, &row.object, others)?, row)))
+            .collect()
+    })?;
     let body = html! {
         div.stack {
             (form::problems(input))
@@ -142,8 +149,8 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                         @else { div.form__actions { button.btn.btn--primary type="submit" { "Save" } } }
                     }
                     @if !single.is_empty() {
-                        h3 { "And on single things" }
-                        ul { @for row in single { li { code { (row.object) } ": " (row.cap.word()) } } }
+                        h3 { "And elsewhere" }
+                        ul { @for (name, row) in &single { li { (name) ": " (row.cap.word()) @if row.validity != Validity::ALWAYS { " " span.muted { (super::given::when(row.validity, ctx.now())) } } } } }
                     }
                 }
                 div.stack {
@@ -153,7 +160,7 @@ fn group_page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                         @else if members.is_empty() { p.muted { "Nobody yet. Open a user to put them in." } }
                         @else { ul { @for (id, name) in &members { li { a href={ "/users/" (id) } { (name) } } } } }
                     }
-                    @if may_rename && group.builtin != "everyone" { (parents_part(ctx, &group, &others, &parents)) }
+                    @if may_rename && group.builtin != "everyone" { (parents_part(ctx, &group, &all, &parents)) }
                     @if may_rename {
                         section.card {
                             div.card__head { h2 { "Name" } }
@@ -207,12 +214,17 @@ fn parents_part(ctx: &Ctx, group: &Group, others: &[Group], parents: &[(GroupId,
     }
 }
 
-async fn set_parents(ctx: Ctx) -> Result<Response> {
+async fn set_parents(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let (input, id, viewer): (Input, GroupId, _) = (ctx.form()?, ctx.param("id")?, ctx.who()?.clone());
     let parse = |text: &String| text.parse().map_err(|_| WebError::field("", "a group is not known"));
     let wanted: Vec<GroupId> = input.all("group").iter().map(parse).collect::<Result<_>>()?;
     let outcome = ctx.write(move |tx| delegate::set_parents(tx, &viewer, id, &wanted)).await;
-    answer(&ctx, outcome.map_err(WebError::from), "Saved. It counts from everybody's next request on.")
+    answer(
+        &identity,
+        &ctx,
+        outcome.map_err(WebError::from),
+        "Saved. It counts from everybody's next request on.",
+    )
 }
 
 fn area_choice(name: &str, title: &str, about: &str, level: Level, owned: bool) -> Markup {
@@ -228,7 +240,7 @@ fn area_choice(name: &str, title: &str, about: &str, level: Level, owned: bool) 
     }
 }
 
-async fn set_areas(ctx: Ctx) -> Result<Response> {
+async fn set_areas(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let (input, id, viewer): (Input, GroupId, _) = (ctx.form()?, ctx.param("id")?, ctx.who()?.clone());
     let typed = input.clone();
     let outcome = ctx
@@ -247,10 +259,10 @@ async fn set_areas(ctx: Ctx) -> Result<Response> {
         })
         .await
         .map_err(WebError::from);
-    answer(&ctx, outcome, "Saved. It counts from everybody's next request on.")
+    answer(&identity, &ctx, outcome, "Saved. It counts from everybody's next request on.")
 }
 
-fn answer(ctx: &Ctx, outcome: Result<()>, message: &str) -> Result<Response> {
+fn answer(identity: &Identity, ctx: &Ctx, outcome: Result<()>, message: &str) -> Result<Response> {
     match outcome {
         Ok(()) => Ok(ctx
             .redirect(ctx.path().rsplit_once('/').map_or("/groups", |(page, _)| page))
@@ -259,12 +271,12 @@ fn answer(ctx: &Ctx, outcome: Result<()>, message: &str) -> Result<Response> {
         Err(error) => {
             let status = error.status();
             let input = Input::default().with_errors(fields(error)?);
-            Ok((status, group_page(ctx, &input)?).into_response())
+            Ok((status, group_page(identity, ctx, &input)?).into_response())
         }
     }
 }
 
-async fn update(ctx: Ctx) -> Result<Response> {
+async fn update(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let (input, id, workspace): (Input, GroupId, _) = (ctx.form()?, ctx.param("id")?, ctx.workspace()?);
     let typed = input.clone();
     let outcome =
@@ -273,7 +285,7 @@ async fn update(ctx: Ctx) -> Result<Response> {
         Ok(()) => Ok(ctx.redirect(format!("/groups/{id}")).flash("Saved.").into_response()),
         Err(error) => {
             let input = input.with_errors(fields(error)?);
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, group_page(&ctx, &input)?).into_response())
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, group_page(&identity, &ctx, &input)?).into_response())
         }
     }
 }
@@ -284,10 +296,10 @@ async fn drop_group(ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-async fn remove(ctx: Ctx) -> Result<Response> {
+async fn remove(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     match drop_group(&ctx).await {
         Ok(()) => Ok(ctx.redirect("/groups").flash("Group removed.").into_response()),
-        Err(error) => answer(&ctx, Err(error), ""),
+        Err(error) => answer(&identity, &ctx, Err(error), ""),
     }
 }
 

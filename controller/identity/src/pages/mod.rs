@@ -2,6 +2,7 @@
 
 mod account;
 mod gateway_pin;
+pub mod given;
 mod groups;
 mod modules;
 mod oidc;
@@ -26,8 +27,9 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .and(account::routes(identity))
         .and(gateway_pin::routes(identity))
         .and(users::routes(identity))
-        .and(groups::routes())
+        .and(groups::routes(identity))
         .and(modules::routes())
+        .and(given::routes(identity))
         .and(relations::routes(identity))
         .and(review::routes(identity))
         .and(oidc::routes(identity))

@@ -103,10 +103,10 @@ async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Markup> {
             (super::people_tabs("/access"))
             form.card.form.form--inline action="/access" method="get" {
                 (form::select("subject", "Can", "", &people, &input))
-                (form::select("object", "do something with", "Open this page from a zone, system or device to ask about it.", &objects, &input))
+                (form::select("object", "do something with", "About a single place, device, page or event, “Who may what” on its own page says it for everybody.", &objects, &input))
                 button.btn.btn--primary type="submit" { "Why?" }
             }
-            @if let Some(answer) = answer { (explain(&answer)) }
+            @if let Some(answer) = answer { (explain(&answer, ctx.now())) }
         }
     };
     Ok(ctx.page(
@@ -127,7 +127,7 @@ pub(super) fn people(
     )
 }
 
-fn explain(answer: &Answer) -> Markup {
+fn explain(answer: &Answer, now: Time) -> Markup {
     let words = match answer.level {
         Level::None => "Nothing: for them it does not exist.",
         Level::See => "They see that it exists, by name.",
@@ -146,7 +146,7 @@ fn explain(answer: &Answer) -> Markup {
                 (sentence(from, to, &step.relation))
                 span.muted { " → " (step.level.word()) }
                 @if !step.relation.reason.is_empty() { div.field__help { "Reason: " (step.relation.reason) } }
-                @if step.relation.validity.to != Time(i64::MAX) { div.field__help { "Until " (step.relation.validity.to.rfc3339()) } }
+                @if step.relation.validity != Validity::ALWAYS { div.field__help { "Counts " (super::given::when(step.relation.validity, now)) } }
             } } }
             @for (ceiling, leaves) in &answer.bounds {
                 (parts::notice(Tone::Warn, html! { "At most “" (leaves.word()) "”, whatever was given: " (ceiling.reason) }))

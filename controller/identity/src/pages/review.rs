@@ -3,10 +3,10 @@
 use super::people_tabs;
 use crate::Identity;
 use crate::names::Others;
-use crate::review::{self, Line, OfPerson, until};
+use crate::review::{self, Line, OfPerson};
 use axum::response::{IntoResponse, Response};
 use bo_db::Event;
-use bo_model::{AccountId, Kind, Level, Object};
+use bo_model::{AccountId, Kind, Level, Object, Time};
 use bo_web::layout::parts::{self, Tone};
 use bo_web::layout::{form, icon};
 use bo_web::{Ctx, Input, Need, Page, Result, Routes, WebError, reply};
@@ -78,13 +78,13 @@ async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
                 button.btn type="submit" { "Show" }
             }
             form.card.form action="/access/review" method="get" {
-                (form::select("object", "Everybody who may something with", "Zones, systems and devices: come here from their page.", &things, &input))
+                (form::select("object", "Everybody who may something with", "For a single place, device, page, event or project, come here from its own page.", &things, &input))
                 button.btn type="submit" { "Show" }
             }
         }
         @match &review {
             None => {}
-            Some(Review::Person(person)) => { (person_part(person)) }
+            Some(Review::Person(person)) => { (person_part(person, ctx.now())) }
             Some(Review::Thing(lines)) => { (lines_part(lines, "Nobody may anything with it.")) }
         }
     };
@@ -111,24 +111,24 @@ fn asked(subject: &str, object: &str) -> String {
     }
 }
 
-fn person_part(person: &OfPerson) -> Markup {
+fn person_part(person: &OfPerson, now: Time) -> Markup {
     html! {
         (lines_part(&person.lines, "They have no area and no module."))
-        section.card.card--flush {
-            div.card__head { h2 { "Places and devices" } }
-            div.table-wrap tabindex="0" role="region" aria-label="Places and devices" { table.table {
-                thead { tr { th scope="col" { "Kind" } th.num scope="col" { "see" } th.num scope="col" { "view" } th.num scope="col" { "edit" } th.num scope="col" { "own" } } }
-                tbody { @for count in &person.counts { tr { th scope="row" { (count.kind) } @for (_, number) in count.levels { td.num { (number) } } } } }
+        @if !person.counts.is_empty() { section.card.card--flush {
+            div.card__head { h2 { "How many single things" } }
+            div.table-wrap tabindex="0" role="region" aria-label="How many single things" { table.table {
+                thead { tr { th scope="col" { "Of what" } th.num scope="col" { "at least see" } th.num scope="col" { "view" } th.num scope="col" { "edit" } th.num scope="col" { "own" } } }
+                tbody { @for count in &person.counts { tr { th scope="row" { (count.title) } @for (_, number) in count.levels { td.num { (number) } } } } }
             } }
-        }
+        } }
         section.card.card--flush {
             div.card__head { h2 { "Given to them by name" } }
             @if person.given.is_empty() { p.muted { "Nothing." } }
             @else { div.table-wrap { table.table.table--cards {
-                thead { tr { th scope="col" { "What" } th scope="col" { "Until" } th scope="col" { "Reason" } } }
+                thead { tr { th scope="col" { "What" } th scope="col" { "When" } th scope="col" { "Reason" } } }
                 tbody { @for given in &person.given { tr {
                     td data-label="What" { (given.says) }
-                    td data-label="Until" { @let end = until(given.relation.validity); @if end.is_empty() { "taken back" } @else { (end) } }
+                    td data-label="When" { (super::given::when(given.relation.validity, now)) }
                     td data-label="Reason" { @if given.relation.reason.is_empty() { span.muted { "none was given" } } @else { (given.relation.reason) } }
                 } } }
             } } }

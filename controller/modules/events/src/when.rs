@@ -2,6 +2,7 @@
 
 use bo_content::ModuleError;
 use bo_model::Time;
+pub use bo_web::civil::{instant, zones};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
@@ -13,41 +14,11 @@ pub fn zone(name: &str) -> Result<TimeZone, ModuleError> {
     TimeZone::get(name).map_err(|_| ModuleError::field("zone", "is no time zone; choose one of the list"))
 }
 
-/// The time zones a form offers, by name.
-pub fn zones() -> Vec<String> {
-    let odd = ["Etc/", "posix/", "right/", "SystemV/", "US/"];
-    let place = |name: &String| name.contains('/') && !odd.iter().any(|prefix| name.starts_with(prefix));
-    let mut names: Vec<String> =
-        jiff::tz::db().available().map(|name| name.as_str().to_owned()).filter(place).collect();
-    names.push("UTC".into());
-    names.sort();
-    names.dedup();
-    names
-}
-
 /// A day as it was typed or stored, `2026-05-14`.
 pub fn date(text: &str) -> Option<Date> {
     let parsed: Option<Date> = text.trim().parse().ok();
     // What a calendar shows: the year is four digits long everywhere.
     parsed.filter(|date| (1900..=9000).contains(&date.year()))
-}
-
-/// A wall clock as a form sends it, `2026-05-14T18:30`, as an instant.
-///
-/// # Errors
-/// A sentence for the form: not a time, or one that the clocks skip that day.
-pub fn instant(typed: &str, tz: &TimeZone) -> Result<Time, String> {
-    let wall: DateTime = typed.trim().parse().map_err(|_| "must be a day and a time")?;
-    if !(1900..=9000).contains(&wall.year()) {
-        return Err("must be a day of this age".into());
-    }
-    let possible = tz.to_ambiguous_zoned(wall);
-    if let jiff::tz::AmbiguousOffset::Gap { .. } = possible.offset() {
-        return Err("is skipped that day: the clocks go forward".into());
-    }
-    // Of a time that is there twice, the first.
-    let zoned = possible.earlier().map_err(|_| "must be a day and a time")?;
-    Ok(Time(zoned.timestamp().as_microsecond()))
 }
 
 /// The wall clock of an instant.

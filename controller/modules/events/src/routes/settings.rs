@@ -2,10 +2,12 @@
 
 use super::{Here, forms, here, with_sight};
 use crate::actions;
-use crate::model::{Event, EventId, Stage, State, Status, StatusId};
+use crate::model::{EVENT, Event, EventId, Stage, State, Status, StatusId};
 use crate::{queries, views};
 use axum::response::{IntoResponse, Response};
+use bo_identity::AccessLinks;
 use bo_identity::licence::{self, Destination};
+use bo_model::Object;
 use bo_web::reply::Redirect;
 use bo_web::{Ctx, Input, Result, WebError};
 
@@ -15,12 +17,15 @@ pub struct Known {
     pub statuses: Vec<Status>,
     pub restricted: bool,
     pub destinations: Vec<Destination>,
+    pub access: AccessLinks,
 }
 
 fn known(ctx: &Ctx) -> Result<Known> {
+    let access = AccessLinks::of(ctx, &Object::new(EVENT, ctx.param::<EventId>("id")?))?;
     ctx.read(|tx| {
         let here = here(ctx, tx)?;
         Ok(Known {
+            access,
             statuses: queries::statuses(tx, here.event.id)?,
             restricted: actions::is_restricted(tx, &here.event)?,
             destinations: licence::destinations(tx, ctx.who()?, here.event.workspace)?,

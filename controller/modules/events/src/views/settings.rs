@@ -84,7 +84,7 @@ fn access(ctx: &Ctx, known: &Known, at: &str) -> Markup {
     html! {
         section.card.stack #access {
             h2 { "Who has access" }
-            p { (says) }
+            p { (says) @if let Some(review) = &known.access.review { " " a href=(review) { "Everybody who may, and why" } } }
             form action={ (at) "/restrict" } method="post" { (ctx.csrf()) input type="hidden" name="restricted" value=(!known.restricted); button.btn type="submit" { (label) } }
         }
     }

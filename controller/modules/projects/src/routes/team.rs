@@ -9,6 +9,7 @@ use bo_db::Tx;
 use bo_identity::account;
 use bo_identity::group::{self, Group};
 use bo_identity::relation::{self, RelationKind, Validity};
+use bo_identity::{AccessLinks, subject};
 use bo_model::{Kind, Level, Object, Time};
 use bo_web::reply::Redirect;
 use bo_web::{Ctx, Input, Result, WebError};
@@ -42,17 +43,8 @@ pub async fn index(ctx: Ctx) -> Result<Response> {
 
 /// A group by its object or name, or a member by mail address.
 fn subject_of(tx: &mut Tx, ctx: &Ctx, typed: &str) -> Result<Object> {
-    let workspace = ctx.workspace()?;
-    if let Some(object) = Object::parse(typed) {
-        return Ok(object);
-    }
-    let groups = group::all(tx, workspace)?;
-    if let Some(found) = groups.into_iter().find(|group| group.name.to_lowercase() == typed.to_lowercase()) {
-        return Ok(Object::new(Kind::GROUP, found.id));
-    }
-    let member = account::member_by_email(tx, workspace, typed)?
-        .ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))?;
-    Ok(Object::new(Kind::ACCOUNT, member.id))
+    let found = subject::typed(tx, ctx.workspace()?, typed)?;
+    found.ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))
 }
 
 /// Until the end of a day, in UTC; always when empty.
@@ -123,9 +115,11 @@ pub struct Rights {
     /// What each subject was given itself on each object.
     pub given: Vec<(Object, Object, Level)>,
     pub groups: Vec<Group>,
+    pub access: AccessLinks,
 }
 
 fn all_rights(ctx: &Ctx) -> Result<Rights> {
+    let access = AccessLinks::of(ctx, &Object::new(crate::PROJECT, ctx.param::<ProjectId>("id")?))?;
     ctx.read(|tx| {
         let here = here(ctx, tx)?;
         let folders = super::projects::folders(ctx, tx, &here.project)?;
@@ -158,7 +152,7 @@ fn all_rights(ctx: &Ctx) -> Result<Rights> {
                 given.push((row.subject, object.clone(), row.cap));
             }
         }
-        Ok(Rights { here, objects, subjects, given, groups })
+        Ok(Rights { here, objects, subjects, given, groups, access })
     })
 }
 

@@ -2,23 +2,11 @@
 
 use super::{href, within, words};
 use crate::routes::{Rights, Team};
-use bo_identity::group::Group;
+use bo_identity::subject;
 use bo_model::{Kind, Level, Object};
 use bo_web::layout::{form, icon, parts};
 use bo_web::{Ctx, Input};
 use maud::{Markup, html};
-
-/// A field for a group or a member, with the groups to choose from.
-fn subject_field(groups: &[Group], input: &Input) -> Markup {
-    html! {
-        div.field {
-            label for="f-subject" { "Member's mail address, or group" }
-            input id="f-subject" name="subject" list="subjects" required autocomplete="off" value=(input.raw("subject")) aria-describedby="f-subject-about";
-            datalist id="subjects" { @for group in groups { option value=(group.name) {} } }
-            div id="f-subject-about" { @if let Some(error) = input.error("subject") { div.field__error { "This " (error) "." } } }
-        }
-    }
-}
 
 pub fn index(ctx: &Ctx, team: &Team, input: &Input) -> Markup {
     let (at, own) = (href(&team.here.project), team.here.level >= Level::Own);
@@ -48,7 +36,7 @@ pub fn index(ctx: &Ctx, team: &Team, input: &Input) -> Markup {
         @if own { div.grid.grid--wide {
             form.card.form.stack action={ (at) "/team" } method="post" {
                 h2 { "Put somebody on the team" }
-                (ctx.csrf()) (form::problems(input)) (subject_field(&team.groups, input))
+                (ctx.csrf()) (form::problems(input)) (subject::field(&team.groups, &[], input))
                 (form::select("role", "Role", "What the role may do is said under Rights.", &roles, input))
                 (form::text("until", "Until", "The last day; empty for always.", "date", false, input))
                 div.form__actions { button.btn.btn--primary type="submit" { "Put on the team" } }
@@ -70,7 +58,7 @@ pub fn rights(ctx: &Ctx, rights: &Rights, input: &Input) -> Markup {
         row.map_or(Level::None, |(_, _, level)| *level)
     };
     let body = html! {
-        p.muted { "What was given here itself. Managers have everything; a folder in a folder passes on what one has above it, and the more of several rights counts." }
+        p.muted { "What was given here itself. Managers have everything; a folder in a folder passes on what one has above it, and the more of several rights counts." @if let Some(review) = &rights.access.review { " " a href=(review) { "Everybody who may, and why" } } }
         section.card.card--flush { div.table-wrap tabindex="0" role="region" aria-label="Rights" { table.table.rights {
             thead { tr { th scope="col" { "Where" } @for (_, name) in &rights.subjects { th scope="col" { (name) } } } }
             tbody { @for (object, name, depth) in &rights.objects { tr {
@@ -81,7 +69,7 @@ pub fn rights(ctx: &Ctx, rights: &Rights, input: &Input) -> Markup {
         form.card.form.stack action=(at) method="post" {
             h2 { "Case by case" }
             p.muted { "More for one person or group, on this project alone." }
-            (ctx.csrf()) (form::problems(input)) (subject_field(&rights.groups, input))
+            (ctx.csrf()) (form::problems(input)) (subject::field(&rights.groups, &[], input))
             div.row.row--fields {
                 div.field { label for="f-folder" { "Where" } select id="f-folder" name="folder" { @for (object, name, _) in &rights.objects { option value=(if object.is(crate::FOLDER) { object.id() } else { "" }) { (name) } } } }
                 div.field { label for="f-level" { "What" } select id="f-level" name="level" { @for level in &Level::ALL[1..] { option value=(level.word()) selected[*level == Level::View] { (words(*level)) } } } }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bo_content::markdown::{self, Rendered, Target};
 use bo_content::{attachment, comment, revision, search as index};
 use bo_db::Tx;
+use bo_identity::AccessLinks;
 use bo_model::Level;
 use bo_web::reply::{Redirect, download};
 use bo_web::{Ctx, Input, Result, WebError};
@@ -54,6 +55,7 @@ fn rendered(tx: &mut Tx, page: &Page, body: &str) -> Result<Rendered> {
 /// The page in the path with everything around it.
 pub fn shown(ctx: &Ctx) -> Result<views::page::Shown> {
     let viewer = ctx.viewer().map(|viewer| viewer.account);
+    let access = AccessLinks::of(ctx, &model::object(ctx.param("id")?))?;
     ctx.read(|tx| -> Result<_> {
         let here = here(ctx, tx)?;
         let object = here.page.object();
@@ -67,6 +69,7 @@ pub fn shown(ctx: &Ctx) -> Result<views::page::Shown> {
             watching: viewer.map(|viewer| queries::seen(tx, viewer, here.page.id)).transpose()?.flatten(),
             writers: actions::writers(tx, here.page.id, viewer)?,
             backlinks,
+            access,
             here,
         })
     })

@@ -6,10 +6,10 @@ use crate::{actions, queries, transfer, views};
 use axum::response::{IntoResponse, Response};
 use bo_db::Tx;
 use bo_identity::relation::{self, RelationKind, Validity};
-use bo_identity::{IdentityError, delegate, group};
+use bo_identity::{AccessLinks, IdentityError, delegate, group, subject};
 use bo_model::{Kind, Level, Object};
 use bo_web::reply::{Redirect, download};
-use bo_web::{Ctx, Input, Result, Viewer, WebError};
+use bo_web::{Ctx, Input, Result, WebError};
 use maud::Markup;
 use std::collections::HashSet;
 
@@ -104,7 +104,7 @@ pub async fn show(ctx: Ctx) -> Result<Markup> {
 }
 
 pub async fn settings(ctx: Ctx) -> Result<Markup> {
-    let facts = ctx.read(|tx| facts(&ctx, tx))?;
+    let facts = facts(&ctx)?;
     Ok(views::space::settings(&ctx, &facts, &stored(&facts.space), &Input::default()))
 }
 
@@ -117,7 +117,12 @@ fn stored(space: &Space) -> Input {
     ])
 }
 
-fn facts(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Facts> {
+fn facts(ctx: &Ctx) -> Result<views::space::Facts> {
+    let access = AccessLinks::of(ctx, &Object::new(crate::SPACE, ctx.param::<SpaceId>("id")?))?;
+    ctx.read(|tx| stored_facts(ctx, tx, access))
+}
+
+fn stored_facts(ctx: &Ctx, tx: &mut Tx, access: AccessLinks) -> Result<views::space::Facts> {
     let space = of_path(ctx, tx)?;
     let restricted = actions::is_restricted(tx, &space)?;
     let bin = queries::bin(tx, space.id)?;
@@ -131,7 +136,7 @@ fn facts(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Facts> {
         };
         guests.push((row.subject, name, row.cap));
     }
-    Ok(views::space::Facts { space, restricted, bin, groups, guests })
+    Ok(views::space::Facts { space, restricted, bin, groups, guests, access })
 }
 
 fn account_name(tx: &mut Tx, subject: &Object) -> Result<String> {
@@ -152,7 +157,7 @@ pub async fn change(ctx: Ctx) -> Result<Response> {
     match changed {
         Ok(()) => Ok(back(&ctx, known.id).flash("Saved").into_response()),
         Err(error) => {
-            let (facts, input) = (ctx.read(|tx| facts(&ctx, tx))?, input.refused(error)?);
+            let (facts, input) = (facts(&ctx)?, input.refused(error)?);
             Ok(input.on(views::space::settings(&ctx, &facts, &input, &Input::default())))
         }
     }
@@ -178,7 +183,7 @@ pub async fn grant(ctx: Ctx) -> Result<Response> {
     match give(&ctx, &input).await {
         Ok(id) => Ok(back(&ctx, id).flash("Access changed").into_response()),
         Err(error) => {
-            let (facts, grant) = (ctx.read(|tx| facts(&ctx, tx))?, input.refused(error)?);
+            let (facts, grant) = (facts(&ctx)?, input.refused(error)?);
             Ok(grant.on(views::space::settings(&ctx, &facts, &stored(&facts.space), &grant)))
         }
     }
@@ -190,22 +195,14 @@ async fn give(ctx: &Ctx, input: &Input) -> Result<SpaceId> {
     let wanted = wanted.ok_or_else(|| WebError::field("subject", "needs one of the levels"))?;
     let (typed, object) = (input.text("subject").to_owned(), Object::new(crate::SPACE, id));
     ctx.write(move |tx| -> Result<()> {
-        let subject = match Object::parse(&typed) {
-            Some(subject) => subject,
-            None => by_mail(tx, &viewer, &typed)?,
-        };
+        let found = subject::typed(tx, viewer.workspace, &typed)?;
+        let subject =
+            found.ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))?;
         delegate::set_grant(tx, &viewer, &subject, &object, wanted, Validity::ALWAYS, "access to a space")
             .map_err(denied)
     })
     .await?;
     Ok(id)
-}
-
-fn by_mail(tx: &mut Tx, viewer: &Viewer, typed: &str) -> Result<Object> {
-    let found = bo_identity::account::member_by_email(tx, viewer.workspace, typed)?;
-    let account =
-        found.ok_or_else(|| WebError::field("subject", "is no group, and no member's mail address"))?;
-    Ok(Object::new(Kind::ACCOUNT, account.id))
 }
 
 fn denied(error: IdentityError) -> WebError {

@@ -8,6 +8,7 @@ use bo_content::attachment::Attachment;
 use bo_content::comment::{Comment, State};
 use bo_content::files::{self, Section};
 use bo_content::markdown::{self, Rendered, Target};
+use bo_identity::AccessLinks;
 use bo_model::Level;
 use bo_web::layout::{form, icon, parts};
 use bo_web::{Ctx, Input};
@@ -23,6 +24,8 @@ pub struct Shown {
     pub backlinks: Vec<Page>,
     /// The revision the viewer had seen, when they watch it.
     pub watching: Option<i64>,
+    /// Where access to it is given and looked through.
+    pub access: AccessLinks,
     /// The names of others who are writing it at this moment.
     pub writers: Vec<String>,
 }
@@ -73,6 +76,8 @@ fn actions(ctx: &Ctx, shown: &Shown) -> Markup {
                     a href={ (at) "/place" } { "Move" }
                     (switch(ctx, &at, "template", !page.template, if page.template { "No template any more" } else { "Use as a template" }))
                 }
+                @if let Some(give) = &shown.access.give { a href=(give) { "Share this page" } }
+                @if let Some(review) = &shown.access.review { a href=(review) { "Who may read it, and why" } }
                 @if level >= Level::Own {
                     (parts::confirm("Remove", "Put this page into the bin?", html! { p { "Pages below it go with it. An owner of the space can take them out again." } }, &format!("{at}/remove"), ctx.csrf()))
                 }

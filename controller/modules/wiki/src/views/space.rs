@@ -3,7 +3,8 @@
 use super::{NAV, href, tree, within};
 use crate::model::{Comments, Page, PageId, Space, Tree};
 use bo_identity::group::Group;
-use bo_model::{Kind, Level, Object};
+use bo_identity::{AccessLinks, subject};
+use bo_model::{Level, Object};
 use bo_web::layout::{form, icon, parts};
 use bo_web::{Ctx, Input, Page as Frame};
 use maud::{Markup, html};
@@ -162,10 +163,11 @@ pub struct Facts {
     pub bin: Vec<Page>,
     pub groups: Vec<Group>,
     pub guests: Vec<(Object, String, Level)>,
+    pub access: AccessLinks,
 }
 
 const LEVELS: [(Level, &str); 3] = [
-    (Level::View, "reads"),
+    (Level::View, "reads and comments"),
     (Level::Edit, "reads and writes"),
     (Level::Own, "owns: removes pages, decides on access"),
 ];
@@ -209,17 +211,16 @@ fn access(ctx: &Ctx, facts: &Facts, at: &str, grant: &Input) -> Markup {
             }
             form.form.stack action={ (at) "/grant" } method="post" {
                 (ctx.csrf())
-                div.field {
-                    label for="f-subject" { "Group, or mail address of a member" }
-                    input id="f-subject" name="subject" value=(grant.raw("subject")) list="wiki-groups" required autocomplete="off" aria-describedby="f-subject-about";
-                    div id="f-subject-about" { @if let Some(error) = grant.error("subject") { div.field__error { "This " (error) "." } } }
-                    datalist id="wiki-groups" { @for group in &facts.groups { option value=(Object::new(Kind::GROUP, group.id).as_str()) { (group.name) } } }
-                }
+                (subject::field(&facts.groups, &[], grant))
                 div.field {
                     label for="f-level" { "Level" }
-                    select id="f-level" name="level" { @for (level, about) in LEVELS { option value=(level.word()) { (level.word()) ": " (about) } } }
+                    select id="f-level" name="level" { @for (level, about) in LEVELS { option value=(level.word()) { (about) } } }
                 }
                 div.form__actions { button.btn type="submit" { "Give access" } }
+                p.muted {
+                    @if let Some(give) = &facts.access.give { a href=(give) { "For some time only, or with a reason" } }
+                    @if let Some(review) = &facts.access.review { " · " a href=(review) { "Everybody who may, and why" } }
+                }
             }
         }
     }
