@@ -1,187 +1,30 @@
-//! The writer's threads: transactions are queued, and those that wait together are committed together, so that
-//! a thousand concurrent small writes are a few syncs of the disk and not a thousand.
-//!
-//! Each queued job runs inside a savepoint of the shared transaction: one that fails is undone alone. If the
-//! whole transaction is lost (deadlock, connection, full disk), every job of it is run again by itself.
+//! The thread behind a queue: what waits together is run and committed together.
 
+use super::job::Job;
+use super::{Connection, Lane, Shared};
 use crate::audit::append::{self, Head};
-use crate::engine::postgres::{LOG_LOCK, PgConn, outside_async};
+use crate::engine::postgres::{LOG_LOCK, PgConn};
 use crate::error::DbError;
 use crate::outbox;
 use crate::params;
 use crate::tx::{AfterCommit, Conn, Tx};
-use crate::unwritable::Unwritable;
-use crate::vault::Vault;
 use bo_model::clock::SharedClock;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// Jobs committed together at most, and how long a batch may go on collecting.
 const BATCH_JOBS: usize = 256;
 const BATCH_TIME: Duration = Duration::from_millis(10);
-/// Jobs that may wait; more wait at the caller until [`QUEUE_DEADLINE`].
-const QUEUE: usize = 1024;
-const QUEUE_DEADLINE: Duration = Duration::from_secs(10);
 /// How often a job is run again after its transaction was lost.
 const ATTEMPTS: usize = 4;
 
-/// One queued transaction, its type hidden.
-trait Job: Send {
-    /// Runs it; false when it failed and must be undone.
-    fn run(&mut self, tx: &mut Tx) -> bool;
-    /// Its own result was good, but what follows (audit, commit) failed.
-    fn spoil(&mut self, error: DbError);
-    /// Answers the caller.
-    fn settle(self: Box<Self>);
-}
-
-struct Typed<T, E, F> {
-    work: F,
-    outcome: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
-}
-
-impl<T, E, F> Job for Typed<T, E, F>
-where
-    T: Send,
-    E: From<DbError> + Send,
-    F: Fn(&mut Tx) -> Result<T, E> + Send,
-{
-    fn run(&mut self, tx: &mut Tx) -> bool {
-        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(tx))).unwrap_or_else(|panic| {
-            let message = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "no message".into());
-            Err(DbError::Panicked { message }.into())
-        });
-        let good = outcome.is_ok();
-        self.outcome = Some(outcome);
-        good
-    }
-
-    fn spoil(&mut self, error: DbError) {
-        // A job that failed by itself knows more about why.
-        if !matches!(self.outcome, Some(Err(_))) {
-            self.outcome = Some(Err(error.into()));
-        }
-    }
-
-    fn settle(self: Box<Self>) {
-        if let Some(outcome) = self.outcome {
-            // The caller may have given up waiting; the work is done all the same.
-            let _ = self.reply.send(outcome);
-        }
-    }
-}
-
-/// A connection a writer owns for its life.
-pub(crate) enum Connection {
-    Sqlite(rusqlite::Connection),
-    Postgres { url: String, conn: Box<PgConn> },
-}
-
-/// What the writers of one database share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    /// Woken after each commit that put something into the outbox.
-    pub emitted: Notify,
-    /// Commits so far.
-    pub commits: AtomicU64,
-    /// Why nothing can be written at present.
-    pub unwritable: Unwritable,
-    /// Seals secrets; set once, after opening.
-    pub vault: OnceLock<Arc<Vault>>,
-}
-
-/// What a lane is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// One transaction after the other, across all controllers of a PostgreSQL.
-    Serial,
-    /// Beside others; only the log's end is serial.
-    Parallel,
-}
-
-/// A writer thread and its queue.
-pub(crate) struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Job>>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Writer {
-    pub(crate) fn start(
-        name: String,
-        conn: Connection,
-        lane: Lane,
-        clock: SharedClock,
-        shared: Arc<Shared>,
-    ) -> Result<Writer, DbError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let run = move || Worker { conn, lane, clock, shared }.run(jobs);
-        let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(run)
-            .map_err(|error| DbError::Open { url: "writer thread".into(), why: error.to_string() })?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
-    }
-
-    pub(crate) async fn submit<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
-    {
-        let queue = self.queue.as_ref().ok_or(DbError::Closed)?;
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Typed { work, outcome: None, reply });
-        queue.send_timeout(job, QUEUE_DEADLINE).await.map_err(|error| match error {
-            mpsc::error::SendTimeoutError::Timeout(_) => {
-                DbError::Busy { what: "the queue of writes is full" }
-            }
-            mpsc::error::SendTimeoutError::Closed(_) => DbError::Closed,
-        })?;
-        answer.await.unwrap_or_else(|_| Err(DbError::Closed.into()))
-    }
-
-    pub(crate) fn submit_blocking<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
-    {
-        let queue = self.queue.as_ref().ok_or(DbError::Closed)?;
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Typed { work, outcome: None, reply });
-        outside_async(move || {
-            if queue.blocking_send(job).is_err() {
-                return Err(DbError::Closed.into());
-            }
-            answer.blocking_recv().unwrap_or_else(|_| Err(DbError::Closed.into()))
-        })
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        drop(self.queue.take());
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
-    }
-}
-
-struct Worker {
-    conn: Connection,
-    lane: Lane,
-    clock: SharedClock,
-    shared: Arc<Shared>,
+pub(super) struct Worker {
+    pub(super) conn: Connection,
+    pub(super) lane: Lane,
+    pub(super) clock: SharedClock,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What a batch leaves behind.
@@ -192,7 +35,7 @@ enum End {
 }
 
 impl Worker {
-    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         while let Some(first) = queue.blocking_recv() {
             let mut jobs = vec![first];
             if let End::Lost(error) = self.batch(&mut jobs, Some(&mut queue)) {
