@@ -13,6 +13,39 @@ use tokio::time::Instant;
 
 /// Sweeps between two looks at the devices.
 const LOOK_EVERY: u32 = 4;
+/// A device that was away is back when it has been well for this long: one that comes and goes, or whose driver fails again and
+/// again, has one alarm and not one each time.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// What the looks at one device say of its alarm. Pure.
+#[derive(Debug, Default)]
+struct Absence {
+    since: Option<Instant>,
+    /// Since when it is well again.
+    well: Option<Instant>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Raise,
+    Clear,
+    Leave,
+}
+
+impl Absence {
+    fn look(&mut self, well: bool, now: Instant, alarm_after: Duration) -> Verdict {
+        if !well {
+            self.well = None;
+            let long = now - *self.since.get_or_insert(now) >= alarm_after;
+            return if long { Verdict::Raise } else { Verdict::Leave };
+        }
+        if self.since.is_some() && now - *self.well.get_or_insert(now) < STEADY {
+            return Verdict::Leave;
+        }
+        *self = Absence::default();
+        Verdict::Clear
+    }
+}
 
 /// Runs until the end is signalled.
 pub async fn run(
@@ -24,7 +57,7 @@ pub async fn run(
 ) {
     let mut every = tokio::time::interval(SWEEP);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut away: HashMap<DeviceId, Instant> = HashMap::new();
+    let mut away: HashMap<DeviceId, Absence> = HashMap::new();
     let mut sweeps = 0u32;
     loop {
         tokio::select! {
@@ -43,27 +76,24 @@ fn look(
     devices: &Devices,
     alarms: &Alarms,
     alarm_after: Duration,
-    away: &mut HashMap<DeviceId, Instant>,
+    away: &mut HashMap<DeviceId, Absence>,
 ) {
     let all = devices.all();
     away.retain(|id, _| all.iter().any(|device| device.site.id == *id));
+    let now = Instant::now();
     for device in all {
-        let id = device.site.id;
-        let Some(why) = unwell(board, &device) else {
-            away.remove(&id);
-            alarms.clear(&key(id));
-            continue;
-        };
-        let since = *away.entry(id).or_insert_with(Instant::now);
-        if since.elapsed() >= alarm_after {
-            alarms.raise(AlarmEvent {
+        let (id, why) = (device.site.id, unwell(board, &device));
+        match (away.entry(id).or_default().look(why.is_none(), now, alarm_after), why) {
+            (Verdict::Raise, Some(why)) => alarms.raise(AlarmEvent {
                 key: key(id),
                 active: true,
                 severity: "warning".into(),
                 text: format!("{}: {why}", device.title()),
                 system: Some(device.site.system),
                 device: Some(id),
-            });
+            }),
+            (Verdict::Clear, _) => alarms.clear(&key(id)),
+            _ => {}
         }
     }
 }
@@ -98,4 +128,40 @@ pub fn proved_at(board: &Board, device: &Device) -> Option<Time> {
 
 fn key(device: DeviceId) -> String {
     format!("device:{device}:offline")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AFTER: Duration = Duration::from_secs(60);
+
+    /// Looks once a second; `well` says how the device is at each.
+    fn verdicts(seconds: u64, well: impl Fn(u64) -> bool) -> Vec<Verdict> {
+        let (mut absence, start) = (Absence::default(), Instant::now());
+        (0..seconds).map(|at| absence.look(well(at), start + Duration::from_secs(at), AFTER)).collect()
+    }
+
+    #[test]
+    fn a_device_that_stays_away_has_an_alarm_until_it_is_back_for_good() {
+        let said = verdicts(100, |at| at >= 70);
+        assert!(said[..60].iter().all(|said| *said == Verdict::Leave), "{said:?}");
+        assert!(said[60..70].iter().all(|said| *said == Verdict::Raise), "{said:?}");
+        assert!(said[70..80].iter().all(|said| *said == Verdict::Leave), "{said:?}");
+        assert!(said[80..].iter().all(|said| *said == Verdict::Clear), "{said:?}");
+    }
+
+    #[test]
+    fn one_that_comes_and_goes_has_one_alarm_and_no_end_of_it() {
+        let said = verdicts(300, |at| at % 9 >= 4);
+        let first = said.iter().position(|said| *said == Verdict::Raise).unwrap();
+        assert!((60..70).contains(&first), "{first}");
+        assert!(said.iter().all(|said| *said != Verdict::Clear), "{said:?}");
+    }
+
+    #[test]
+    fn a_short_absence_is_no_alarm() {
+        let said = verdicts(200, |at| !(20..70).contains(&at));
+        assert!(said.iter().all(|said| *said != Verdict::Raise), "{said:?}");
+    }
 }
