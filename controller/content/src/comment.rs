@@ -1,5 +1,5 @@
 //! What people say about something. A comment may wait for a moderator; it can be hidden and shown again, and only its
-//! author changes its words.
+//! author changes its words or takes it back.
 
 use crate::{CommentId, ContentError};
 use bo_db::{DbError, Event, Tx, params};
@@ -124,6 +124,18 @@ pub fn edit(tx: &mut Tx, id: CommentId, author: AccountId, body: &str) -> Result
     tx.execute("UPDATE content_comment SET body = ?2, edited_at = ?3 WHERE id = ?1", params![id, body, now])?;
     let change = Event::new("comment.edit", Object::new(COMMENT, id));
     tx.audit(change.change(json!({"body": before.body}), json!({"body": body})));
+    Ok(())
+}
+
+/// Removes one's own comment for ever.
+///
+/// # Errors
+/// [`ContentError::NotFound`] when it is not one's own.
+pub fn remove(tx: &mut Tx, id: CommentId, author: AccountId) -> Result<(), ContentError> {
+    let before = find(tx, id)?.filter(|comment| comment.author == author).ok_or(ContentError::NotFound)?;
+    tx.execute("DELETE FROM content_comment WHERE id = ?1", params![id])?;
+    let gone = json!({"about": before.object.as_str(), "body": before.body});
+    tx.audit(Event::new("comment.remove", Object::new(COMMENT, id)).before(gone));
     Ok(())
 }
 

@@ -100,6 +100,16 @@ pub fn outside(tx: &mut Tx, workspace: WorkspaceId, spaces: &[SpaceId]) -> Resul
     tx.query(&sql, &values, |row| row.get(0))
 }
 
+/// The pages of a workspace with comments that wait to be shown, with how many.
+pub fn held(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<(Page, i64)>, DbError> {
+    let waiting = "FROM content_comment c WHERE c.object = 'wiki-page:' || p.id AND c.state = 'held'";
+    let sql = format!(
+        "SELECT {COLUMNS}, (SELECT COUNT(*) {waiting}) FROM {PAGE} JOIN wiki_space s ON s.id = p.space
+         WHERE s.workspace = ?1 AND p.bin IS NULL AND EXISTS (SELECT 1 {waiting}) ORDER BY lower(p.title), p.id LIMIT 200"
+    );
+    tx.query(&sql, params![workspace], |row| Ok((read_page(row)?, row.get(10)?)))
+}
+
 /// What somebody watches, with the revision they have seen; what changed since comes first.
 pub fn watched(tx: &mut Tx, account: AccountId, workspace: WorkspaceId) -> Result<Vec<(Page, i64)>, DbError> {
     let sql = format!(

@@ -83,6 +83,8 @@ pub fn routes() -> Routes {
         .about("Say something about a page")
         .post("/wiki/pages/{id}/comments/{comment}/edit", page(Level::View), comments::edit)
         .about("Change one's own comment")
+        .post("/wiki/pages/{id}/comments/{comment}/remove", page(Level::View), comments::remove)
+        .about("Take back one's own comment")
         .post("/wiki/pages/{id}/comments/{comment}/moderate", page(Level::Own), comments::moderate)
         .about("Show or hide a comment")
         .post("/wiki/pages/{id}/files", page(Level::Edit), files::add)

@@ -165,14 +165,15 @@ impl Maker {
         for index in 1..=room.sensors {
             let name = if room.sensors == 1 { short.clone() } else { format!("{short}-{index}") };
             let address = format!("Sensor_{index}");
-            self.device(&mut system, &address, "", "zigbee2mqtt-sensor", &mqtt, json!({ "name": name }));
+            let title = numbered("Air and presence", index, room.sensors);
+            self.device(&mut system, &address, &title, "zigbee2mqtt-sensor", &mqtt, json!({ "name": name }));
         }
         for index in 1..=room.units {
             *unit += 1;
             self.device(
                 &mut system,
                 &format!("Hvac_{index}"),
-                "",
+                &numbered("Fan coil", index, room.units),
                 "modbus-fancoil",
                 bus,
                 json!({ "unit": *unit }),
@@ -180,13 +181,16 @@ impl Maker {
         }
         for index in 1..=room.displays {
             let wire = Wire { link: format!("display-{short}-{index}"), medium: Medium::Tcp };
-            self.device(&mut system, &format!("Display_{index}"), "", "pjlink-display", &wire, json!({}));
+            let title = numbered("Display", index, room.displays);
+            let address = format!("Display_{index}");
+            self.device(&mut system, &address, &title, "pjlink-display", &wire, json!({}));
         }
         if room.av {
             let wire = Wire { link: format!("switcher-{short}"), medium: Medium::Serial(9600) };
-            self.device(&mut system, "Switcher_1", "", "av-switcher", &wire, json!({}));
+            self.device(&mut system, "Switcher_1", "Picture and sound", "av-switcher", &wire, json!({}));
             system.devices.push(EstateDevice {
                 address: "Room_1".into(),
+                name: "Whole room".into(),
                 driver: "room-logic".into(),
                 ..EstateDevice::default()
             });
@@ -268,6 +272,11 @@ impl Maker {
             }),
         }
     }
+}
+
+/// A device's name in its room; with a number when there are several of the kind.
+fn numbered(title: &str, index: u8, of: u8) -> String {
+    if of == 1 { title.to_owned() } else { format!("{title} {index}") }
 }
 
 struct Wire {

@@ -59,6 +59,17 @@ pub async fn edit(ctx: Ctx) -> Result<Response> {
     }
 }
 
+pub async fn remove(ctx: Ctx) -> Result<Redirect> {
+    let (page, id, account): (PageId, CommentId, _) =
+        (ctx.param("id")?, ctx.param("comment")?, ctx.who()?.account);
+    ctx.write(move |tx| -> Result<()> {
+        of_page(tx, page, id)?;
+        Ok(comment::remove(tx, id, account)?)
+    })
+    .await?;
+    Ok(back(&ctx, page).flash("The comment is gone"))
+}
+
 pub async fn moderate(ctx: Ctx) -> Result<Redirect> {
     let (page, id): (PageId, CommentId) = (ctx.param("id")?, ctx.param("comment")?);
     let state = if ctx.form()?.checked("show") { State::Shown } else { State::Hidden };

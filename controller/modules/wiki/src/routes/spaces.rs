@@ -57,6 +57,11 @@ fn front(ctx: &Ctx, tx: &mut Tx) -> Result<views::space::Front> {
             front.watched.push((page, seen));
         }
     }
+    for (page, waiting) in queries::held(tx, viewer.workspace)? {
+        if ctx.level(tx, &page.object())? >= Level::Own {
+            front.held.push((page, waiting));
+        }
+    }
     // Somebody can be given a single page of a space that is closed to them.
     for page in queries::outside(tx, viewer.workspace, &own)? {
         if front.shared.len() < 100 && ctx.level(tx, &model::object(page))? >= Level::View {

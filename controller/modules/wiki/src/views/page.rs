@@ -160,6 +160,7 @@ fn said(ctx: &Ctx, shown: &Shown, comment: &Comment, input: &Input) -> Markup {
                             div.form__actions { button.btn.btn--small type="submit" { "Save" } }
                         }
                     }
+                    (parts::confirm("Remove", "Remove your comment?", html! { p { "It can't be brought back." } }, &format!("{at}/remove"), ctx.csrf()))
                 }
             }
         }

@@ -17,6 +17,8 @@ pub struct Front {
     pub changed: Vec<Page>,
     /// With the revision the viewer has seen.
     pub watched: Vec<(Page, i64)>,
+    /// Pages whose comments wait for the viewer, with how many.
+    pub held: Vec<(Page, i64)>,
     /// Pages of spaces that are otherwise closed to the viewer.
     pub shared: Vec<Page>,
     pub may_create: bool,
@@ -31,7 +33,8 @@ pub fn index(ctx: &Ctx, front: &Front) -> Markup {
             section.card {
                 div.card__head { h2 { "Spaces" } }
                 @if front.spaces.is_empty() {
-                    (parts::empty("book", "No spaces yet", "A space holds the pages of a team, a building or a subject. Make the first one and write down what everybody asks.", make))
+                    @let text = if make.is_some() { "A space holds the pages of a team, a building or a subject. Make the first one and write down what everybody asks." } else { "No space is open to you. Whoever owns one, or owns the wiki, can let you in." };
+                    (parts::empty("book", "No spaces yet", text, make))
                 } @else {
                     ul.wiki-spaces { @for space in &front.spaces {
                         li { a href={ "/wiki/spaces/" (space.id) } { (space.name) } @if !space.about.is_empty() { p.muted { (space.about) } } }
@@ -42,6 +45,15 @@ pub fn index(ctx: &Ctx, front: &Front) -> Markup {
                 div.card__head { h2 { "Changed last" } }
                 @if front.changed.is_empty() { p.muted { "Nothing was written yet." } }
                 (changes(ctx, &front.changed))
+            }
+            @if !front.held.is_empty() {
+                section.card {
+                    div.card__head { h2 { "Comments that wait for you" } }
+                    ul.wiki-changes { @for (page, waiting) in &front.held { li {
+                        a href={ (href(page.id)) "#comments" } { (page.title) }
+                        div.muted { @if *waiting == 1 { "1 comment waits" } @else { (waiting) " comments wait" } " to be shown" }
+                    } } }
+                }
             }
             @if !front.watched.is_empty() {
                 section.card {
