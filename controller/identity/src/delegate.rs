@@ -245,7 +245,8 @@ pub fn parents_of(
     groups_with(tx, workspace, &Object::new(Kind::GROUP, id))
 }
 
-/// Gives a role in a scope one owns, or takes it back: a translator of a project, the crew of an event.
+/// Gives a role in a scope one owns, or takes it back: a translator of a project, the crew of an event. `named` is what the scope
+/// is called.
 ///
 /// # Errors
 /// As [`own`] for the scope; [`IdentityError::NotFound`] for somebody who is no member of the workspace.
@@ -253,7 +254,7 @@ pub fn set_role(
     tx: &mut Tx,
     viewer: &Viewer,
     subject: &Object,
-    (word, scope): (&str, &Object),
+    (word, scope, named): (&str, &Object, &str),
     wanted: Option<Validity>,
     reason: &str,
 ) -> Result<(), IdentityError> {
@@ -273,7 +274,7 @@ pub fn set_role(
         }
     };
     let after = json!({"role": word, "subject": subject.as_str(), "subject_name": name});
-    tx.audit(Event::new(verb, scope.clone()).after(after).reason(reason));
+    tx.audit(Event::new(verb, scope.clone()).name(named).after(after).reason(reason));
     Ok(())
 }
 

@@ -105,7 +105,14 @@ async fn a_role_counts_in_its_scope_and_is_given_by_whoever_owns_it() {
                 world
                     .db()
                     .write(move |tx| {
-                        delegate::set_role(tx, &viewer, &to, ("translator", &scope), wanted, "translates")
+                        delegate::set_role(
+                            tx,
+                            &viewer,
+                            &to,
+                            ("translator", &scope, "Old town hall"),
+                            wanted,
+                            "translates",
+                        )
                     })
                     .await
             };

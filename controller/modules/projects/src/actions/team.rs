@@ -102,7 +102,7 @@ pub fn set_member(
         // Not twice, once always and once for a time.
         relation::leave(tx, subject, &relation::role(role, &scope))?;
     }
-    Ok(delegate::set_role(tx, viewer, subject, (role, &scope), wanted, "on the project")?)
+    Ok(delegate::set_role(tx, viewer, subject, (role, &scope, &project.name), wanted, "on the project")?)
 }
 
 /// Gives a role, a profile or a person a level on the project or a folder of it.
