@@ -7,6 +7,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bo_db::{DbError, Event, Tx, params};
 use bo_model::{Kind, Object, Time};
+use bo_web::reply::disposition;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -163,16 +164,11 @@ pub fn content(tx: &mut Tx, file: &Attachment) -> Result<Vec<u8>, DbError> {
 
 /// The file as an answer. Pictures may be shown; everything else is kept as a file. Nothing in it can run.
 pub fn answer(file: &Attachment, bytes: Vec<u8>) -> Response {
-    let plain: String = file
-        .name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
-        .collect();
     let how = if is_picture(&file.media_type) { "inline" } else { "attachment" };
     (
         [
             (header::CONTENT_TYPE, file.media_type.clone()),
-            (header::CONTENT_DISPOSITION, format!("{how}; filename=\"{plain}\"")),
+            (header::CONTENT_DISPOSITION, disposition(how, &file.name)),
             (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
             (header::CACHE_CONTROL, "private, max-age=3600".to_owned()),

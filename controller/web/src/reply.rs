@@ -49,11 +49,23 @@ fn disarm(cell: String) -> String {
 
 /// A file to keep.
 pub fn download(name: &str, content_type: &'static str, bytes: Vec<u8>) -> Response {
-    let plain: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
-    let disposition = format!("attachment; filename=\"{plain}\"");
+    let disposition = disposition("attachment", name);
     ([(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes)
         .into_response()
+}
+
+/// The header that names a file, in any script (RFC 6266 §4.1, RFC 8187): `attachment` to keep, `inline` to show.
+pub fn disposition(how: &str, name: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let mut exact = String::new();
+    for byte in name.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+            true => exact.push(char::from(byte)),
+            false => exact += &format!("%{byte:02X}"),
+        }
+    }
+    format!("{how}; filename=\"{plain}\"; filename*=UTF-8''{exact}")
 }
 
 /// Sends the browser on with 303, with a message to show there.

@@ -36,6 +36,8 @@ pub struct Answer {
     pub headers: axum::http::HeaderMap,
     /// Body as text.
     pub text: String,
+    /// Body as it came.
+    pub body: axum::body::Bytes,
 }
 
 impl Answer {
@@ -134,6 +136,7 @@ impl Client {
                     status: StatusCode::BAD_REQUEST,
                     headers: axum::http::HeaderMap::new(),
                     text: format!("the test's request is not one: {error}"),
+                    body: axum::body::Bytes::new(),
                 };
             }
         };
@@ -152,7 +155,7 @@ impl Client {
         if let Some(csrf) = between(&text, "<meta name=\"csrf-token\" content=\"", "\"") {
             self.csrf = csrf.to_owned();
         }
-        Answer { status: parts.status, headers: parts.headers, text }
+        Answer { status: parts.status, headers: parts.headers, text, body: bytes }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::error::WikiError;
 use crate::model::{self, Comments, PageId, Space, SpaceId, Tree};
 use crate::{actions, queries, transfer, views};
 use axum::response::{IntoResponse, Response};
+use bo_content::AttachmentId;
 use bo_db::Tx;
 use bo_identity::relation::{self, RelationKind, Validity};
 use bo_identity::{AccessLinks, IdentityError, delegate, group, subject};
@@ -229,8 +230,8 @@ pub async fn empty_bin(ctx: Ctx) -> Result<Redirect> {
 pub async fn export(ctx: Ctx) -> Result<Response> {
     let (space, bytes) = ctx.read(|tx| -> Result<_> {
         let space = of_path(&ctx, tx)?;
-        let (tree, _) = readable(&ctx, tx, space.id)?;
-        let bytes = transfer::export(tx, &tree)?;
+        let (tree, seen) = readable(&ctx, tx, space.id)?;
+        let bytes = transfer::export(tx, &tree, &seen)?;
         Ok((space, bytes))
     })?;
     let author = ctx.author();
@@ -250,8 +251,9 @@ pub async fn import(ctx: Ctx) -> Result<Redirect> {
     let (_, files) = ctx.form_with_files().await?;
     let file =
         files.first().ok_or_else(|| WebError::field("file", "choose an archive or a Markdown file first"))?;
-    let drafts = transfer::read(&file.name, &file.bytes)?;
-    let ids: Vec<PageId> = (0..transfer::ids_needed(&drafts)).map(|_| ctx.make_id()).collect();
-    let made = ctx.write(move |tx| transfer::import(tx, id, None, &drafts, &ids)).await?;
+    let archive = transfer::read(&file.name, &file.bytes)?;
+    let ids: Vec<PageId> = (0..transfer::ids_needed(&archive)).map(|_| ctx.make_id()).collect();
+    let of_files: Vec<AttachmentId> = archive.files.iter().map(|_| ctx.make_id()).collect();
+    let made = ctx.write(move |tx| transfer::import(tx, id, None, &archive, (&ids, &of_files))).await?;
     Ok(ctx.redirect(format!("/wiki/spaces/{id}")).flash(format!("{made} pages were taken in")))
 }

@@ -148,7 +148,7 @@ pub fn show(ctx: &Ctx, space: &Space, pages: &Tree, seen: &HashSet<PageId>, leve
                     div.field {
                         label for="f-file" { "ZIP archive of Markdown files, or one Markdown file" }
                         input id="f-file" type="file" name="file" accept=".zip,.md,.markdown,.txt" required;
-                        div.field__help { "Folders become pages above what is in them. Nothing is overwritten." }
+                        div.field__help { "Folders become pages above what is in them; what lies in “Page.files” beside a page becomes its files. Nothing is overwritten." }
                     }
                     div.form__actions { button.btn type="submit" { (icon("upload")) "Take them in" } }
                 }

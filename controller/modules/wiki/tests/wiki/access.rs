@@ -94,7 +94,11 @@ async fn comments_wait_for_a_moderator_where_the_space_says_so() {
             ines.post(&format!("{at}/comments/{comment}/moderate"), &[("show", "true")]).await.status,
             403
         );
+        let front = noor.get("/wiki").await.text;
+        assert!(front.contains("Comments that wait for you") && front.contains("1 comment waits"), "{front}");
+        assert!(!ines.get("/wiki").await.text.contains("Comments that wait"), "she shows none");
         noor.post(&format!("{at}/comments/{comment}/moderate"), &[("show", "true")]).await;
+        assert!(!noor.get("/wiki").await.text.contains("Comments that wait"));
         assert!(ines.get(&at).await.text.contains("sticks"));
         assert_eq!(
             ines.post(&format!("{at}/comments/{comment}/edit"), &[("body", "mine now")]).await.status,
@@ -107,6 +111,10 @@ async fn comments_wait_for_a_moderator_where_the_space_says_so() {
             noor.post(&format!("/wiki/pages/{other}/comments/{comment}/moderate"), &[]).await.status,
             404
         );
+        let remove = format!("{at}/comments/{comment}/remove");
+        assert_eq!(noor.post(&remove, &[]).await.status, 404, "taken back by its author alone");
+        assert_eq!(kim.post(&remove, &[]).await.status, 303);
+        assert!(!noor.get(&at).await.text.contains("sticks"), "{}", world.engine());
     }
 }
 
@@ -136,5 +144,27 @@ async fn files_are_what_they_hold_and_never_run() {
         assert_eq!(send(&mut ines, &at, "run.exe", b"MZ\x90\0\x03\0\0\0").await.status, 422);
         ines.csrf = "forged".into();
         assert_eq!(send(&mut ines, &at, "a.txt", b"x").await.status, 403);
+    }
+}
+
+#[tokio::test]
+async fn access_to_a_space_is_given_by_names_and_nobody_is_shown_a_key() {
+    for world in all().await {
+        let account = world.person("Kim", &[]).await;
+        let (mut noor, mut kim) = (world.browser("Noor").await, world.browser("Kim").await);
+        let space = space(&mut noor, "House").await;
+        let settings = format!("/wiki/spaces/{space}/settings");
+        let offered = noor.get(&settings).await.text;
+        assert!(offered.contains("value=\"Team\"") && !offered.contains("value=\"group:"), "{offered}");
+        for (subject, status) in [("Team", 303), ("kim@example.org", 303), ("Nobody", 422)] {
+            let sent = [("subject", subject), ("level", "view")];
+            assert_eq!(
+                noor.post(&format!("/wiki/spaces/{space}/grant"), &sent).await.status,
+                status,
+                "{subject}"
+            );
+        }
+        assert_eq!(kim.get(&format!("/wiki/spaces/{space}")).await.status, 200);
+        assert_eq!(world.level(account, &Object::new(SPACE, &space)), Level::View, "{}", world.engine());
     }
 }

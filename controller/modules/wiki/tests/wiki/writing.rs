@@ -155,6 +155,37 @@ async fn a_space_goes_out_as_files_and_comes_in_again() {
 }
 
 #[tokio::test]
+async fn the_files_of_pages_go_out_with_them_and_come_in_again_where_texts_link_to_them() {
+    for world in all().await {
+        let mut ines = world.browser("Ines").await;
+        let first = space(&mut ines, "House").await;
+        let top = page(&mut ines, &first, "", "Safety", "…").await;
+        let drill = page(&mut ines, &first, &top, "Fire drill", "…").await;
+        let at = format!("/wiki/pages/{drill}/files");
+        assert_eq!(send(&mut ines, &at, "Größe (alt).txt", b"The old plan.").await.status, 303);
+        let shown = ines.get(&format!("/wiki/pages/{drill}")).await.text;
+        let file = between(&shown, &format!("href=\"{at}/"), "\"").unwrap().to_owned();
+        let got = ines.get(&format!("{at}/{file}")).await;
+        let name = got.headers["content-disposition"].to_str().unwrap().to_owned();
+        assert!(name.ends_with("filename*=UTF-8''Gr%C3%B6%C3%9Fe%20%28alt%29.txt"), "{name}");
+        assert_eq!(put(&mut ines, &drill, 1, "Fire drill", &format!("See [it]({at}/{file}).")).await.0, 200);
+        let archive = ines.get(&format!("/wiki/spaces/{first}/export")).await;
+        assert_eq!(archive.status, 200);
+        let second = space(&mut ines, "Copy").await;
+        let taken =
+            send(&mut ines, &format!("/wiki/spaces/{second}/import"), "House.zip", &archive.body).await;
+        assert_eq!(taken.status, 303, "{}", taken.text);
+        let pages = ines.get(&format!("/api/v1/wiki/spaces/{second}/pages")).await.json();
+        let copy = pages["items"][1]["id"].as_str().unwrap().to_owned();
+        assert_ne!(copy, drill);
+        let body = read(&mut ines, &copy).await["body"].as_str().unwrap().to_owned();
+        let address = between(&body, "(", ")").unwrap().to_owned();
+        assert!(address.starts_with(&format!("/wiki/pages/{copy}/files/")), "{body}");
+        assert_eq!(ines.get(&address).await.text, "The old plan.", "{}", world.engine());
+    }
+}
+
+#[tokio::test]
 async fn a_form_that_is_refused_keeps_what_was_typed() {
     for world in all().await {
         let mut ines = world.browser("Ines").await;
