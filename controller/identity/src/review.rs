@@ -117,14 +117,28 @@ pub fn of_person(
         }
     }
     let counts = counts(tx, workspace, &subject, others)?;
+    let given = given(tx, workspace, (&subject, &who), others)?;
+    Ok(OfPerson { lines, counts, given })
+}
+
+/// What was given to somebody by name, in one workspace.
+///
+/// # Errors
+/// When the database fails.
+pub fn given(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    (subject, who): (&Object, &str),
+    others: Others<'_>,
+) -> Result<Vec<Given>, DbError> {
     let mut given = Vec::new();
     for kind in [RelationKind::Member, RelationKind::Grant] {
-        for relation in from_subject(tx, &subject, kind)? {
+        for relation in from_subject(tx, subject, kind)? {
             let Some(to) = own_name(tx, workspace, &relation.object, others)? else { continue };
-            given.push(Given { says: sentence(&who, &to, &relation), relation });
+            given.push(Given { says: sentence(who, &to, &relation), relation });
         }
     }
-    Ok(OfPerson { lines, counts, given })
+    Ok(given)
 }
 
 /// How much somebody may do with the things of one workspace: what they have in another is none of its business.

@@ -132,8 +132,8 @@ pub fn areas_of(
     Ok(AREAS.iter().filter_map(|area| Some((area.name, level(area)?))).collect())
 }
 
-/// Whether somebody has any role in a workspace: a group, or a level on anything of it. Without one they can sign in and
-/// find nothing, which is how access is taken for a while.
+/// Whether somebody has any role in a workspace: a group, or a level on it, an area or a module. Without one, and nothing given to
+/// them on single things, they can sign in and find nothing, which is how access is taken for a while.
 ///
 /// # Errors
 /// When the database fails.
@@ -141,8 +141,7 @@ pub fn has_roles(tx: &mut Tx, workspace: WorkspaceId, id: AccountId) -> Result<b
     let found = tx.query_opt(
         "SELECT 1 FROM relation r WHERE r.subject = ?1 AND (
            r.object = 'workspace:' || ?2 OR r.object LIKE 'area:' || ?2 || '/%' OR r.object LIKE 'module:' || ?2 || '/%'
-           OR EXISTS (SELECT 1 FROM grp g WHERE r.object = 'group:' || g.id AND g.workspace = ?2)
-           OR NOT (r.object LIKE 'workspace:%' OR r.object LIKE 'area:%' OR r.object LIKE 'module:%' OR r.object LIKE 'group:%'))
+           OR EXISTS (SELECT 1 FROM grp g WHERE r.object = 'group:' || g.id AND g.workspace = ?2))
          LIMIT 1",
         params![Object::new(Kind::ACCOUNT, id), workspace],
         |_| Ok(()),

@@ -193,3 +193,23 @@ async fn a_group_says_what_it_gives_by_names() {
         assert!(!page.contains("module:"), "no keys: {}", world.engine());
     }
 }
+
+#[tokio::test]
+async fn a_users_page_says_what_they_keep_when_their_roles_are_taken_away() {
+    for world in all().await {
+        let hall = zone(&world, world.area("estate")).await;
+        let ines = world.person("Ines", &[]).await;
+        let mut noor = world.browser("Noor").await;
+        let give = |level| [("object", hall.as_str()), ("subject", "ines@example.org"), ("level", level)];
+        assert!(noor.get(&format!("/users/{ines}")).await.text.contains("no access"));
+        assert_eq!(noor.post("/access/thing", &give("edit")).await.status, 303);
+        let page = noor.get(&format!("/users/{ines}")).await.text;
+        assert!(
+            page.contains("Ines was given “edit” on the zone Hall") && !page.contains("no access"),
+            "{page}"
+        );
+        assert_eq!(noor.post("/access/thing", &give("none")).await.status, 303);
+        let page = noor.get(&format!("/users/{ines}")).await.text;
+        assert!(page.contains("no access") && !page.contains("single things"), "{}", world.engine());
+    }
+}

@@ -246,3 +246,31 @@ async fn one_can_look_through_somebodys_eyes_and_change_nothing() {
         assert_eq!(noor.get("/users").await.status, 200, "{}", world.engine());
     }
 }
+
+#[tokio::test]
+async fn everybody_keeps_their_own_name_and_telephone_and_not_what_they_sign_in_with() {
+    for world in worlds(&[], &[]).await {
+        world.person("Kim", &[]).await;
+        let mut kim = world.browser("Kim").await;
+        let form = kim.get("/account").await.text;
+        assert!(form.contains("value=\"Kim\"") && form.contains("kim@example.org"), "{form}");
+        let sent = [
+            ("first_name", "Kim"),
+            ("last_name", "Ōkubo"),
+            ("phone", "+49 30 1"),
+            ("language", "de"),
+            ("email", "other@example.org"),
+        ];
+        assert_eq!(kim.post("/account", &sent).await.status, 303);
+        let me = kim.get("/api/v1/me").await.json();
+        assert_eq!((me["name"].as_str(), me["email"].as_str()), (Some("Kim Ōkubo"), Some("kim@example.org")));
+        let wrong = kim.post("/account", &[("first_name", "Kimberley"), ("last_name", "")]).await;
+        assert_eq!(wrong.status, 422);
+        assert!(
+            wrong.text.contains("value=\"Kimberley\"") && wrong.text.contains("is required"),
+            "{}",
+            wrong.text
+        );
+        assert_eq!(kim.get("/api/v1/me").await.json()["name"], "Kim Ōkubo", "{}", world.engine());
+    }
+}

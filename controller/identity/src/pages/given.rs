@@ -176,11 +176,13 @@ fn says(level: Level) -> &'static str {
 pub fn when(validity: Validity, now: Time) -> Markup {
     let (from, to) = (validity.from > now, validity.to != Validity::ALWAYS.to);
     html! {
-        @if validity.to <= now { (parts::badge(Tone::Idle, "over")) " " }
-        @if !from && !to { span.muted { "always" } }
-        @if from { "from " (parts::time(validity.from, now)) }
-        @if from && to { ", " }
-        @if to { "until " (parts::time(validity.to, now)) }
+        span {
+            @if validity.to <= now { (parts::badge(Tone::Idle, "over")) " " }
+            @if !from && !to { span.muted { "always" } }
+            @if from { "from " (parts::time(validity.from, now)) }
+            @if from && to { ", " }
+            @if to { "until " (parts::time(validity.to, now)) }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The matrix of groups and business modules: who may what in each.
 
 use super::{fields, level, people_tabs};
-use crate::area::{GENERAL, MODULES};
+use crate::area::MODULES;
 use crate::delegate;
 use crate::error::IdentityError;
 use crate::group::{self, Group};
@@ -101,7 +101,7 @@ fn page(ctx: &Ctx, input: &Input) -> Result<Markup> {
                 thead { tr { th scope="col" { "Module" } th scope="col" { "view" } th scope="col" { "edit" } th scope="col" { "moderate" } } }
                 tbody { @for module in &MODULES { tr { th scope="row" { (module.title) } @for opens in module.opens { td { (opens) } } } } }
             } }
-            p.muted { "None is no access at all. General is the arrangement of all other modules: " (GENERAL.join(", ")) ". What a group gives adds up with what its members have otherwise; nothing is ever taken away by it." }
+            p.muted { "None is no access at all. General is the arrangement of all other modules: the website, the portfolio with its projects, the staff directory, awards, events, the shop, locations, testimonials, classified ads, photovoltaics and time entry. What a group gives adds up with what its members have otherwise; nothing is ever taken away by it." }
         }
     };
     Ok(ctx.page(

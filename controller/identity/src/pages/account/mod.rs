@@ -1,6 +1,7 @@
-//! One's own account: who one is. Signing in, sessions and tokens are beside it, each a tab.
+//! One's own account: a tab and a file for who one is, signing in, sessions and tokens.
 
 pub(super) mod passkeys;
+mod profile;
 mod second_proof;
 mod security;
 mod sessions;
@@ -19,10 +20,9 @@ use std::sync::Arc;
 pub fn routes(identity: &Arc<Identity>) -> Routes {
     let own = Need::signed_in();
     Routes::new("identity")
-        .get("/account", own, show)
-        .about("My account")
         .get("/api/v1/me", own, api_me)
         .about("Who I am, in which workspace, with which level on its areas")
+        .and(profile::routes())
         .and(security::routes(identity))
         .and(second_proof::routes(identity))
         .and(passkeys::routes(identity))
@@ -62,25 +62,6 @@ pub(super) fn browser_only(ctx: &Ctx) -> Result<()> {
             Err(WebError::Forbidden("An API token can't do this. Sign in with your password.".into()))
         }
     }
-}
-
-async fn show(ctx: Ctx) -> Result<Markup> {
-    let viewer = ctx.who()?;
-    let body = html! {
-        @if let Err(why) = viewer.whole() { (parts::notice(parts::Tone::Info, html! { (why) })) }
-        div.grid.grid--wide {
-            section.card.stack {
-                div.card__head { h2 { "Who I am" } }
-                (parts::facts(&[
-                    ("Name", html! { (viewer.name) }),
-                    ("Mail address", html! { (viewer.email) }),
-                    ("Workspace", html! { (viewer.workspace_name) " " a href="/workspaces" { "All my workspaces" } }),
-                ]))
-                p.muted { "Your name and position are kept by whoever administers users." }
-            }
-        }
-    };
-    Ok(ctx.page(page(&ctx, "/account", "My account", body)))
 }
 
 async fn api_me(ctx: Ctx) -> Result<Response> {

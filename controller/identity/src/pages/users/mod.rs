@@ -1,7 +1,7 @@
 //! Back-office users: the list; their form, page and API are beside it.
 
 mod api;
-mod form;
+pub mod form;
 mod opens;
 mod page;
 
@@ -36,13 +36,13 @@ pub fn routes(identity: &Arc<Identity>) -> Routes {
         .about("The form for a new user")
         .post("/users", own, super::with(identity, page::create))
         .about("Make a user")
-        .get("/users/{id}", view, page::show)
+        .get("/users/{id}", view, super::with(identity, page::show))
         .about("A user")
-        .post("/users/{id}", edit, page::save)
+        .post("/users/{id}", edit, super::with(identity, page::save))
         .about("Save a user's form")
-        .post("/users/{id}/disable", own, page::disable)
+        .post("/users/{id}/disable", own, super::with(identity, page::disable))
         .about("Disable a user and end all their access")
-        .post("/users/{id}/enable", own, page::enable)
+        .post("/users/{id}/enable", own, super::with(identity, page::enable))
         .about("Enable a user again")
         .post("/users/{id}/invite", own, super::with(identity, page::invite))
         .about("Send a link with which a user chooses a password")

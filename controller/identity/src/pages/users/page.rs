@@ -8,6 +8,8 @@ use crate::area::AREAS;
 use crate::delegate::Rank;
 use crate::error::IdentityError;
 use crate::group::Group;
+use crate::names::Others;
+use crate::review::{self, Given};
 use crate::{Identity, delegate, letter, level, member, session, user, workspace};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -90,7 +92,7 @@ pub async fn create(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
         Err(error) => Err(error),
     };
     match made {
-        Ok((id, Some(link))) => Ok(user_page(&ctx, id, None, Some(&link))?.into_response()),
+        Ok((id, Some(link))) => Ok(user_page(&identity, &ctx, id, None, Some(&link))?.into_response()),
         Ok((id, None)) => {
             let message = "Saved. A mail with the link to activate the account is on its way.";
             Ok(ctx.redirect(format!("/users/{id}")).flash(message).into_response())
@@ -102,8 +104,8 @@ pub async fn create(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     }
 }
 
-pub async fn show(ctx: Ctx) -> Result<Markup> {
-    user_page(&ctx, ctx.param("id")?, None, None)
+pub async fn show(identity: Arc<Identity>, ctx: Ctx) -> Result<Markup> {
+    user_page(&identity, &ctx, ctx.param("id")?, None, None)
 }
 
 struct Shown {
@@ -115,6 +117,8 @@ struct Shown {
     has_roles: bool,
     is_owner: bool,
     has_app: bool,
+    /// What they were given on single things, by name.
+    elsewhere: Vec<Given>,
     /// Why the viewer may not change them.
     refused: Option<String>,
     may_save: bool,
@@ -122,7 +126,7 @@ struct Shown {
     not_ours: Option<String>,
 }
 
-fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
+fn read(identity: &Identity, ctx: &Ctx, id: AccountId) -> Result<Shown> {
     let viewer = ctx.who()?;
     let workspace = viewer.workspace;
     let subject = Object::new(Kind::ACCOUNT, id);
@@ -135,11 +139,19 @@ fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
         let levels = levels.collect::<std::result::Result<_, bo_db::DbError>>()?;
         let refused = delegate::administer(tx, viewer, id).err().map(|error| error.to_string());
         let edits = ctx.level(tx, &Object::area(workspace, "users"))? >= Level::Edit;
+        let others = Others { viewer, parts: identity.settings.parts };
+        let mut elsewhere = review::given(tx, workspace, (&subject, &user.name), others)?;
+        elsewhere.retain(|given| {
+            let of_the_form = [Kind::GROUP, Kind::AREA, Kind::WORKSPACE];
+            !of_the_form.iter().any(|kind| given.relation.object.is(*kind))
+                && given.relation.validity.to > now
+        });
         Ok(Shown {
+            has_roles: user::has_roles(tx, workspace, id)? || !elsewhere.is_empty(),
+            elsewhere,
             groups: delegate::groups_of(tx, workspace, id)?,
             areas: user::areas_of(tx, workspace, id)?,
             levels,
-            has_roles: user::has_roles(tx, workspace, id)?,
             is_owner: delegate::rank(tx, id, workspace)? == Rank::Owner,
             has_app: crate::second_factor::is_on(tx, id)?
                 || !crate::passkey::store::of_account(tx, id)?.is_empty(),
@@ -151,8 +163,14 @@ fn read(ctx: &Ctx, id: AccountId) -> Result<Shown> {
     })
 }
 
-fn user_page(ctx: &Ctx, id: AccountId, typed: Option<&Input>, link: Option<&str>) -> Result<Markup> {
-    let (shown, choices) = (read(ctx, id)?, Choices::read(ctx)?);
+fn user_page(
+    identity: &Identity,
+    ctx: &Ctx,
+    id: AccountId,
+    typed: Option<&Input>,
+    link: Option<&str>,
+) -> Result<Markup> {
+    let (shown, choices) = (read(identity, ctx, id)?, Choices::read(ctx)?);
     let ids: Vec<GroupId> = shown.groups.iter().map(|(id, _)| *id).collect();
     let stored = form::stored(&shown.user, &ids, &shown.areas);
     let input = typed.unwrap_or(&stored);
@@ -176,6 +194,7 @@ fn user_page(ctx: &Ctx, id: AccountId, typed: Option<&Input>, link: Option<&str>
             (read_only(&shown, &choices.groups))
         }
         (opens::card(|area| shown.levels.get(area).copied().unwrap_or_default()))
+        (elsewhere(ctx, &shown))
         (information(ctx, user))
     };
     let mut page = Page::new(&user.name, "/users", html! { div.stack { (body) } })
@@ -206,6 +225,22 @@ fn read_only(shown: &Shown, groups: &[Group]) -> Markup {
                 @for group in groups.iter().filter(|group| shown.groups.iter().any(|(id, _)| *id == group.id)) { li { "Group " (group.name) } }
                 @for (name, level) in &shown.areas { li { (crate::area::find(name).map_or(*name, |area| area.title)) ": " (level.word()) } }
             } }
+        }
+    }
+}
+
+/// What no choice of the form shows: things of buildings and modules that were given to them by name.
+fn elsewhere(ctx: &Ctx, shown: &Shown) -> Markup {
+    html! {
+        @if !shown.elsewhere.is_empty() {
+            section.card.stack #elsewhere {
+                div.card__head { h2 { "Given to them on single things" } }
+                ul { @for given in &shown.elsewhere { li {
+                    (given.says) " " (super::super::given::when(given.relation.validity, ctx.now()))
+                    @if !given.relation.reason.is_empty() { div.field__help { (given.relation.reason) } }
+                } } }
+                p.muted { "They keep these when their roles are taken away. Take them back where they were given, or disable the account." }
+            }
         }
     }
 }
@@ -272,22 +307,29 @@ where
 }
 
 /// Back to the user's page: with the message, or with what is wrong.
-fn answer(ctx: &Ctx, outcome: Result<()>, typed: Option<Input>, message: &str) -> Result<Response> {
+fn answer(
+    identity: &Identity,
+    ctx: &Ctx,
+    outcome: Result<()>,
+    typed: Option<Input>,
+    message: &str,
+) -> Result<Response> {
     let id: AccountId = ctx.param("id")?;
     match outcome {
         Ok(()) => Ok(ctx.redirect(format!("/users/{id}")).flash(message).into_response()),
         Err(error) => {
             let status = error.status();
             let errors = fields(error)?;
-            let shown = read(ctx, id)?;
+            let shown = read(identity, ctx, id)?;
             let ids: Vec<GroupId> = shown.groups.iter().map(|(id, _)| *id).collect();
             let input = typed.unwrap_or_else(|| form::stored(&shown.user, &ids, &shown.areas));
-            Ok((status, user_page(ctx, id, Some(&input.with_errors(errors)), None)?).into_response())
+            Ok((status, user_page(identity, ctx, id, Some(&input.with_errors(errors)), None)?)
+                .into_response())
         }
     }
 }
 
-pub async fn save(ctx: Ctx) -> Result<Response> {
+pub async fn save(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let (input, id): (Input, AccountId) = (ctx.form()?, ctx.param("id")?);
     let viewer = ctx.who()?.clone();
     let outcome = match form::parse(&input, false) {
@@ -296,17 +338,17 @@ pub async fn save(ctx: Ctx) -> Result<Response> {
         }
         Err(error) => Err(error),
     };
-    answer(&ctx, outcome, Some(input), "Saved. It counts from their next request on.")
+    answer(&identity, &ctx, outcome, Some(input), "Saved. It counts from their next request on.")
 }
 
-pub async fn disable(ctx: Ctx) -> Result<Response> {
+pub async fn disable(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let outcome = change(&ctx, |tx, id| account::set_enabled(tx, id, false, "")).await;
-    answer(&ctx, outcome, None, "Disabled. All their sessions have ended.")
+    answer(&identity, &ctx, outcome, None, "Disabled. All their sessions have ended.")
 }
 
-pub async fn enable(ctx: Ctx) -> Result<Response> {
+pub async fn enable(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     let outcome = change(&ctx, |tx, id| account::set_enabled(tx, id, true, "")).await;
-    answer(&ctx, outcome, None, "Enabled.")
+    answer(&identity, &ctx, outcome, None, "Enabled.")
 }
 
 pub async fn invite(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
@@ -333,8 +375,9 @@ pub async fn invite(identity: Arc<Identity>, ctx: Ctx) -> Result<Response> {
     .await;
     match outcome {
         Ok(()) if !sent => {
-            Ok(user_page(&ctx, ctx.param("id")?, None, Some(&letter::path(&secret)))?.into_response())
+            Ok(user_page(&identity, &ctx, ctx.param("id")?, None, Some(&letter::path(&secret)))?
+                .into_response())
         }
-        other => answer(&ctx, other, None, "A mail with a new link is on its way."),
+        other => answer(&identity, &ctx, other, None, "A mail with a new link is on its way."),
     }
 }
