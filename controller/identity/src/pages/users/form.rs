@@ -133,7 +133,7 @@ pub fn general(input: &Input, email: Option<&str>) -> Markup {
             (form::text("phone", "Telephone", "", "tel", false, input))
             h3 { "Work" }
             (text("job", "Job", "", false))
-            (form::select("language", "Language", "The one they prefer.", &languages, &with_default(input, "language", crate::profile::SYSTEM_LANGUAGE)))
+            (form::select("language", "Language", "The preferred one.", &languages, &with_default(input, "language", crate::profile::SYSTEM_LANGUAGE)))
         }
     }
 }
