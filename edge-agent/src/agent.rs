@@ -76,7 +76,7 @@ pub struct Agent {
     uplink: std::sync::OnceLock<UplinkHandle>,
     site_file: std::sync::Mutex<Option<SiteFile>>,
     contact: std::sync::Mutex<Option<Time>>,
-    running: Mutex<Desired>,
+    running: Mutex<Arc<Desired>>,
     shown: watch::Sender<Arc<Desired>>,
 }
 
@@ -233,8 +233,9 @@ impl Agent {
     /// Lets these people in from now on; what runs goes on undisturbed.
     pub(crate) async fn admit(&self, people: Vec<SitePerson>, valid_for: Option<Duration>) {
         let mut running = self.running.lock().await;
-        (running.site.people, running.site.people_valid_for) = (people, valid_for);
-        self.shown.send_replace(Arc::new(running.clone()));
+        let site = &mut Arc::make_mut(&mut running).site;
+        (site.people, site.people_valid_for) = (people, valid_for);
+        self.shown.send_replace(running.clone());
     }
 
     /// How the site file is, on an agent that runs one.
@@ -289,8 +290,8 @@ impl Agent {
         self.alarms.retain(|alarm| stays(&desired, &alarm.key, alarm.device));
         let switched = Switched { started, stopped: leaving.len(), kept: kept.len() };
         let place = desired.release.clone();
-        *running = desired;
-        self.shown.send_replace(Arc::new(running.clone()));
+        *running = Arc::new(desired);
+        self.shown.send_replace(running.clone());
         if mistakes.is_empty() { Ok(switched) } else { Err(EdgeError::Site { place, mistakes }) }
     }
 

@@ -2,6 +2,7 @@
 //! was keeps its socket.
 
 use crate::config::BrokerConfig;
+use bo_link::mailbox::Receiver;
 use bo_link::{BytesOp, BytesReply, Handle, Health, HttpReply, HttpRequest, ModbusOp, ModbusReply};
 use bo_link_mqtt::{Credentials, EmbeddedBroker, MqttConfig, MqttLink};
 use bo_model::clock::SharedClock;
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 /// One open endpoint, by what it speaks.
 #[derive(Clone)]
@@ -34,13 +35,13 @@ pub struct Bytes {
     /// Takes requests.
     pub handle: Handle<BytesOp, BytesReply>,
     /// Events from the link's start on, for its first user; later ones subscribe.
-    first: Arc<Mutex<Option<broadcast::Receiver<bo_link_bytes::Event>>>>,
+    first: Arc<Mutex<Option<Receiver<bo_link_bytes::Event>>>>,
     later: bo_link_bytes::Later,
 }
 
 impl Bytes {
     /// What happens on the link, and whether it is seen from its start on.
-    pub fn events(&self) -> (broadcast::Receiver<bo_link_bytes::Event>, bool) {
+    pub fn events(&self) -> (Receiver<bo_link_bytes::Event>, bool) {
         match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(first) => (first, true),
             None => (self.later.subscribe(), false),

@@ -3,9 +3,7 @@
 //! The driver is the shipped `av-switcher`. The processor time is this process's own: whoever hands in the events and
 //! hears what is published is part of it.
 
-use bo_driver_host::{
-    Device, DeviceConfig, DeviceState, Engine, EngineConfig, Event, Level, Links, Package, Sink,
-};
+use bo_driver_host::{Device, DeviceConfig, DeviceState, Engine, Event, Level, Links, Package, Sink};
 use bo_link::{BytesOp, BytesReply};
 use bo_model::{DeviceId, IdGen, SystemClock, Value};
 use bo_testkit::measure::{Figures, own_usage, quick};
@@ -24,13 +22,12 @@ fn main() -> anyhow::Result<()> {
     let folder = bo_testkit::root().join("drivers/av-switcher");
     let package = Package::load_folder(&folder)?;
     let cache = tempfile::tempdir()?;
-    let config = EngineConfig { cache: Some(cache.path().to_owned()), instances: DEVICES as u32 + 8 };
 
-    let engine = Engine::new(&config)?;
+    let engine = Engine::new(Some(cache.path()))?;
     let compile = timed(|| engine.load(&package).map(drop))?;
     drop(engine);
     figures.say("compiling a component, wall", compile.as_secs_f64() * 1e3, "ms");
-    let fresh = Engine::new(&config)?;
+    let fresh = Engine::new(Some(cache.path()))?;
     let load = timed(|| fresh.load(&package).map(drop))?;
     figures.say("loading it compiled, wall", load.as_secs_f64() * 1e3, "ms");
     figures.at_least(

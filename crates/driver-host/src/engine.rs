@@ -1,37 +1,23 @@
-//! The WebAssembly engine of one process: settings, pooled instances, compiled components.
+//! The WebAssembly engine of one process: settings, compiled components.
 
 use crate::bindings::DriverPre;
 use crate::cache::Cache;
 use crate::error::{Error, Fault};
 use crate::grant;
 use crate::host::HostState;
+use crate::stack::Stacks;
 use crate::ticker::Ticker;
 use bo_driver_package::Package;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmtime::component::Component;
-use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm};
+use wasmtime::{Config, OptLevel, RegallocAlgorithm};
 
 const MIB: usize = 1024 * 1024;
 
 /// How much address space a driver's memory may ever take, in MiB; a manifest can ask for less.
 pub(crate) const MEMORY_CEILING_MIB: u32 = 64;
-
-/// Settings of the engine.
-#[derive(Clone, Debug)]
-pub struct EngineConfig {
-    /// Where compiled components are kept; `None` compiles them at each start.
-    pub cache: Option<PathBuf>,
-    /// Driver instances at the same time.
-    pub instances: u32,
-}
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        EngineConfig { cache: None, instances: 1200 }
-    }
-}
 
 /// Compiles components and holds what instances share. Cheap to clone.
 #[derive(Clone)]
@@ -50,14 +36,12 @@ pub struct Loaded {
 }
 
 impl Engine {
-    /// Sets the engine up and starts its ticker.
-    pub fn new(config: &EngineConfig) -> Result<Engine, Error> {
-        let wasm = wasmtime::Engine::new(&settings(config.instances, true))
-            // A process with a limit on its address space can't reserve the pool.
-            .or_else(|_| wasmtime::Engine::new(&settings(config.instances, false)))
-            .map_err(|error| Error::Engine(format!("{error:#}")))?;
+    /// Sets the engine up and starts its ticker. Compiled components are kept in `cache`; without one they are compiled at each
+    /// start.
+    pub fn new(cache: Option<&Path>) -> Result<Engine, Error> {
+        let wasm = wasmtime::Engine::new(&settings()).map_err(|error| Error::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(wasm.weak()).map_err(|error| Error::Engine(error.to_string()))?;
-        let cache = config.cache.as_deref().map(Cache::open).transpose()?;
+        let cache = cache.map(Cache::open).transpose()?;
         Ok(Engine(Arc::new(Shared { wasm, ticker, cache, loaded: Mutex::default() })))
     }
 
@@ -118,9 +102,10 @@ impl Engine {
     }
 }
 
-/// Epochs, not fuel: fuel costs another quarter of the speed. Memories are small slots of a pool and bounds are
-/// checked in code, so that a thousand devices fit the 39-bit address space of small ARM gateways.
-fn settings(instances: u32, pooled: bool) -> Config {
+/// Epochs, not fuel: fuel costs another quarter of the speed. Memories reserve little and bounds are checked in code, so that a
+/// thousand devices fit the 39-bit address space of small ARM gateways. Instances are made on demand: a pool starts a device
+/// 4 µs sooner and takes 8 KiB more for each.
+fn settings() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -131,29 +116,13 @@ fn settings(instances: u32, pooled: bool) -> Config {
         .memory_guard_size(64 * 1024)
         .memory_may_move(false)
         .max_wasm_stack(256 * 1024)
-        .async_stack_size(512 * 1024);
+        .async_stack_size(512 * 1024)
+        .with_host_stack(Arc::new(Stacks));
     // An unoptimised build of this program compiles drivers slowly; it also runs them slowly anyway.
     if cfg!(debug_assertions) {
         config
             .cranelift_opt_level(OptLevel::None)
             .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
-    }
-    if pooled {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(instances)
-            .total_core_instances(instances * 4)
-            .total_memories(instances)
-            .total_tables(instances * 4)
-            .total_stacks(instances)
-            .max_memories_per_component(1)
-            .max_core_instances_per_component(16)
-            .max_tables_per_component(8)
-            .table_elements(10_000)
-            .max_component_instance_size(1024 * 1024)
-            .max_memory_size(MEMORY_CEILING_MIB as usize * MIB)
-            .linear_memory_keep_resident(0)
-            .max_unused_warm_slots(16);
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config
 }

@@ -6,9 +6,10 @@ use crate::bindings::exports::backoffice::driver::device as wit;
 use crate::engine::{Engine, Loaded, MEMORY_CEILING_MIB};
 use crate::error::Fault;
 use crate::host::{HostState, Outside, Statuses};
+use crate::stack::Stack;
 use crate::ticker::TICK;
 use bo_model::driver::Manifest;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline};
@@ -25,6 +26,8 @@ pub(crate) struct Instance {
     store: Store<HostState>,
     driver: Driver,
     engine: Engine,
+    /// What its calls run on.
+    stack: Option<Arc<Stack>>,
 }
 
 /// What a call came to: the driver's own answer, or its end.
@@ -35,12 +38,12 @@ impl Instance {
     pub(crate) async fn new(
         engine: &Engine,
         loaded: &Loaded,
-        manifest: &Manifest,
+        manifest: &Arc<Manifest>,
         outside: Arc<Outside>,
     ) -> Result<Instance, Fault> {
         let wanted = manifest.component.as_ref().and_then(|component| component.memory_mib);
         let mib = wanted.unwrap_or(DEFAULT_MEMORY_MIB).clamp(1, MEMORY_CEILING_MIB);
-        let state = HostState::new(outside, Statuses::new(manifest), mib as usize * 1024 * 1024);
+        let state = HostState::new(outside, Statuses::new(manifest.clone()), mib as usize * 1024 * 1024);
         let mut store = Store::new(engine.wasm(), state);
         store.limiter(|state| state);
         store.set_epoch_deadline(1);
@@ -57,10 +60,18 @@ impl Instance {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         let running = engine.ticker().call();
-        let made = limited(CALL_LIMIT, loaded.pre.instantiate_async(&mut store)).await;
+        let mut stack = None;
+        let mut making = Box::pin(limited(CALL_LIMIT, loaded.pre.instantiate_async(&mut store)));
+        let made = poll_fn(|context| {
+            let made = making.as_mut().poll(context);
+            stack = stack.take().or_else(Stack::made);
+            made
+        })
+        .await;
+        drop(making);
         drop(running);
         match made {
-            Ok(Ok(driver)) => Ok(Instance { store, driver, engine: engine.clone() }),
+            Ok(Ok(driver)) => Ok(Instance { store, driver, engine: engine.clone(), stack }),
             Ok(Err(error)) => Err(fault(&error, &store)),
             Err(fault) => Err(fault),
         }
@@ -70,7 +81,7 @@ impl Instance {
     pub(crate) async fn start(&mut self, config: &wit::Config) -> Outcome {
         let _running = self.begin(false);
         let call = self.driver.backoffice_driver_device().call_start(&mut self.store, config);
-        let outcome = limited(CALL_LIMIT, call).await;
+        let outcome = limited(CALL_LIMIT, Box::pin(call)).await;
         self.finish(outcome)
     }
 
@@ -87,8 +98,17 @@ impl Instance {
         let _running = self.begin(true);
         let limit = (within + Duration::from_secs(10)).min(CALL_LIMIT);
         let call = self.driver.backoffice_driver_device().call_command(&mut self.store, name, params);
-        let outcome = limited(limit, call).await;
+        let outcome = limited(limit, Box::pin(call)).await;
         self.finish(outcome)
+    }
+
+    /// Gives back the memory that its calls run on, until the next one.
+    #[allow(unsafe_code, reason = "nobody else may call")]
+    pub(crate) fn rest(&mut self) {
+        if let Some(stack) = &self.stack {
+            // SAFETY: whoever has the instance for himself has no call under way, and no other store uses its stack.
+            unsafe { stack.give_back() };
+        }
     }
 
     /// What its imports work on.

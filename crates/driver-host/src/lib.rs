@@ -16,6 +16,7 @@ mod host;
 mod instance;
 mod links;
 mod sink;
+mod stack;
 mod stdio;
 mod supervisor;
 mod ticker;
@@ -23,7 +24,7 @@ pub mod transcript;
 
 pub use bo_driver_package::{Package, Trust, Unpacked, pack, sign, unpack, verify};
 pub use device::{Device, DeviceConfig, Event};
-pub use engine::{Engine, EngineConfig, Loaded};
+pub use engine::{Engine, Loaded};
 pub use error::{CommandError, Error, Fault};
 pub use links::{Links, Neighbour, Reading, System};
 pub use sink::{DeviceState, Level, Sink};

@@ -24,6 +24,19 @@ async fn a_trap_costs_one_device_one_restart() {
     assert!(heard_next_door.shows("count"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_rested_goes_on_with_its_next_command() {
+    let host = Host::new();
+    let (device, heard) = host.spawn(&NEIGHBOUR).await;
+    for _ in 0..3 {
+        device.command("go", &Default::default(), Duration::from_secs(20)).await.unwrap();
+        // Longer than it takes until what its calls run on is given back.
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    assert!(heard.shows("count"));
+    assert_eq!(heard.published(), 3);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_endless_loop_is_stopped_while_its_neighbour_on_the_same_thread_keeps_working() {
     let host = Host::new();

@@ -4,7 +4,7 @@
 mod common;
 
 use bo_driver_host::transcript::{Recorder, Transcript, replay};
-use bo_driver_host::{Device, DeviceConfig, Engine, EngineConfig, Event, Links};
+use bo_driver_host::{Device, DeviceConfig, Engine, Event, Links};
 use bo_link::{BytesOp, BytesReply};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
@@ -32,7 +32,7 @@ fn answer(line: &[u8], routes: &mut [u8; 2]) -> String {
 async fn a_recorded_conversation_is_a_transcript_that_passes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../drivers/av-switcher");
     let package = common::load(&folder);
-    let engine = Engine::new(&EngineConfig { cache: None, instances: 4 }).unwrap();
+    let engine = Engine::new(None).unwrap();
     let loaded = engine.load(&package).unwrap();
     let (link, mut inbox, _health) = bo_link::queue::<BytesOp, BytesReply>(8);
     tokio::spawn(async move {

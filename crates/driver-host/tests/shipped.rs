@@ -6,7 +6,7 @@
 mod common;
 
 use bo_driver_host::transcript::{Transcript, replay};
-use bo_driver_host::{Device, Engine, EngineConfig, Package};
+use bo_driver_host::{Device, Engine, Package};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn component_drivers() -> Vec<PathBuf> {
 
 #[test]
 fn every_shipped_component_passes_its_transcripts() {
-    let engine = Engine::new(&EngineConfig { cache: None, instances: 8 }).unwrap();
+    let engine = Engine::new(None).unwrap();
     let drivers = component_drivers();
     assert!(drivers.len() >= 3, "drivers with components: {drivers:?}");
     let mut failures = Vec::new();

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod help;
 pub mod logging;
+pub mod memory;
 pub mod program;
 pub mod shutdown;
 pub mod unit;

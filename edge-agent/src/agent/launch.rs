@@ -8,7 +8,7 @@ use crate::devices::neighbours::Neighbours;
 use crate::devices::{CommandQueue, DeviceContext, modbus, mqtt};
 use crate::links::Link;
 use crate::site::{Desired, Driver};
-use bo_driver_host::{Engine, EngineConfig};
+use bo_driver_host::Engine;
 use bo_model::Reason;
 use bo_model::driver::{Grant, Manifest};
 use bo_model::release::SiteDevice;
@@ -39,8 +39,9 @@ impl Agent {
                 Some(self.links.open(name, config, &manifest.link).await?)
             }
         };
+        let site = Arc::new(device.clone());
         let context = DeviceContext {
-            site: device.clone(),
+            site: site.clone(),
             manifest: manifest.clone(),
             board: self.board.clone(),
             slots: slots.clone(),
@@ -50,7 +51,6 @@ impl Agent {
         // What starts from here on runs aside: components compute, and nobody's rule waits for them.
         let _aside = manifest.component.is_some().then(|| self.aside.enter());
         let (devices, shutdown, board) = (&self.devices, &self.shutdown, &self.board);
-        let site = device.clone();
         match link {
             Some(link) if manifest.component.is_some() && is_profile(&manifest, &link) => {
                 let kept = memory.of(device.id);
@@ -141,9 +141,9 @@ impl Agent {
         if let Some(engine) = &*engine {
             return Ok(engine.clone());
         }
-        let config =
-            EngineConfig { cache: Some(self.config.data.join("components")), ..EngineConfig::default() };
-        Engine::new(&config).map(|made| engine.insert(made).clone()).map_err(|error| error.to_string())
+        Engine::new(Some(&self.config.data.join("components")))
+            .map(|made| engine.insert(made).clone())
+            .map_err(|error| error.to_string())
     }
 }
 

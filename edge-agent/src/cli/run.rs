@@ -3,6 +3,7 @@
 use super::Where;
 use crate::agent::{Agent, lock_data};
 use crate::enroll::Identity;
+use crate::site::Desired;
 use crate::standalone::{self, Source};
 use anyhow::Context;
 use bo_model::SystemClock;
@@ -11,9 +12,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 
 /// What threads get that work for tasks which have ended.
 const LAST: Duration = Duration::from_millis(500);
+/// When memory is looked through after what runs has changed: once the devices are up, and once they have settled.
+const TIDY: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(60)];
 
 pub fn run(place: &Where) -> anyhow::Result<()> {
     let config = place.config()?;
@@ -38,6 +42,7 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
         let agent =
             Agent::start_with(config, Arc::new(SystemClock), shutdown.clone(), beside.clone()).await?;
         crate::control::listen(&agent)?;
+        beside.spawn(tidy(agent.desired()));
         let page = agent.clone();
         let page = beside.spawn(async move { crate::local_page::serve(&page).await });
         if let Err(error) = page.await.context("the local page")? {
@@ -63,6 +68,19 @@ pub fn run(place: &Where) -> anyhow::Result<()> {
     aside.shutdown_timeout(LAST);
     runtime.shutdown_timeout(LAST);
     outcome
+}
+
+/// Gives back what reading and starting took, after the start and after each change.
+async fn tidy(mut desired: watch::Receiver<Arc<Desired>>) {
+    loop {
+        for pause in TIDY {
+            tokio::time::sleep(pause).await;
+            let _ = tokio::task::spawn_blocking(bo_runtime::memory::give_back).await;
+        }
+        if desired.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// One thread for tasks. A value passes through several small tasks on its way: on one thread they hand it on without waking anybody,

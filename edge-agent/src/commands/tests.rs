@@ -77,28 +77,36 @@ fn start_with(
         enabled: true,
     };
     let (shown, place, now, log) = (board.clone(), slots.clone(), clock.clone(), written.clone());
-    devices.start(&shutdown, &board, relay, manifest, slots, direct, move |queue: CommandQueue, shutdown| {
-        let (shown, place, now, log) = (shown.clone(), place.clone(), now.clone(), log.clone());
-        async move {
-            let mut queue = queue.lock().await;
-            loop {
-                let command = tokio::select! {
-                    Some(command) = queue.recv() => command,
-                    () = shutdown.signalled() => return Ok(()),
-                };
-                if command.name == "blink" {
-                    let _ = command.reply.send(Err(CommandError::Failed("the lamp is broken".into())));
-                    continue;
-                }
-                log.lock().unwrap().push((command.name, command.params.clone()));
-                let _ = command.reply.send(Ok(Carried::Written));
-                if obeys {
-                    let on = command.params["on"] == json!(true);
-                    shown.set(place.slot("power").unwrap(), Value::good(on, now.now()));
+    devices.start(
+        &shutdown,
+        &board,
+        relay.into(),
+        manifest,
+        slots,
+        direct,
+        move |queue: CommandQueue, shutdown| {
+            let (shown, place, now, log) = (shown.clone(), place.clone(), now.clone(), log.clone());
+            async move {
+                let mut queue = queue.lock().await;
+                loop {
+                    let command = tokio::select! {
+                        Some(command) = queue.recv() => command,
+                        () = shutdown.signalled() => return Ok(()),
+                    };
+                    if command.name == "blink" {
+                        let _ = command.reply.send(Err(CommandError::Failed("the lamp is broken".into())));
+                        continue;
+                    }
+                    log.lock().unwrap().push((command.name, command.params.clone()));
+                    let _ = command.reply.send(Ok(Carried::Written));
+                    if obeys {
+                        let on = command.params["on"] == json!(true);
+                        shown.set(place.slot("power").unwrap(), Value::good(on, now.now()));
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     let path = folder.path().join("state.sqlite");
     let store = Store::open(&path).unwrap();
     let parts = Parts {

@@ -3,12 +3,13 @@
 
 use super::{COMMANDS_WAITING, CommandError, CommandQueue, DeviceCommand, DeviceContext};
 use crate::board::SlotIx;
+use bo_link::mailbox;
 use bo_model::driver::Manifest;
 use bo_runtime::Shutdown;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
 /// The part of a device's variables each side answers for.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +59,7 @@ where
     C: Future<Output = Result<(), String>>,
 {
     let mut queue = queue.lock().await;
-    let lane = || mpsc::channel::<DeviceCommand>(COMMANDS_WAITING);
+    let lane = || mailbox::<DeviceCommand>(COMMANDS_WAITING);
     let ((to_profile, for_profile), (to_component, for_component)) = (lane(), lane());
     let both = async {
         tokio::try_join!(
@@ -74,9 +75,11 @@ where
                 let described = manifest.commands.get(&command.name);
                 let natively = described.is_some_and(|known| !known.write.is_empty() || !known.publish.is_empty());
                 let lane = if natively { &to_profile } else { &to_component };
-                if let Err(error) = lane.try_send(command) {
+                if lane.free() == 0 {
                     let why = format!("{COMMANDS_WAITING} commands already wait for this device");
-                    let _ = error.into_inner().reply.send(Err(CommandError::Failed(why)));
+                    let _ = command.reply.send(Err(CommandError::Failed(why)));
+                } else {
+                    let _ = lane.try_send(command);
                 }
             }
         }

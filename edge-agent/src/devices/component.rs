@@ -11,6 +11,7 @@ use bo_driver_host::{
     CommandError as Refusal, Device as Instance, DeviceConfig, DeviceState, Engine, Event, Links, Loaded,
     Package, Sink,
 };
+use bo_link::mailbox::Receiver;
 use bo_link::{BytesOp, Handle, Health, LinkState, MqttOp, Urgency};
 use bo_link_mqtt::{Listener, MqttLink};
 use bo_model::{Reason, Value};
@@ -20,7 +21,7 @@ use futures_util::stream::FuturesUnordered;
 use presence::{Answers, BoardSink, Presence};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// MQTT messages that may wait for one device.
@@ -71,8 +72,9 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<(), String> {
     let mut queue = queue.lock().await;
+    // What happens once is boxed: this task has room for it as long as the device lives.
     let loaded = tokio::select! {
-        loaded = load(&host) => loaded?,
+        loaded = Box::pin(load(&host)) => loaded?,
         () = shutdown.signalled() => return Ok(()),
     };
 
@@ -86,7 +88,7 @@ pub async fn run(
         answers: tell_answers,
         parts: parts.clone(),
     });
-    let mut outside = Outside::open(&host.reach).await?;
+    let mut outside = Box::pin(Outside::open(&host.reach)).await?;
     // A queue takes memory even when it is empty, and most drivers see no neighbours.
     let watches = host.neighbours.as_ref().map(|neighbours| (neighbours, mpsc::channel::<Watch>(256)));
     let (system, mut wanted) =
@@ -177,7 +179,7 @@ pub async fn run(
         }
     }
     drop(under_way);
-    instance.stop().await;
+    Box::pin(instance.stop()).await;
     Ok(())
 }
 
@@ -211,7 +213,7 @@ fn input(watch: &Watch) -> Event {
 /// What happens on the device's link.
 struct Outside {
     bytes: Option<Handle<BytesOp, bo_link::BytesReply>>,
-    events: Option<broadcast::Receiver<bo_link_bytes::Event>>,
+    events: Option<Receiver<bo_link_bytes::Event>>,
     mqtt: Option<Handle<MqttOp, ()>>,
     messages: Option<Listener>,
     health: Option<watch::Receiver<Health>>,
@@ -250,15 +252,13 @@ impl Outside {
     /// The next event. Cancel safe.
     async fn next(&mut self) -> Event {
         use bo_link_bytes::Event as Bytes;
-        use broadcast::error::RecvError;
         loop {
             tokio::select! {
                 event = next_of(&mut self.events) => match event {
-                    Ok(Bytes::Connected) => return Event::Connected,
-                    Ok(Bytes::Disconnected(_)) => return Event::Disconnected,
-                    Ok(Bytes::Frame(frame)) => return Event::Frame(frame),
-                    Err(RecvError::Lagged(lost)) => tracing::warn!(lost, "a driver is too slow for the frames of its device"),
-                    Err(RecvError::Closed) => self.events = None,
+                    Some(Bytes::Connected) => return Event::Connected,
+                    Some(Bytes::Disconnected(_)) => return Event::Disconnected,
+                    Some(Bytes::Frame(frame)) => return Event::Frame(frame),
+                    None => self.events = None,
                 },
                 message = next_message(&mut self.messages) => match message {
                     Some(message) => return Event::Message(message),
@@ -277,13 +277,14 @@ impl Outside {
     }
 }
 
-async fn next_of(
-    events: &mut Option<broadcast::Receiver<bo_link_bytes::Event>>,
-) -> Result<bo_link_bytes::Event, broadcast::error::RecvError> {
-    match events {
-        Some(events) => events.recv().await,
-        None => std::future::pending().await,
+async fn next_of(events: &mut Option<Receiver<bo_link_bytes::Event>>) -> Option<bo_link_bytes::Event> {
+    let Some(events) = events else { return std::future::pending().await };
+    let event = events.recv().await;
+    let lost = events.take_lost();
+    if lost > 0 {
+        tracing::warn!(lost, "a driver is too slow for the frames of its device");
     }
+    event
 }
 
 async fn next_message(messages: &mut Option<Listener>) -> Option<bo_link::MqttMessage> {

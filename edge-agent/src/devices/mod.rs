@@ -11,6 +11,7 @@ pub mod neighbours;
 pub mod online;
 
 use crate::board::{Board, DeviceSlots};
+use bo_link::mailbox::{Receiver, Refused, Sender, mailbox};
 use bo_model::clock::SharedClock;
 use bo_model::driver::Manifest;
 use bo_model::release::SiteDevice;
@@ -24,7 +25,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::Instant;
 
 /// Commands that may wait for one device.
@@ -75,14 +76,14 @@ pub type Direct = Arc<dyn Fn(&str, &Values, Instant, Done) + Send + Sync>;
 /// One running device.
 pub struct Device {
     /// What the site says of it.
-    pub site: SiteDevice,
+    pub site: Arc<SiteDevice>,
     /// Its driver.
     pub manifest: Arc<Manifest>,
     /// Where its values are.
     pub slots: Arc<DeviceSlots>,
     /// How its task is.
     pub state: watch::Receiver<UnitState>,
-    commands: mpsc::Sender<DeviceCommand>,
+    commands: Sender<DeviceCommand>,
     direct: Option<Direct>,
     shutdown: Shutdown,
 }
@@ -129,12 +130,10 @@ impl Device {
             return Err(fault);
         }
         self.commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
+            Refused::Full => {
                 CommandError::Failed(format!("{COMMANDS_WAITING} commands already wait for this device"))
             }
-            mpsc::error::TrySendError::Closed(_) => {
-                CommandError::Failed("the device was taken out of service".into())
-            }
+            Refused::Closed => CommandError::Failed("the device was taken out of service".into()),
         })
     }
 
@@ -145,7 +144,7 @@ impl Device {
 }
 
 /// The commands waiting for a device; they outlive a restart of its task.
-pub type CommandQueue = Arc<Mutex<mpsc::Receiver<DeviceCommand>>>;
+pub type CommandQueue = Arc<Mutex<Receiver<DeviceCommand>>>;
 
 /// The same devices, by what they are asked for.
 #[derive(Default)]
@@ -168,7 +167,7 @@ impl Devices {
         &self,
         shutdown: &Shutdown,
         board: &Arc<Board>,
-        site: SiteDevice,
+        site: Arc<SiteDevice>,
         manifest: Arc<Manifest>,
         slots: Arc<DeviceSlots>,
         direct: Option<Direct>,
@@ -179,7 +178,7 @@ impl Devices {
         Fut: Future<Output = Result<(), String>> + Send + 'static,
     {
         let shutdown = shutdown.child();
-        let (commands, queue) = mpsc::channel(COMMANDS_WAITING);
+        let (commands, queue) = mailbox(COMMANDS_WAITING);
         let queue = Arc::new(Mutex::new(queue));
         let (board, faulted) = (board.clone(), slots.clone());
         let backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
@@ -263,7 +262,7 @@ fn said(panic: &(dyn std::any::Any + Send)) -> &str {
 #[derive(Clone)]
 pub struct DeviceContext {
     /// What the site says of it.
-    pub site: SiteDevice,
+    pub site: Arc<SiteDevice>,
     /// Its driver.
     pub manifest: Arc<Manifest>,
     /// Where its values go.

@@ -7,6 +7,7 @@ use super::online::Presence;
 use super::{Carried, CommandError, CommandQueue, DeviceCommand, DeviceContext};
 use crate::board::SlotIx;
 use crate::commands::effect::substitute;
+use bo_link::mailbox::Receiver;
 use bo_link::{Handle, LinkError, ModbusOp, ModbusReply, Urgency};
 use bo_link_modbus::sunspec::{Found, Next, Walk};
 use bo_link_modbus::{
@@ -21,7 +22,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// How long a read may take, waiting for its turn on a slow bus included.
@@ -139,7 +139,7 @@ impl Device {
     async fn discover(
         &mut self,
         walk: Walk,
-        queue: &mut mpsc::Receiver<DeviceCommand>,
+        queue: &mut Receiver<DeviceCommand>,
         shutdown: &Shutdown,
     ) -> Result<Option<Found>, String> {
         loop {
@@ -190,7 +190,7 @@ impl Device {
         &mut self,
         points: Arc<Points>,
         learned: Learned,
-        queue: &mut mpsc::Receiver<DeviceCommand>,
+        queue: &mut Receiver<DeviceCommand>,
         shutdown: &Shutdown,
     ) -> Result<(), String> {
         let slots: Vec<Option<SlotIx>> =

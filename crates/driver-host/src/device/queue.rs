@@ -3,10 +3,11 @@
 
 use super::Event;
 use crate::error::CommandError;
+use bo_link::mailbox::{Receiver, Refused, Sender, mailbox};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Events waiting.
@@ -26,21 +27,21 @@ pub(super) struct Ask {
 
 /// The outer side.
 pub(super) struct Queue {
-    // Boxed: a channel makes room for 32 when it is made, for each of a thousand devices.
-    events: mpsc::Sender<Box<Event>>,
-    commands: mpsc::Sender<Box<Ask>>,
+    // Boxed, so that the few places an empty queue keeps are small ones.
+    events: Sender<Box<Event>>,
+    commands: Sender<Box<Ask>>,
     shared: Arc<Shared>,
 }
 
 /// The device's side.
 pub(super) struct Inbox {
     pub(super) events: Events,
-    pub(super) commands: mpsc::Receiver<Box<Ask>>,
+    pub(super) commands: Receiver<Box<Ask>>,
 }
 
 /// Events as the device takes them.
 pub(super) struct Events {
-    queue: mpsc::Receiver<Box<Event>>,
+    queue: Receiver<Box<Event>>,
     shared: Arc<Shared>,
 }
 
@@ -51,8 +52,8 @@ struct Shared {
 }
 
 pub(super) fn queue() -> (Queue, Inbox) {
-    let (events, event_inbox) = mpsc::channel(EVENTS);
-    let (commands, command_inbox) = mpsc::channel(COMMANDS);
+    let (events, event_inbox) = mailbox(EVENTS);
+    let (commands, command_inbox) = mailbox(COMMANDS);
     let shared = Arc::new(Shared::default());
     let events_out = Events { queue: event_inbox, shared: shared.clone() };
     let inbox = Inbox { events: events_out, commands: command_inbox };
@@ -65,7 +66,7 @@ impl Queue {
         if is_link {
             self.shared.connected.store(event == Event::Connected, Ordering::SeqCst);
         }
-        let room = is_link || self.events.capacity() > RESERVED;
+        let room = is_link || self.events.free() > RESERVED;
         let taken = room && self.events.try_send(Box::new(event)).is_ok();
         if !taken && !is_link {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
@@ -83,10 +84,8 @@ impl Queue {
         let (reply, answer) = oneshot::channel();
         let ask = Box::new(Ask { name, params, deadline, reply });
         self.commands.try_send(ask).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                CommandError::Failed("too many commands are waiting for this device".into())
-            }
-            mpsc::error::TrySendError::Closed(_) => CommandError::Failed("the device was stopped".into()),
+            Refused::Full => CommandError::Failed("too many commands are waiting for this device".into()),
+            Refused::Closed => CommandError::Failed("the device was stopped".into()),
         })?;
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(outcome)) => outcome,
@@ -100,7 +99,7 @@ impl Events {
     /// The next event for an instance that thinks its link is `connected`; `None` when the device was stopped. The
     /// state of the link is told when its own event was lost, or went to an earlier instance. Cancel safe.
     pub(super) async fn next(&mut self, connected: bool) -> Option<Event> {
-        if let Ok(event) = self.queue.try_recv() {
+        if let Some(event) = self.queue.try_recv() {
             return Some(*event);
         }
         match (self.shared.connected.load(Ordering::SeqCst), connected) {
@@ -134,7 +133,7 @@ mod tests {
         assert!(queue.event(Event::Disconnected));
         assert_eq!(inbox.events.take_dropped(), 1000 - taken as u64);
         let mut last = None;
-        while let Ok(event) = inbox.events.queue.try_recv() {
+        while let Some(event) = inbox.events.queue.try_recv() {
             last = Some(*event);
         }
         assert_eq!(last, Some(Event::Disconnected));

@@ -13,8 +13,13 @@ use crate::sink::{DeviceState, Level};
 use crate::supervisor::Supervisor;
 use bo_model::Reason;
 use bo_model::driver::Manifest;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// A driver that nothing happened to for one to two of these rests.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Everything a device needs over all its instances.
 pub(super) struct Life {
@@ -63,8 +68,11 @@ impl Life {
         grant::check_links(&self.manifest, &self.outside.links)?;
         let mut instance =
             Instance::new(&self.engine, &self.loaded, &self.manifest, self.outside.clone()).await?;
-        let config = wit::Config { address: self.address.clone(), settings };
-        let ended = match instance.start(&config).await {
+        let started = {
+            let config = wit::Config { address: self.address.clone(), settings };
+            instance.start(&config).await
+        };
+        let ended = match started {
             Ok(Ok(())) => {
                 self.state(DeviceState::Running);
                 self.serve(&mut instance, inbox).await
@@ -83,6 +91,9 @@ impl Life {
 
     async fn serve(&self, instance: &mut Instance, inbox: &mut Inbox) -> Result<(), Fault> {
         let mut connected = false;
+        // Stays armed: a busy driver moves no timer for each event.
+        let mut quiet = pin!(tokio::time::sleep(QUIET));
+        let (mut was_busy, mut rests) = (true, false);
         loop {
             let due = instance.state().timers.next();
             let next = tokio::select! {
@@ -90,10 +101,21 @@ impl Life {
                 ask = inbox.commands.recv() => Next::Command(ask.map(|ask| *ask)),
                 () = sleep_until(due) => Next::Timer,
                 event = inbox.events.next(connected) => Next::Event(event),
+                () = &mut quiet, if !rests => {
+                    rests = !was_busy;
+                    if rests {
+                        instance.rest();
+                    }
+                    was_busy = false;
+                    quiet.as_mut().reset(Instant::now() + QUIET);
+                    continue;
+                }
             };
+            (was_busy, rests) = (true, false);
             match next {
                 Next::Command(None) | Next::Event(None) => return Ok(()),
-                Next::Command(Some(ask)) => self.carry_out(instance, ask).await?,
+                // Boxed, as all is that seldom happens: this task has room for it as long as the device lives.
+                Next::Command(Some(ask)) => Box::pin(self.carry_out(instance, ask)).await?,
                 Next::Timer => {
                     if let Some(id) = instance.state().timers.take_due(Instant::now()) {
                         self.tell(instance, wit::Event::Timer(id)).await?;

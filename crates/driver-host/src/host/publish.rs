@@ -7,46 +7,50 @@ use bo_model::driver::Manifest;
 use bo_model::settings::{Field, FieldKind};
 use bo_model::value::Source;
 use bo_model::{Data, Quality, Reason, Time, Value};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The status variables of one device, with what was last published.
 pub(crate) struct Statuses {
-    slots: BTreeMap<String, Slot>,
+    manifest: Arc<Manifest>,
+    /// In the order of their names.
+    slots: Vec<Slot>,
     warned: HashSet<String>,
     source: Source,
 }
 
 struct Slot {
     name: Arc<str>,
-    field: Field,
     last: Option<Data>,
 }
 
 impl Statuses {
     /// Those of a manifest; nothing published yet.
-    pub(crate) fn new(manifest: &Manifest) -> Statuses {
-        let slots = manifest.status.iter().map(|(name, status)| {
-            let slot = Slot { name: name.as_str().into(), field: status.field.clone(), last: None };
-            (name.clone(), slot)
-        });
+    pub(crate) fn new(manifest: Arc<Manifest>) -> Statuses {
+        let slots =
+            manifest.status.keys().map(|name| Slot { name: name.as_str().into(), last: None }).collect();
         let source = match manifest.driver.kind {
             bo_model::driver::Kind::Logic => Source::Derived,
             _ => Source::Device,
         };
-        Statuses { slots: slots.collect(), warned: HashSet::new(), source }
+        Statuses { manifest, slots, warned: HashSet::new(), source }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.slots.binary_search_by(|slot| (*slot.name).cmp(name)).ok()
     }
 
     /// One value, good unless it does not fit its field.
     pub(crate) fn publish(&mut self, outside: &Outside, name: &str, value: wit::Data, now: Time) {
         let data = data(value);
-        let Some(slot) = self.slots.get_mut(name) else {
+        let (Some(at), Some(status)) = (self.find(name), self.manifest.status.get(name)) else {
             return self.warn(outside, name, "is not a status variable of the manifest");
         };
+        let slot = &mut self.slots[at];
         let (quality, complaint) = match &data {
             Err(why) => (Quality::Bad(Reason::Decode(why.as_str().into())), None),
             Ok(Data::None) => (Quality::Bad(Reason::Unimplemented), None),
-            Ok(data) => match fits(&slot.field, data) {
+            Ok(data) => match fits(&status.field, data) {
                 Ok(()) => (Quality::Good, None),
                 Err(why) => (Quality::Bad(Reason::Driver(why.as_str().into())), Some(why)),
             },
@@ -64,15 +68,15 @@ impl Statuses {
     /// One that can't be known, with the driver's reason. The last value stays, greyed.
     pub(crate) fn publish_bad(&mut self, outside: &Outside, name: &str, why: &str, now: Time) {
         let reason = Reason::Driver(outside.redact(why).into());
-        match self.slots.get(name) {
-            Some(slot) => slot.send(outside, Quality::Bad(reason), now, &self.source),
+        match self.find(name) {
+            Some(at) => self.slots[at].send(outside, Quality::Bad(reason), now, &self.source),
             None => self.warn(outside, name, "is not a status variable of the manifest"),
         }
     }
 
     /// Everything published so far is bad from now on, for one reason: the link is down, the driver faulted.
     pub(crate) fn all_bad(&self, outside: &Outside, reason: &Reason, now: Time) {
-        for slot in self.slots.values().filter(|slot| slot.last.is_some()) {
+        for slot in self.slots.iter().filter(|slot| slot.last.is_some()) {
             slot.send(outside, Quality::Bad(reason.clone()), now, &self.source);
         }
     }

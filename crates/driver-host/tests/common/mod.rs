@@ -3,8 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use bo_driver_host::{
-    Device, DeviceConfig, DeviceState, Engine, EngineConfig, Error, Fault, Level, Links, Loaded, Package,
-    Sink,
+    Device, DeviceConfig, DeviceState, Engine, Error, Fault, Level, Links, Loaded, Package, Sink,
 };
 use bo_link::{Health, Inbox, MqttOp};
 use bo_model::{DeviceId, IdGen, SystemClock, Value};
@@ -38,12 +37,11 @@ pub struct Host {
 
 impl Host {
     pub fn new() -> Host {
-        Host { engine: Engine::new(&EngineConfig { cache: None, instances: 8 }).unwrap() }
+        Host { engine: Engine::new(None).unwrap() }
     }
 
     pub fn cached(directory: &Path) -> Host {
-        let config = EngineConfig { cache: Some(directory.to_owned()), instances: 8 };
-        Host { engine: Engine::new(&config).unwrap() }
+        Host { engine: Engine::new(Some(directory)).unwrap() }
     }
 
     pub fn load(&self, guest: &Guest) -> Result<Arc<Loaded>, Error> {

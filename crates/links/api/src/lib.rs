@@ -5,11 +5,13 @@
 //! used it. Queues are bounded and there are two of them: commands overtake polls without starving them.
 
 mod health;
+pub mod mailbox;
 mod ops;
 mod queue;
 mod report;
 
 pub use health::{Health, LinkState};
+pub use mailbox::mailbox;
 pub use ops::{BytesOp, BytesReply, HttpReply, HttpRequest, ModbusOp, ModbusReply, MqttMessage, MqttOp};
 pub use queue::{Asker, Handle, Inbox, Job, Urgency, queue};
 pub use report::Reporter;

@@ -1,8 +1,9 @@
 //! The bounded two-lane queue between a link's users and its task.
 
+use crate::mailbox::{Receiver, Refused, Sender, mailbox};
 use crate::{Health, LinkError};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 /// Which lane a request takes.
@@ -49,7 +50,7 @@ impl<Op, Reply> Job<Op, Reply> {
     }
 }
 
-/// Boxed: a lane makes room for 32 when it is made, and most lanes of a large site are empty most of the time.
+/// Boxed, so that the few places an empty lane keeps are small ones.
 type Waiting<Op, Reply> = Box<Job<Op, Reply>>;
 
 /// Who waits for an answer.
@@ -108,8 +109,8 @@ impl<Reply> Asker<Reply> {
 /// The users' side. Cheap to clone.
 #[derive(Debug)]
 pub struct Handle<Op, Reply> {
-    polls: mpsc::Sender<Waiting<Op, Reply>>,
-    commands: mpsc::Sender<Waiting<Op, Reply>>,
+    polls: Sender<Waiting<Op, Reply>>,
+    commands: Sender<Waiting<Op, Reply>>,
     health: watch::Receiver<Health>,
 }
 
@@ -129,8 +130,8 @@ impl<Op, Reply> Handle<Op, Reply> {
             Urgency::Command => &self.commands,
         };
         lane.try_send(Box::new(Job { op, urgency, asker })).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => LinkError::Busy,
-            mpsc::error::TrySendError::Closed(_) => LinkError::Closed,
+            Refused::Full => LinkError::Busy,
+            Refused::Closed => LinkError::Closed,
         })?;
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(result)) => result,
@@ -148,8 +149,8 @@ impl<Op, Reply> Handle<Op, Reply> {
 /// The task's side.
 #[derive(Debug)]
 pub struct Inbox<Op, Reply> {
-    polls: mpsc::Receiver<Waiting<Op, Reply>>,
-    commands: mpsc::Receiver<Waiting<Op, Reply>>,
+    polls: Receiver<Waiting<Op, Reply>>,
+    commands: Receiver<Waiting<Op, Reply>>,
     commands_in_a_row: u32,
 }
 
@@ -159,7 +160,7 @@ impl<Op, Reply> Inbox<Op, Reply> {
     pub async fn next(&mut self) -> Option<Job<Op, Reply>> {
         loop {
             let job = if self.commands_in_a_row >= COMMANDS_IN_A_ROW
-                && let Ok(poll) = self.polls.try_recv()
+                && let Some(poll) = self.polls.try_recv()
             {
                 self.commands_in_a_row = 0;
                 poll
@@ -186,8 +187,8 @@ impl<Op, Reply> Inbox<Op, Reply> {
 
 /// Both sides of a link's queue with `room` waiting requests per lane. The task publishes through the `watch` sender.
 pub fn queue<Op, Reply>(room: usize) -> (Handle<Op, Reply>, Inbox<Op, Reply>, watch::Sender<Health>) {
-    let (polls, poll_inbox) = mpsc::channel(room);
-    let (commands, command_inbox) = mpsc::channel(room);
+    let (polls, poll_inbox) = mailbox(room);
+    let (commands, command_inbox) = mailbox(room);
     let (publish, health) = watch::channel(Health::default());
     (
         Handle { polls, commands, health },

@@ -6,7 +6,9 @@
 
 pub mod codec;
 mod error;
+mod events;
 mod task;
 
 pub use error::ConfigError;
-pub use task::{ByteLink, Event, Later, spawn};
+pub use events::Later;
+pub use task::{ByteLink, Event, spawn};

@@ -2,6 +2,8 @@
 
 use crate::codec::Framer;
 use crate::error::ConfigError;
+use crate::events::{EVENTS, Later, Listeners, listeners};
+use bo_link::mailbox::Receiver;
 use bo_link::{BytesOp, BytesReply, Handle, Job, LinkError};
 use bo_link_stream::{Connection, Endpoint, Line};
 use bo_model::clock::SharedClock;
@@ -9,17 +11,18 @@ use bo_model::driver::Framing;
 use bo_model::release::LinkConfig;
 use bo_runtime::shutdown::Shutdown;
 use bytes::Bytes;
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::broadcast;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// Waiting requests per lane.
 const ROOM: usize = 256;
-/// Events a slow subscriber may be behind before it loses the oldest. Each link holds memory for all of them, and a
-/// driver's own queue takes no more anyway.
-const EVENTS: usize = 64;
 /// Bytes taken from the socket at once; devices that speak in lines send few.
 const READ: usize = 4 * 1024;
 /// A peer that takes no bytes for this long is gone.
@@ -44,23 +47,9 @@ pub struct ByteLink {
     /// Takes requests.
     pub handle: Handle<BytesOp, BytesReply>,
     /// Everything that happens from the start on: the first greeting is in here.
-    pub events: broadcast::Receiver<Event>,
+    pub events: Receiver<Event>,
     /// For further users.
     pub later: Later,
-}
-
-/// Where further users of a link hear of its events. It keeps no event for anybody.
-#[derive(Clone, Debug)]
-pub struct Later(broadcast::WeakSender<Event>);
-
-impl Later {
-    /// Events from now on. Whoever needs a greeting that is over asks for [`BytesOp::Reconnect`].
-    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
-        match self.0.upgrade() {
-            Some(tell) => tell.subscribe(),
-            None => broadcast::channel(1).1, // the link was closed
-        }
-    }
 }
 
 /// Starts the task of one endpoint. It ends when the last handle is gone or `shutdown` is signalled, and makes and
@@ -75,8 +64,8 @@ pub fn spawn(
 ) -> Result<ByteLink, ConfigError> {
     let framer = Framer::new(framing)?;
     let (handle, line) = Line::new(endpoint(config, port)?, ROOM, clock, moot);
-    let (tell, events) = broadcast::channel(EVENTS);
-    let later = Later(tell.downgrade());
+    let (tell, later) = listeners();
+    let events = later.subscribe();
     let task = Task { line, framer, tell };
     let ended = shutdown.clone();
     shutdown.spawn(async move {
@@ -122,18 +111,18 @@ enum Turn {
 struct Task {
     line: Line<BytesOp, BytesReply>,
     framer: Framer,
-    tell: broadcast::Sender<Event>,
+    tell: Listeners,
 }
 
 impl Task {
     async fn run(mut self) {
         while let Some((connection, _)) = self.line.connect().await {
             self.framer.reset();
-            let _ = self.tell.send(Event::Connected);
+            self.tell.send(Event::Connected);
             let why = match self.serve(connection).await {
                 Ended::Unused => return,
                 Ended::Asked => {
-                    let _ = self.tell.send(Event::Disconnected("a new connection was asked for".into()));
+                    self.tell.send(Event::Disconnected("a new connection was asked for".into()));
                     continue;
                 }
                 Ended::Broken { why, alive } => {
@@ -143,7 +132,7 @@ impl Task {
                     why
                 }
             };
-            let _ = self.tell.send(Event::Disconnected(why.clone()));
+            self.tell.send(Event::Disconnected(why.clone()));
             if self.line.pause(why).await.is_none() {
                 return;
             }
@@ -152,11 +141,10 @@ impl Task {
 
     async fn serve(&mut self, mut connection: Connection) -> Ended {
         let mut talk = Talk::default();
-        let mut buffer = vec![0u8; READ];
         let ended = loop {
-            let ended = match self.turn(&mut connection, &mut buffer, &mut talk).await {
+            let ended = match self.turn(&mut connection, &mut talk).await {
                 Turn::Quiet => None,
-                Turn::Request(job) => self.request(&mut connection, &mut buffer, &mut talk, job).await,
+                Turn::Request(job) => self.request(&mut connection, &mut talk, job).await,
                 Turn::Ended(ended) => Some(ended),
             };
             if let Some(ended) = ended {
@@ -172,7 +160,7 @@ impl Task {
 
     /// Waits for the next thing to happen: bytes, a pause, a reply that is overdue, or a request. No request is
     /// taken while another waits for its reply.
-    async fn turn(&mut self, connection: &mut Connection, buffer: &mut [u8], talk: &mut Talk) -> Turn {
+    async fn turn(&mut self, connection: &mut Connection, talk: &mut Talk) -> Turn {
         if talk.exchange.is_none()
             && let Some(job) = self.line.pending.take()
         {
@@ -181,12 +169,11 @@ impl Task {
         let far = Instant::now() + Duration::from_secs(3600);
         let overdue = talk.exchange.as_ref().map_or(far, |job| job.deadline());
         tokio::select! {
-            read = connection.read(buffer) => match read {
+            read = receive(connection, &mut self.framer) => match read {
                 Ok(0) if !connection.is_datagrams() => Turn::Ended(broken("closed by the peer", talk.alive)),
-                Ok(count) => {
+                Ok(_) => {
                     talk.alive = true;
                     self.line.report.proved();
-                    self.framer.push(&buffer[..count]);
                     if let Err(why) = self.deliver(connection.is_datagrams(), &mut talk.exchange).await {
                         return Turn::Ended(broken(&why, talk.alive));
                     }
@@ -220,7 +207,6 @@ impl Task {
     async fn request(
         &mut self,
         connection: &mut Connection,
-        buffer: &mut [u8],
         talk: &mut Talk,
         job: Job<BytesOp, BytesReply>,
     ) -> Option<Ended> {
@@ -243,7 +229,7 @@ impl Task {
             }
         };
         // What lies there already answers something else.
-        let left = if wants_reply { self.leftovers(connection, buffer).await } else { Ok(false) };
+        let left = if wants_reply { self.leftovers(connection).await } else { Ok(false) };
         talk.alive |= matches!(left, Ok(true));
         self.line.report.sent();
         let sent = match left {
@@ -294,17 +280,17 @@ impl Task {
         match exchange.take() {
             Some(job) => job.answer(Ok(BytesReply::Frame(frame))),
             None => {
-                let _ = self.tell.send(Event::Frame(frame));
+                self.tell.send(Event::Frame(frame));
             }
         }
     }
 
     /// Takes what has arrived already, without waiting. `true` when there was something.
-    async fn leftovers(&mut self, connection: &mut Connection, buffer: &mut [u8]) -> Result<bool, String> {
+    async fn leftovers(&mut self, connection: &mut Connection) -> Result<bool, String> {
         for round in 0..LEFTOVERS {
             let read = tokio::select! {
                 biased;
-                read = connection.read(buffer) => read,
+                read = receive(connection, &mut self.framer) => read,
                 () = std::future::ready(()) => {
                     if self.framer.silence().is_some() && let Some(frame) = self.framer.flush() {
                         self.hand_out(frame, &mut None);
@@ -314,8 +300,7 @@ impl Task {
             };
             match read {
                 Ok(0) if !connection.is_datagrams() => return Err("closed by the peer".into()),
-                Ok(count) => {
-                    self.framer.push(&buffer[..count]);
+                Ok(_) => {
                     self.deliver(connection.is_datagrams(), &mut None).await?;
                 }
                 Err(error) => return Err(error.to_string()),
@@ -342,8 +327,21 @@ fn endpoint(config: &LinkConfig, port: Option<u16>) -> Result<Endpoint, ConfigEr
     }
 }
 
+/// Reads what has come into `framer`; says how much it was. The room for it lies on the thread's stack while it is looked: none is kept
+/// while nothing comes. Cancel safe.
+async fn receive(connection: &mut Connection, framer: &mut Framer) -> io::Result<usize> {
+    poll_fn(|context| {
+        let mut room = [MaybeUninit::uninit(); READ];
+        let mut buffer = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(&mut *connection).poll_read(context, &mut buffer))?;
+        framer.push(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
+    .await
+}
+
 /// Sends all of `bytes`.
-async fn send(connection: &mut Connection, bytes: &[u8]) -> std::io::Result<()> {
+async fn send(connection: &mut Connection, bytes: &[u8]) -> io::Result<()> {
     connection.write_all(bytes).await?;
     connection.flush().await
 }

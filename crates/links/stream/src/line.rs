@@ -6,7 +6,6 @@ use crate::endpoint::Endpoint;
 use bo_link::{Handle, Inbox, Job, LinkError, Reporter, Urgency, queue};
 use bo_model::clock::SharedClock;
 use bo_runtime::backoff::{Backoff, jitter};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -106,7 +105,8 @@ impl<Op, Reply> Line<Op, Reply> {
 
     /// One try. While the endpoint is known to be down, users are told so meanwhile.
     async fn attempt(&mut self) -> Option<Result<Connection, Arc<str>>> {
-        let mut attempt = pin!(timeout(CONNECT, self.endpoint.connect()));
+        // Boxed: its room, TLS and all, would stay with the link's task as long as the connection lasts.
+        let mut attempt = Box::pin(timeout(CONNECT, self.endpoint.connect()));
         loop {
             let job = tokio::select! {
                 connected = &mut attempt => {

@@ -1,7 +1,7 @@
 //! `driver build`: cargo does the work; this finds what it needs and what came out.
 
 use anyhow::{Context, bail};
-use bo_driver_host::{Engine, EngineConfig, Package};
+use bo_driver_host::{Engine, Package};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -33,7 +33,7 @@ pub fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     }
     std::fs::copy(&built, &place).with_context(|| format!("can't write {}", place.display()))?;
     let package = Package::load_folder(folder)?;
-    Engine::new(&EngineConfig { cache: None, instances: 1 })?.load(&package)?;
+    Engine::new(None)?.load(&package)?;
     Ok(place)
 }
 

@@ -6,6 +6,7 @@ use crate::site::fill;
 use crate::store::Store;
 use bo_driver_host::transcript::{Bench, Subject};
 use bo_driver_host::{CommandError, Event};
+use bo_link::mailbox::{Sender, mailbox};
 use bo_link::{Handle, MqttMessage, MqttOp, Urgency};
 use bo_link_mqtt::Profile;
 use bo_model::driver::Manifest;
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 
 /// How long a command may take.
@@ -51,7 +52,8 @@ pub fn start(manifest: Arc<Manifest>, bench: Bench) -> Result<Arc<dyn Subject>, 
     // In memory: a transcript remembers nothing.
     let store = Store::open(Path::new(":memory:")).map_err(|error| error.to_string())?;
     let clock = bench.clock.clone();
-    let context = DeviceContext { site, manifest: manifest.clone(), board, slots, clock, store };
+    let context =
+        DeviceContext { site: Arc::new(site), manifest: manifest.clone(), board, slots, clock, store };
     if let (Some(described), Some(handle)) = (&manifest.mqtt, bench.links.mqtt.clone()) {
         let profile = Profile::new(described, &settings).map_err(|error| error.to_string())?;
         let profile = profile.typed(&manifest.status);
@@ -60,7 +62,7 @@ pub fn start(manifest: Arc<Manifest>, bench: Bench) -> Result<Arc<dyn Subject>, 
     let Some(handle) = bench.links.modbus.clone().filter(|_| manifest.modbus.is_some()) else {
         return Err("the driver has neither a component nor a profile: there is nothing to test".into());
     };
-    let (commands, queue) = mpsc::channel(8);
+    let (commands, queue) = mailbox(8);
     let running = devices::modbus::run(
         context.clone(),
         Default::default(),
@@ -81,7 +83,7 @@ type Outcome<'a> = Pin<Box<dyn Future<Output = Result<(), CommandError>> + Send 
 /// A device that is polled.
 struct Modbus {
     context: DeviceContext,
-    commands: mpsc::Sender<DeviceCommand>,
+    commands: Sender<DeviceCommand>,
 }
 
 impl Subject for Modbus {
@@ -93,12 +95,9 @@ impl Subject for Modbus {
             let (reply, outcome) = oneshot::channel();
             let deadline = Instant::now() + WITHIN;
             let command = DeviceCommand { name: name.to_owned(), params, deadline, reply };
-            let gone = |_| CommandError::Failed("the device does not run".into());
-            self.commands
-                .send(command)
-                .await
-                .map_err(|_| CommandError::Failed("the device does not run".into()))?;
-            match outcome.await.map_err(gone)? {
+            let gone = || CommandError::Failed("the device does not run".into());
+            self.commands.try_send(command).map_err(|_| gone())?;
+            match outcome.await.map_err(|_| gone())? {
                 Ok(_) => Ok(()),
                 Err(Failure::Refused(why)) => Err(CommandError::Refused(why)),
                 Err(Failure::Failed(why)) => Err(CommandError::Failed(why)),

@@ -4,7 +4,8 @@ use super::profile;
 use crate::cli::serial::SerialSettings;
 use anyhow::{Context, bail};
 use bo_driver_host::transcript::{Bench, Recorder, Subject};
-use bo_driver_host::{Device, DeviceConfig, Engine, EngineConfig, Event, Links, Package};
+use bo_driver_host::{Device, DeviceConfig, Engine, Event, Links, Package};
+use bo_link::mailbox::Receiver;
 use bo_link::{Health, LinkState};
 use bo_model::clock::SharedClock;
 use bo_model::driver::{LinkKind, Manifest};
@@ -16,7 +17,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 /// How long a broker has to answer.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -230,7 +231,7 @@ fn start(package: &Package, bench: Bench) -> anyhow::Result<Arc<dyn Subject>> {
     if package.component.is_none() {
         return profile::start(package.manifest.clone(), bench).map_err(anyhow::Error::msg);
     }
-    let engine = Engine::new(&EngineConfig { cache: None, instances: 1 })?;
+    let engine = Engine::new(None)?;
     let loaded = engine.load(package)?;
     let (config, links, sink, clock) = (bench.config, bench.links, bench.sink, bench.clock);
     Ok(Arc::new(Device::spawn(&engine, package, loaded, config, links, sink, clock)))
@@ -241,7 +242,7 @@ enum Unasked {
     /// It only answers.
     Nothing,
     /// Frames, and the news of the connection.
-    Bytes(broadcast::Receiver<bo_link_bytes::Event>),
+    Bytes(Receiver<bo_link_bytes::Event>),
     /// Messages.
     Mqtt(bo_link_mqtt::Listener),
 }
@@ -255,14 +256,11 @@ impl Unasked {
                 Some(message) => Event::Message(message),
                 None => std::future::pending().await,
             },
-            Unasked::Bytes(events) => loop {
-                match events.recv().await {
-                    Ok(bo_link_bytes::Event::Connected) => return Event::Connected,
-                    Ok(bo_link_bytes::Event::Disconnected(_)) => return Event::Disconnected,
-                    Ok(bo_link_bytes::Event::Frame(frame)) => return Event::Frame(frame),
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-                }
+            Unasked::Bytes(events) => match events.recv().await {
+                Some(bo_link_bytes::Event::Connected) => Event::Connected,
+                Some(bo_link_bytes::Event::Disconnected(_)) => Event::Disconnected,
+                Some(bo_link_bytes::Event::Frame(frame)) => Event::Frame(frame),
+                None => std::future::pending().await,
             },
         }
     }

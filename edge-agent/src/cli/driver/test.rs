@@ -4,7 +4,7 @@
 use super::profile;
 use anyhow::{Context, bail};
 use bo_driver_host::transcript::{Bench, Subject, Transcript, replay};
-use bo_driver_host::{Device, Engine, EngineConfig, Package};
+use bo_driver_host::{Device, Engine, Package};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub fn check(folder: &Path, filter: Option<&str>) -> anyhow::Result<Report> {
     let transcripts: Vec<(&str, String)> = package.transcripts().collect();
     let component = match &package.component {
         Some(_) => {
-            let engine = Engine::new(&EngineConfig { cache: None, instances: 4 })?;
+            let engine = Engine::new(None)?;
             let loaded = engine.load(&package)?;
             Some((engine, loaded))
         }

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
+use bo_link::mailbox::Receiver;
 use bo_link::{BytesOp, BytesReply, Handle, LinkError, LinkState, Urgency};
 use bo_link_bytes::{ByteLink, Event, spawn};
 pub use bo_link_stream::testing::{Authority, PATIENCE, Pty, listen};
@@ -12,7 +13,6 @@ use bo_runtime::Shutdown;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast;
 
 pub fn tcp(port: u16, tls: Option<TlsClient>) -> LinkConfig {
     LinkConfig::Tcp { host: "localhost".into(), port: Some(port), tls }
@@ -26,7 +26,7 @@ pub fn link(config: &LinkConfig, framing: &Framing) -> ByteLink {
     spawn(config, Some(framing), None, Arc::new(SystemClock), &Shutdown::new()).unwrap()
 }
 
-pub async fn event(events: &mut broadcast::Receiver<Event>) -> Event {
+pub async fn event(events: &mut Receiver<Event>) -> Event {
     tokio::time::timeout(PATIENCE, events.recv()).await.expect("nothing happened").unwrap()
 }
 
