@@ -124,6 +124,23 @@ await step("a word in the text finds the page", async () => {
   await page.getByRole("link", { name: "Fire drill" }).waitFor();
 });
 
+await step("a page is shared with a group for some time, with the reason, and taken back", async () => {
+  await page.goto(drill);
+  await page.locator("summary[aria-label=More]").click();
+  await follow("Share this page");
+  await title("Access to the wiki page").waitFor();
+  await page.getByLabel("Member's mail address, or group").fill("Team");
+  await page.getByLabel("Why").fill("Until the drill is over");
+  await page.getByText("Only for some time").click();
+  const year = new Date().getUTCFullYear() + 1;
+  await page.getByLabel("Until").fill(`${year}-06-01T18:00`);
+  await press("Give access");
+  await page.getByRole("cell", { name: "Until the drill is over" }).waitFor();
+  expect("it says until when", (await page.getByRole("row", { name: "group Team" }).textContent()).includes(`1 Jun ${year}`));
+  await page.getByRole("button", { name: "Take back what was given to group Team" }).click();
+  await page.getByText("Nothing was given here").waitFor();
+});
+
 await step("on a phone in the dark and on a wide screen in the light nothing is cut and everybody can read it", async () => {
   for (const [width, theme] of [[390, "dark"], [1920, "light"]]) {
     const there = await open(browser, { width, theme, state });

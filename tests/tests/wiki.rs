@@ -13,7 +13,7 @@ fn people_write_together_and_lose_nothing() -> Result<()> {
         let home = tempfile::tempdir()?;
         let mut controller = Controller::prepare(home.path(), database)?;
         controller.start()?;
-        browser::walk("wiki.mjs", &[&controller.url(), OWNER.0, OWNER.1], 9)?;
+        browser::walk("wiki.mjs", &[&controller.url(), OWNER.0, OWNER.1], 10)?;
     }
     Ok(())
 }
