@@ -40,7 +40,7 @@ pub(super) fn pragmas(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(std::time::Duration::from_secs(10))?;
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 8388608;
-         PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
+         PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;",
     )
 }
 
