@@ -11,6 +11,7 @@ pub mod drawing;
 pub mod driver;
 pub mod estate;
 pub mod id;
+pub mod json;
 pub mod level;
 pub mod map;
 pub mod object;

@@ -135,23 +135,32 @@ pub type Values = BTreeMap<String, Json>;
 
 /// Checks `values` against `fields`, fills in defaults. Errors are `(key, sentence)`, all of them, in key order.
 pub fn check_all(fields: &BTreeMap<String, Field>, values: &Values) -> Result<Values, Vec<(String, String)>> {
+    complete(fields, values).map(|completed| completed.unwrap_or_else(|| values.clone()))
+}
+
+/// [`check_all`] that copies nothing where nothing is missing: `None` when `values` are complete as they are.
+pub fn complete(
+    fields: &BTreeMap<String, Field>,
+    values: &Values,
+) -> Result<Option<Values>, Vec<(String, String)>> {
     let mut errors = Vec::new();
-    let mut checked = Values::new();
+    let mut completed = None;
     for key in values.keys().filter(|key| !fields.contains_key(*key)) {
         errors.push((key.clone(), "is not a known name here".to_owned()));
     }
     for (key, field) in fields {
-        match values.get(key).or(field.default.as_ref()) {
-            Some(value) => match field.check(value) {
-                Ok(()) => drop(checked.insert(key.clone(), value.clone())),
-                Err(sentence) => errors.push((key.clone(), sentence)),
-            },
+        let given = values.get(key);
+        match given.or(field.default.as_ref()).map(|value| (value, field.check(value))) {
+            Some((_, Err(sentence))) => errors.push((key.clone(), sentence)),
+            Some((value, Ok(()))) if given.is_none() => {
+                completed.get_or_insert_with(|| values.clone()).insert(key.clone(), value.clone());
+            }
             None if field.required => errors.push((key.clone(), "is required".into())),
-            None => {}
+            _ => {}
         }
     }
     errors.sort();
-    if errors.is_empty() { Ok(checked) } else { Err(errors) }
+    if errors.is_empty() { Ok(completed) } else { Err(errors) }
 }
 
 /// Where a setting comes from. The order is the precedence: later wins.

@@ -5,7 +5,7 @@ use crate::context::matches;
 use crate::definition::{Action, Severity};
 use crate::reader::Reader;
 use bo_model::command::{Lease, Priority};
-use bo_model::settings::{Values, check_all};
+use bo_model::settings::{Values, complete};
 use bo_model::{Time, span};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -163,29 +163,31 @@ fn command(
     };
     let within = length(&action.within);
     let lasts = length(&action.lease.as_ref().map(|lease| lease.lasts.clone()));
-    let (params, then, within, lasts) = match (params, then, within, lasts) {
+    let (mut params, then, within, lasts) = match (params, then, within, lasts) {
         (Ok(params), Ok(then), Ok(within), Ok(lasts)) => (params, then, within, lasts),
         (Err(why), ..) | (_, Err(why), ..) | (_, _, Err(why), _) | (.., Err(why)) => {
             withheld.push(format!("{target}: {why}"));
             return;
         }
     };
-    for (_, device) in compiled.context.matching(pattern) {
+    let mut devices = compiled.context.matching(pattern).peekable();
+    while let Some((_, device)) = devices.next() {
+        let params = if devices.peek().is_some() { params.clone() } else { std::mem::take(&mut params) };
         let checked = match &device.manifest {
-            None => Ok(params.clone()),
+            None => Ok(None),
             Some(manifest) => match manifest.commands.get(command) {
                 None if pattern.contains('*') => continue,
                 None => Err(format!("driver {} has no command `{command}`", manifest.driver.name)),
-                Some(known) => check_all(&known.params, &params).map_err(|all| {
+                Some(known) => complete(&known.params, &params).map_err(|all| {
                     all.iter().map(|(key, why)| format!("{key} {why}")).collect::<Vec<_>>().join(", ")
                 }),
             },
         };
         match checked {
-            Ok(params) => acts.push(Act::Command {
+            Ok(completed) => acts.push(Act::Command {
                 device: device.address.clone(),
                 command: command.to_owned(),
-                params,
+                params: completed.unwrap_or(params),
                 priority: compiled.definition.priority,
                 deadline: reader.now.after(within.unwrap_or(WITHIN)),
                 lease: lasts.map(|lasts| Lease { until: reader.now.after(lasts), then: then.clone() }),
@@ -217,7 +219,7 @@ fn typed_all(values: &Values, reader: &Reader<'_>, strict: bool) -> Result<Value
 /// A literal, a filled in text, or what `"{name}"` names. `strict`: an input that may not be acted on is an error.
 fn typed(value: &Json, reader: &Reader<'_>, strict: bool) -> Result<Json, String> {
     let Json::String(text) = value else { return Ok(value.clone()) };
-    let input = |name: &str| reader.compiled.inputs.iter().position(|slot| slot.name == name);
+    let input = |name: &str| reader.compiled.inputs.iter().position(|slot| *slot.name == *name);
     if let Some(name) = whole_name(text) {
         if let Some(value) = reader.compiled.params.get(name) {
             return Ok(value.clone());
@@ -255,7 +257,7 @@ fn named(name: &str, reader: &Reader<'_>) -> String {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         return if unit.is_empty() { text } else { format!("{text} {unit}") };
     }
-    if let Some(index) = compiled.inputs.iter().position(|slot| slot.name == name) {
+    if let Some(index) = compiled.inputs.iter().position(|slot| *slot.name == *name) {
         let Some(data) = reader.read(index as u32) else { return "unknown".into() };
         let field = match compiled.inputs[index].feed {
             Feed::One(source) => reader.field(source),

@@ -209,7 +209,7 @@ fn set(run: &mut Run<'_>, values: &bo_model::settings::Values, at: Time) -> Resu
     let compiled = run.compiled;
     for (name, json) in values {
         let value = file::value(json, at).map_err(|why| format!("{name}: {why}"))?;
-        let slot = compiled.inputs.iter().find(|slot| slot.name == *name);
+        let slot = compiled.inputs.iter().find(|slot| *slot.name == **name);
         let indices: Vec<u32> = match slot.map(|slot| &slot.feed) {
             Some(crate::compiled::Feed::One(source)) => vec![*source],
             Some(crate::compiled::Feed::Fold(_, sources)) => sources.to_vec(),

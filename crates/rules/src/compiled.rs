@@ -6,6 +6,7 @@ use crate::schedule::{Cron, Window};
 use crate::script::Script;
 use bo_model::settings::Values;
 use bo_model::{Data, Time};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where one of a trigger's values comes from. The host keeps a [`bo_model::Value`] for each.
@@ -105,7 +106,9 @@ impl Compiled {
 /// A named input.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    pub name: String,
+    pub name: Arc<str>,
+    /// `Sensor_1.people`, as it was written.
+    pub of: Arc<str>,
     pub feed: Feed,
     pub policy: Policy,
     pub scale: Option<f64>,
@@ -129,9 +132,9 @@ pub(crate) struct Node {
     pub test: Test,
     pub hold: Option<Hold>,
     /// `when.all[1]`.
-    pub place: String,
+    pub place: Arc<str>,
     /// `co2 above 1000`, for the trace.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// `held_for`.

@@ -49,13 +49,9 @@ impl Context {
 
 /// Whether `address` fits `pattern`, in which `*` stands for any characters.
 pub(crate) fn matches(pattern: &str, address: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or("");
+    let Some((first, parts)) = pattern.split_once('*') else { return pattern == address };
     let Some(mut rest) = address.strip_prefix(first) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
+    let mut parts = parts.split('*').peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
             return rest.ends_with(part);

@@ -236,7 +236,7 @@ fn script_inputs(reader: &Reader<'_>, strict: bool) -> Option<rhai::Map> {
             None if strict && slot.policy != Policy::Any => return None,
             None => rhai::Dynamic::UNIT,
         };
-        map.insert(slot.name.as_str().into(), value);
+        map.insert((&*slot.name).into(), value);
     }
     Some(map)
 }

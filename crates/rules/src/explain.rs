@@ -111,26 +111,26 @@ fn inputs_of(test: &Test) -> Vec<u32> {
 }
 
 fn why(reader: &Reader<'_>, state: &State, verdict: Verdict, deciding: &[u32]) -> String {
-    let conditions = || {
-        let texts = deciding.iter().map(|index| {
-            let text = &node(reader, *index).text;
-            match state.scratch.results[*index as usize] {
-                Truth::True => text.clone(),
-                Truth::False => format!("not: {text}"),
-                Truth::Unknown => format!("can't tell: {text}"),
-            }
-        });
-        texts.collect::<Vec<_>>().join("; ")
+    let begin = match verdict {
+        Verdict::Activated => "Became active: ",
+        Verdict::Cleared => "Cleared: ",
+        Verdict::Waiting => "Waiting for debounce, cooldown or minimum time: ",
+        Verdict::Unchanged if state.active => "Stays active: ",
+        Verdict::Unchanged => "Stays clear: ",
+        Verdict::HeldBack => return format!("Held back: {}", doubts(reader, state, deciding)),
     };
-    match verdict {
-        Verdict::Activated => format!("Became active: {}", conditions()),
-        Verdict::Cleared => format!("Cleared: {}", conditions()),
-        Verdict::Waiting => format!("Waiting for debounce, cooldown or minimum time: {}", conditions()),
-        Verdict::Unchanged => {
-            format!("Stays {}: {}", if state.active { "active" } else { "clear" }, conditions())
-        }
-        Verdict::HeldBack => format!("Held back: {}", doubts(reader, state, deciding)),
+    let mut why = String::with_capacity(96);
+    why.push_str(begin);
+    for (nth, index) in deciding.iter().enumerate() {
+        why.push_str(if nth == 0 { "" } else { "; " });
+        why.push_str(match state.scratch.results[*index as usize] {
+            Truth::True => "",
+            Truth::False => "not: ",
+            Truth::Unknown => "can't tell: ",
+        });
+        why.push_str(&node(reader, *index).text);
     }
+    why
 }
 
 /// Why it can't be told.

@@ -7,6 +7,7 @@ use bo_model::settings::Field;
 use bo_model::value::Source as Origin;
 use bo_model::{Data, Quality, Reason, Time, Value};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Stands where the host gave no value.
 static NEVER: Value = Value {
@@ -230,13 +231,8 @@ impl<'a> Reader<'a> {
             let used = self.read(index);
             let defaulted = used.is_some() && self.own(index).is_none();
             let of = match &slot.feed {
-                Feed::Absent => "not in this system".to_owned(),
-                _ => self
-                    .compiled
-                    .definition
-                    .inputs
-                    .get(&slot.name)
-                    .map_or_else(String::new, |input| input.of.clone()),
+                Feed::Absent => "not in this system".into(),
+                _ => slot.of.clone(),
             };
             all.push(TraceInput {
                 name: slot.name.clone(),
@@ -252,7 +248,7 @@ impl<'a> Reader<'a> {
         let many = unnamed.clone().count() > MAX_PRESENCES;
         let dull = |index: usize| many && self.value(index as u32).data == Data::Bool(true);
         for (index, source) in unnamed.filter(|(index, _)| !dull(*index)).take(MAX_PRESENCES) {
-            all.push(TraceInput { of: source.label(), ..self.source(Some(index as u32)) });
+            all.push(TraceInput { of: source.label().into(), ..self.source(Some(index as u32)) });
         }
         all
     }
@@ -262,8 +258,8 @@ impl<'a> Reader<'a> {
         let grade = source.map_or(Grade::Bad, |source| self.grade(source));
         let never = value.quality == NEVER.quality;
         TraceInput {
-            name: String::new(),
-            of: String::new(),
+            name: Arc::default(),
+            of: Arc::default(),
             data: value.data.clone(),
             quality: match grade {
                 Grade::Good => "good".into(),

@@ -1,7 +1,11 @@
 //! Why a trigger did what it did: inputs with quality and age, each condition's result, and what decided.
 
+mod json;
+
 use bo_model::{Data, Time};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// True, false, or not to be told because an input may not be acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +76,7 @@ impl Verdict {
     }
 }
 
-/// One evaluation, explained.
+/// One evaluation, explained. What the trigger itself says is shared with it: a trace is made for each message that fires one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trace {
     /// When.
@@ -82,7 +86,7 @@ pub struct Trace {
     /// One sentence for people.
     pub why: String,
     /// Places of the conditions that decided: `when.all[1]`.
-    pub decided_by: Vec<String>,
+    pub decided_by: Vec<Arc<str>>,
     /// Everything it looked at.
     pub inputs: Vec<TraceInput>,
     /// Every condition, parents first.
@@ -96,14 +100,14 @@ pub struct Trace {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraceInput {
     /// Name of the `[input]`; empty for presence and webhooks.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub name: Arc<str>,
     /// `Sensor_1.people`.
-    pub of: String,
+    pub of: Arc<str>,
     /// The datum that was used.
     pub data: Data,
     /// `good`, `uncertain`, `bad`.
-    pub quality: String,
+    pub quality: Cow<'static, str>,
     /// Why it is not good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -120,9 +124,9 @@ pub struct TraceInput {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TraceNode {
     /// `when.all[1]`.
-    pub place: String,
+    pub place: Arc<str>,
     /// `co2 above 1000`.
-    pub text: String,
+    pub text: Arc<str>,
     /// Its result.
     pub result: Truth,
     /// With `held_for`: true since.

@@ -101,11 +101,11 @@ fn what_fired_says_which_inputs_and_conditions_decided() {
     assert_eq!(outcome.transition, Some(Transition::Activated));
     let trace = outcome.trace.unwrap();
     assert_eq!(trace.verdict, Verdict::Activated);
-    assert_eq!(trace.decided_by, ["when"]);
+    assert_eq!(trace.decided_by, [Arc::from("when")]);
     assert_eq!(trace.why, "Became active: people = 0 for 10min");
     assert_eq!(trace.nodes[0].since, Some(Time::from_seconds(100)));
     let input = &trace.inputs[0];
-    assert_eq!((input.of.as_str(), input.quality.as_str(), input.age), ("Sensor_1.people", "good", 600.0));
+    assert_eq!((&*input.of, &*input.quality, input.age), ("Sensor_1.people", "good", 600.0));
     assert!(rig.at(701).transition.is_none(), "once");
 }
 
@@ -174,7 +174,7 @@ fn a_decisive_good_input_counts_although_another_one_is_bad() {
     let mut rig = Rig::new(body);
     let outcome = rig.get("Sensor_1.co2", 1200.0, 10);
     assert_eq!(outcome.transition, Some(Transition::Activated));
-    assert_eq!(outcome.trace.unwrap().decided_by, ["when.any[1]"]);
+    assert_eq!(outcome.trace.unwrap().decided_by, [Arc::from("when.any[1]")]);
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn explaining_changes_nothing_and_lists_every_condition() {
     let before = rig.state.clone();
     let trace = explain(&rig.compiled, &rig.state, &rig.values, Time::from_seconds(1));
     assert_eq!(rig.state, before);
-    let nodes: Vec<_> = trace.nodes.iter().map(|node| (node.place.as_str(), node.result)).collect();
+    let nodes: Vec<_> = trace.nodes.iter().map(|node| (&*node.place, node.result)).collect();
     assert_eq!(
         nodes,
         [
@@ -390,7 +390,7 @@ fn in_a_large_system_a_trace_and_a_text_name_only_what_is_offline() {
     let outcome = evaluate(&compiled, &mut State::default(), &values, Time(0));
     let trace = outcome.trace.unwrap();
     assert_eq!(trace.inputs.len(), 15);
-    assert_eq!(trace.inputs[1].of, "Relay_60 online");
+    assert_eq!(&*trace.inputs[1].of, "Relay_60 online");
     let Act::Notify { text, .. } = &outcome.actions[0] else { panic!("{:?}", outcome.actions) };
     assert!(text.ends_with("Relay_540 and 5 more can't be reached"), "{text}");
 }

@@ -25,7 +25,6 @@ pub use record::{
 };
 pub use release::{ReleaseError, SignedRelease, release_hash};
 pub use topic::{Direction, Topic, TopicError, edge_filter};
-pub use write::whole;
 
 /// Version of the grammar, the `1` in `bo/1/…`.
 pub const VERSION: u32 = 1;

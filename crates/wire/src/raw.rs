@@ -2,41 +2,40 @@
 //! and nobody on the way takes it apart.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
 
 /// One JSON value as text. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Raw(Arc<RawValue>);
+#[derive(Clone, Debug, PartialEq)]
+pub struct Raw(Arc<str>);
 
 impl Raw {
     /// Writes a value down; `null` when it has no JSON.
     pub fn of(value: &impl Serialize) -> Raw {
-        serde_json::value::to_raw_value(value).map(|text| Raw(text.into())).unwrap_or_default()
+        serde_json::to_string(value).map(|text| Raw(text.into())).unwrap_or_default()
+    }
+
+    /// What was written down already. It has to be one JSON value: records take it over as it is.
+    pub fn written(json: &str) -> Raw {
+        Raw(json.into())
     }
 
     /// Reads it.
     pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        serde_json::from_str(self.0.get())
+        serde_json::from_str(&self.0)
     }
 
     /// Its text.
     pub fn text(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 }
 
 impl Default for Raw {
     fn default() -> Raw {
-        Raw(RawValue::NULL.to_owned().into())
-    }
-}
-
-impl PartialEq for Raw {
-    fn eq(&self, other: &Raw) -> bool {
-        self.text() == other.text()
+        Raw("null".into())
     }
 }
 
@@ -48,13 +47,13 @@ impl fmt::Display for Raw {
 
 impl Serialize for Raw {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serde_json::from_str::<&RawValue>(&self.0).map_err(ser::Error::custom)?.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Raw {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Raw, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(|text| Raw(text.into()))
+        Box::<RawValue>::deserialize(deserializer).map(|text| Raw(text.get().into()))
     }
 }
 

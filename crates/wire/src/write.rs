@@ -2,10 +2,10 @@
 //! together from their parts, everything else is left to serde. Both give the same text.
 
 use crate::record::{Body, StatusChange, TriggerRun};
+use bo_model::Quality;
 use bo_model::command::{Actor, CommandRequest, Priority, Stage, Step};
-use bo_model::uuid::Uuid;
+use bo_model::json::{data, id, text, whole, word};
 use bo_model::value::Source;
-use bo_model::{Data, Quality};
 use serde::Serialize;
 
 impl Body {
@@ -50,12 +50,7 @@ fn write_status(change: &StatusChange, out: &mut Vec<u8>) -> serde_json::Result<
     out.extend_from_slice(b",\"name\":");
     text(&change.name, out)?;
     out.extend_from_slice(b",\"value\":{\"data\":");
-    match &value.data {
-        Data::Bool(on) => out.extend_from_slice(if *on { b"true" } else { b"false" }),
-        Data::Int(number) => whole(*number, out),
-        Data::Text(data) => text(data, out)?,
-        other => json(other, out)?,
-    }
+    data(&value.data, out)?;
     out.extend_from_slice(b",\"quality\":");
     match &value.quality {
         Quality::Good => out.extend_from_slice(b"\"good\""),
@@ -140,51 +135,13 @@ fn json(value: &impl Serialize, out: &mut Vec<u8>) -> serde_json::Result<()> {
     serde_json::to_writer(out, value)
 }
 
-/// A text; most have nothing in them that JSON wants escaped.
-fn text(text: &str, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    let special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
-    if text.as_bytes().iter().fold(false, |any, byte| any | special(byte)) {
-        return json(&text, out);
-    }
-    word(text, out);
-    Ok(())
-}
-
-/// A text that is known to have nothing to escape.
-fn word(word: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    out.extend_from_slice(word.as_bytes());
-    out.push(b'"');
-}
-
-fn id(id: Uuid, out: &mut Vec<u8>) {
-    word(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()), out);
-}
-
-/// A whole number, several times as fast as `write!`.
-pub fn whole(number: i64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; 20];
-    let (mut rest, mut at) = (number.unsigned_abs(), digits.len());
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&digits[at..]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Gap, Raw};
     use bo_model::command::Lease;
-    use bo_model::{Reason, Time, Value};
+    use bo_model::uuid::Uuid;
+    use bo_model::{Data, Reason, Time, Value};
     use proptest::prelude::*;
     use std::sync::Arc;
 

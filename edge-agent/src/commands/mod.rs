@@ -109,7 +109,8 @@ impl Commands {
         };
         for command in interrupted {
             let why = "the agent was restarted while it was under way; whether it was written is not known";
-            commands.shared.finish(command, Stage::Failed { why: why.into() }, true);
+            let now = commands.shared.clock.now();
+            commands.shared.finish(command, Stage::Failed { why: why.into() }, true, now);
         }
         commands.shared.shutdown.spawn(under_way::hear(commands.shared.clone(), outcomes));
         let leases = commands.clone();
@@ -143,16 +144,17 @@ impl Commands {
     /// As far as it goes at once. A command that only has to be written is ended by whoever hears that it was; one that has to
     /// be remembered first, or whose effect is watched, has a task of its own.
     fn start_one(&self, request: CommandRequest, durable: bool) {
+        let now = self.shared.clock.now();
         let body = Body::Command { request };
-        (self.shared.record)(Class::Command, self.shared.clock.now(), &body);
+        (self.shared.record)(Class::Command, now, &body);
         let Body::Command { request } = body else { return };
         let Ok(room) = self.shared.room.clone().try_acquire_owned() else {
             let why = format!("{AT_ONCE} commands are under way already");
-            return self.shared.finish(request.id, Stage::Refused { why }, durable);
+            return self.shared.finish(request.id, Stage::Refused { why }, durable, now);
         };
-        let begun = match pipeline::begin(&self.shared, request, durable) {
+        let begun = match pipeline::begin(&self.shared, request, durable, now) {
             Ok(begun) => begun,
-            Err((id, last)) => return self.shared.finish(id, last, durable),
+            Err((id, last)) => return self.shared.finish(id, last, durable, now),
         };
         if !durable && !begun.is_watched() && begun.device.direct().is_some() {
             return self.shared.under_way.write(begun, room);
@@ -167,7 +169,8 @@ impl Commands {
                 last = pipeline::carry_out(&shared, &begun, durable) => last,
                 () = ended => Stage::Failed { why: STOPPED.into() },
             };
-            pipeline::end(&shared, begun, last, durable);
+            let now = shared.clock.now();
+            pipeline::end(&shared, begun, last, durable, now);
             drop(room);
         });
     }
@@ -284,8 +287,7 @@ impl Shared {
     }
 
     /// Writes a link of the evidence chain and shows it to whoever waits.
-    fn step(&self, command: CommandId, stage: Stage) {
-        let at = self.clock.now();
+    fn step(&self, command: CommandId, stage: Stage, at: Time) {
         let body = Body::Step { step: Step { command, stage, at } };
         (self.record)(Class::Command, at, &body);
         if let Body::Step { step } = body {
@@ -293,16 +295,15 @@ impl Shared {
         }
     }
 
-    fn finish(&self, command: CommandId, stage: Stage, durable: bool) {
+    fn finish(&self, command: CommandId, stage: Stage, durable: bool, at: Time) {
         if durable {
-            let at = self.clock.now();
             self.store.put(
                 progress::KIND,
                 command.to_string(),
                 &progress::Kept { at, last: Some(stage.clone()) },
             );
         }
-        self.step(command, stage);
+        self.step(command, stage, at);
         if !durable {
             self.progress.lock().unwrap_or_else(PoisonError::into_inner).forget(command);
         }

@@ -6,7 +6,7 @@ use super::{Commands, HOLD, Hold, Shared};
 use crate::devices::{Carried, CommandError, Device};
 use bo_model::command::{Actor, CommandRequest, Stage};
 use bo_model::driver::Command;
-use bo_model::settings::{Values, check_all};
+use bo_model::settings::{Values, complete};
 use bo_model::{CommandId, Time};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Begun {
     pub request: CommandRequest,
     pub device: Arc<Device>,
-    /// Checked, defaults filled in.
-    pub params: Values,
     pub deadline: Instant,
+    /// Its parameters with defaults filled in, where that made a difference.
+    completed: Option<Values>,
     target: String,
     /// Who held the target before.
     before: Option<Hold>,
@@ -39,6 +39,11 @@ impl Begun {
         self.command().is_some_and(|command| command.effect.is_some())
     }
 
+    /// Its parameters, checked, defaults filled in.
+    pub fn params(&self) -> &Values {
+        self.completed.as_ref().unwrap_or(&self.request.params)
+    }
+
     fn key(&self) -> String {
         format!("{}/{}", self.request.device, self.target)
     }
@@ -49,14 +54,14 @@ pub(super) fn begin(
     shared: &Shared,
     request: CommandRequest,
     durable: bool,
+    now: Time,
 ) -> Result<Begun, (CommandId, Stage)> {
     let id = request.id;
-    let (device, params) = check(shared, &request).map_err(|last| (id, last))?;
-    shared.step(id, Stage::Authorised);
+    let (device, completed) = check(shared, &request, now).map_err(|last| (id, last))?;
+    shared.step(id, Stage::Authorised, now);
     let described = device.manifest.commands.get(&request.command);
     let target = described.and_then(|command| command.target.clone());
     let target = target.unwrap_or_else(|| request.command.clone());
-    let now = shared.clock.now();
     let claim = shared.arbiter().claim(&request, &target, now);
     let claim = claim.map_err(|why| {
         let waits = shared.waiting().add(&request, &target, now);
@@ -66,9 +71,9 @@ pub(super) fn begin(
     if matches!(request.actor, Actor::Trigger { .. }) {
         shared.waiting().overtaken(request.device, &target);
     }
-    shared.step(id, Stage::Arbitrated { displaced: claim.displaced });
+    shared.step(id, Stage::Arbitrated { displaced: claim.displaced }, now);
     let deadline = Instant::now() + request.deadline.since(now);
-    let begun = Begun { request, device, params, deadline, target, before: claim.before };
+    let begun = Begun { request, device, deadline, completed, target, before: claim.before };
     match &claim.hold {
         Some(hold) => shared.store.put(HOLD, begun.key(), hold),
         None if begun.before.is_some() => shared.store.remove(HOLD, begun.key()),
@@ -92,7 +97,7 @@ pub(super) async fn carry_out(shared: &Arc<Shared>, begun: &Begun, durable: bool
 }
 
 /// The last of it: a target that was not written is given back.
-pub(super) fn end(shared: &Arc<Shared>, begun: Begun, last: Stage, durable: bool) {
+pub(super) fn end(shared: &Arc<Shared>, begun: Begun, last: Stage, durable: bool, now: Time) {
     let id = begun.request.id;
     if matches!(last, Stage::Refused { .. } | Stage::Failed { .. }) {
         let key = begun.key();
@@ -100,7 +105,7 @@ pub(super) fn end(shared: &Arc<Shared>, begun: Begun, last: Stage, durable: bool
         let is_held = {
             let mut arbiter = shared.arbiter();
             arbiter.give_back(request.device, &target, id, before);
-            let holder = arbiter.holder(request.device, &target, shared.clock.now());
+            let holder = arbiter.holder(request.device, &target, now);
             match holder {
                 Some(hold) => shared.store.put(HOLD, key, hold),
                 None => shared.store.remove(HOLD, key),
@@ -111,7 +116,7 @@ pub(super) fn end(shared: &Arc<Shared>, begun: Begun, last: Stage, durable: bool
             Commands { shared: shared.clone() }.hold_ended(request.device, &target);
         }
     }
-    shared.finish(id, last, durable);
+    shared.finish(id, last, durable, now);
 }
 
 /// Writes the steps of a command that its device took. The error is its final stage.
@@ -119,21 +124,25 @@ pub(super) fn written(
     shared: &Shared,
     id: CommandId,
     outcome: Result<Carried, CommandError>,
+    now: Time,
 ) -> Result<(), Stage> {
     let carried = outcome.map_err(|error| match error {
         CommandError::Refused(why) => Stage::Refused { why },
         CommandError::Failed(why) => Stage::Failed { why },
     })?;
-    shared.step(id, Stage::Written);
+    shared.step(id, Stage::Written, now);
     if carried == Carried::ReadBack {
-        shared.step(id, Stage::ReadBack);
+        shared.step(id, Stage::ReadBack, now);
     }
     Ok(())
 }
 
-fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Values), Stage> {
+fn check(
+    shared: &Shared,
+    request: &CommandRequest,
+    now: Time,
+) -> Result<(Arc<Device>, Option<Values>), Stage> {
     let refused = |why: String| Stage::Refused { why };
-    let now = shared.clock.now();
     if request.deadline <= now {
         let late = bo_model::span::format(Duration::from_secs(now.since(request.deadline).as_secs().max(1)));
         return Err(refused(format!("its deadline had passed {late} before it arrived")));
@@ -146,15 +155,15 @@ fn check(shared: &Shared, request: &CommandRequest) -> Result<(Arc<Device>, Valu
         let known: Vec<_> = device.manifest.commands.keys().cloned().collect();
         refused(format!("its driver has no command `{}`, only {}", request.command, known.join(", ")))
     })?;
-    let params = check_all(&command.params, &request.params).map_err(|errors| {
+    let completed = complete(&command.params, &request.params).map_err(|errors| {
         let sentences: Vec<_> = errors.into_iter().map(|(key, why)| format!("`{key}` {why}")).collect();
         refused(sentences.join("; "))
     })?;
-    Ok((device, params))
+    Ok((device, completed))
 }
 
 async fn write_and_watch(shared: &Arc<Shared>, begun: &Begun, command: &Command) -> Stage {
-    let Begun { request, device, params, deadline, .. } = begun;
+    let (Begun { request, device, deadline, .. }, params) = (begun, begun.params());
     let wanted = command.effect.as_ref().and_then(|effect| {
         let wanted = Wanted::new(effect, params)?;
         let slot = device.slots.slot(&wanted.status)?;
@@ -167,7 +176,7 @@ async fn write_and_watch(shared: &Arc<Shared>, begun: &Begun, command: &Command)
     });
 
     let outcome = device.carry_out(&request.command, params.clone(), *deadline).await;
-    if let Err(last) = written(shared, request.id, outcome) {
+    if let Err(last) = written(shared, request.id, outcome, shared.clock.now()) {
         return last;
     }
     let (Some((wanted, slot, within)), Some(feed)) = (wanted, feed.as_mut()) else { return Stage::Done };

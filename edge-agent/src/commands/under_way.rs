@@ -40,16 +40,16 @@ impl UnderWay {
     /// Writes a command to its device. One that cannot be written has its outcome at once.
     pub fn write(&self, begun: Begun, room: OwnedSemaphorePermit) {
         let (id, deadline) = (begun.request.id, begun.deadline);
-        let (device, name) = (begun.device.clone(), begun.request.command.clone());
-        let params = begun.params.clone();
-        self.lock().insert(id, (begun, deadline, room));
         let outcomes = self.outcomes.clone();
         let done = move |outcome| drop(outcomes.try_send((id, outcome)));
-        match device.direct() {
-            Some(Ok(direct)) => direct(&name, &params, deadline, Box::new(done)),
+        // Held until it is listed: its outcome may be heard before this returns.
+        let mut waiting = self.lock();
+        match begun.device.direct() {
+            Some(Ok(direct)) => direct(&begun.request.command, begun.params(), deadline, Box::new(done)),
             Some(Err(fault)) => done(Err(fault)),
             None => done(Err(CommandError::Failed("the device was taken out of service".into()))),
         }
+        waiting.insert(id, (begun, deadline, room));
     }
 
     fn overdue(&self, now: Instant) -> Vec<CommandId> {
@@ -93,10 +93,11 @@ pub(super) async fn hear(shared: Arc<Shared>, mut outcomes: mpsc::Receiver<Outco
 
 fn end(shared: &Arc<Shared>, id: CommandId, outcome: Result<Carried, CommandError>) {
     let Some((begun, _, room)) = shared.under_way.lock().remove(&id) else { return };
-    let last = match pipeline::written(shared, id, outcome) {
+    let now = shared.clock.now();
+    let last = match pipeline::written(shared, id, outcome, now) {
         Ok(()) => Stage::Done,
         Err(last) => last,
     };
-    pipeline::end(shared, begun, last, false);
+    pipeline::end(shared, begun, last, false, now);
     drop(room);
 }

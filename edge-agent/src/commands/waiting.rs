@@ -77,6 +77,9 @@ impl Waiting {
 
     /// Something was written after all: the wish is out of date.
     pub fn overtaken(&mut self, device: DeviceId, target: &str) {
+        if self.wishes.is_empty() {
+            return;
+        }
         if self.wishes.remove(&(device, target.to_owned())).is_some() {
             self.store.remove(KIND, key(device, target));
         }

@@ -8,6 +8,7 @@ use crate::board::Board;
 use crate::site::fill;
 use bo_link::{Asker, Health, LinkError, LinkState, MqttMessage};
 use bo_link_mqtt::{MqttLink, Profile};
+use bo_model::points::Publish;
 use bo_model::settings::Values;
 use bo_model::{Quality, Reason, Value};
 use bo_runtime::Shutdown;
@@ -118,23 +119,17 @@ fn take(context: &DeviceContext, profile: &Profile, message: &MqttMessage) {
 pub fn direct(context: &DeviceContext, link: &MqttLink) -> Direct {
     let (manifest, settings, link) = (context.manifest.clone(), context.site.settings.clone(), link.clone());
     Arc::new(move |name: &str, params: &Values, deadline: Instant, done: Done| {
-        let described = manifest.commands.get(name).into_iter().flat_map(|command| &command.publish);
-        let mut messages: Vec<MqttMessage> = described
-            .map(|publish| {
-                // Most devices take the words of their driver: nothing is copied for those.
-                let worded = (!publish.words.is_empty()).then(|| publish.worded(params));
-                let values = [worded.as_ref().unwrap_or(params), &settings];
-                message(fill(&publish.topic, &values), fill(&publish.payload, &values))
-            })
-            .collect();
-        match messages.pop() {
-            None => done(Ok(Carried::Written)),
-            Some(only) if messages.is_empty() => {
-                link.publish(only, Asker::call(deadline, move |sent| done(carried(sent))));
-            }
-            Some(last) => {
-                messages.push(last);
-                let link = link.clone();
+        let filled = |publish: &Publish| {
+            // Most devices take the words of their driver: nothing is copied for those.
+            let worded = (!publish.words.is_empty()).then(|| publish.worded(params));
+            let values = [worded.as_ref().unwrap_or(params), &settings];
+            message(fill(&publish.topic, &values), fill(&publish.payload, &values))
+        };
+        match manifest.commands.get(name).map_or(&[][..], |command| &command.publish) {
+            [] => done(Ok(Carried::Written)),
+            [only] => link.publish(filled(only), Asker::call(deadline, move |sent| done(carried(sent)))),
+            several => {
+                let (link, messages) = (link.clone(), several.iter().map(filled).collect());
                 tokio::spawn(async move { done(carried(send_all(&link, messages, deadline).await)) });
             }
         }

@@ -41,9 +41,9 @@ impl Block {
     }
 
     fn begin(&mut self, seq: u64, at: Time) {
-        bo_wire::whole(seq as i64, &mut self.body);
+        bo_model::json::whole(seq as i64, &mut self.body);
         self.body.push(b' ');
-        bo_wire::whole(at.0, &mut self.body);
+        bo_model::json::whole(at.0, &mut self.body);
         self.body.push(b' ');
     }
 

@@ -13,10 +13,11 @@ pub(super) const PAGE: u64 = 4096;
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor (class INTEGER PRIMARY KEY, written INTEGER NOT NULL, acknowledged INTEGER NOT NULL);
--- a run of records (block.rs): first and upto are the numbers it accounts for
+-- a run of records (block.rs): first and upto are the numbers it accounts for. Finding the place of a row among rows WITHOUT
+-- ROWID means reading some of them whole, 16 KiB each, so it has rows; files of earlier versions have not, and serve as they are
 CREATE TABLE IF NOT EXISTS block (
     class INTEGER NOT NULL, upto INTEGER NOT NULL, first INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (class, upto)) WITHOUT ROWID;
+    PRIMARY KEY (class, upto));
 CREATE TABLE IF NOT EXISTS latest (
     device TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (device, name)) WITHOUT ROWID;
 ";

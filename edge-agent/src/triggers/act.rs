@@ -4,11 +4,18 @@ use super::Parts;
 use super::host::Instance;
 use bo_model::Time;
 use bo_model::command::{Actor, CommandRequest};
-use bo_rules::{Act, Compiled, Outcome, Severity, Transition};
+use bo_rules::{Act, Compiled, Outcome, Severity, Trace, Transition};
 use bo_wire::{AlarmEvent, Body, Class, Raw, TriggerRun};
 use serde_json::json;
 
-pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, now: Time) {
+/// A trace written down: once, for the journal and for whoever looks at the trigger.
+pub(super) fn written(trace: &Trace) -> Raw {
+    let mut json = Vec::with_capacity(512);
+    let whole = trace.write(&mut json).is_ok();
+    std::str::from_utf8(&json).ok().filter(|_| whole).map(Raw::written).unwrap_or_default()
+}
+
+pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, trace: Raw, now: Time) {
     let mut notify = Vec::new();
     let verdict = match outcome.transition {
         Some(Transition::Activated) => "activated",
@@ -33,12 +40,7 @@ pub(super) fn carry_out(parts: &Parts, instance: &Instance, outcome: Outcome, no
             Act::Notify { .. } | Act::Emit { .. } => notify.extend(serde_json::to_value(&action).ok()),
         }
     }
-    let run = TriggerRun {
-        trigger: instance.site.id,
-        outcome: verdict.into(),
-        trace: Raw::of(&outcome.trace),
-        notify,
-    };
+    let run = TriggerRun { trigger: instance.site.id, outcome: verdict.into(), trace, notify };
     (parts.record)(Class::Status, now, &Body::Trigger(run));
 }
 

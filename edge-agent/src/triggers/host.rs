@@ -5,11 +5,11 @@ use crate::board::{Change, Feed, SlotIx};
 use crate::site::Desired;
 use bo_model::release::SiteTrigger;
 use bo_model::{Data, Reason, Time, Value};
-use bo_rules::{Compiled, Source, State, Trace};
+use bo_rules::{Compiled, Source, State};
 use bo_runtime::ClockWatch;
+use bo_wire::Raw;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -47,7 +47,8 @@ pub(super) struct Instance {
     pub site: SiteTrigger,
     pub compiled: Compiled,
     pub state: State,
-    pub traces: VecDeque<Arc<Trace>>,
+    /// The last ones, newest first, as they were written down.
+    pub traces: VecDeque<Raw>,
     values: Vec<Value>,
     slots: Vec<Option<SlotIx>>,
     due: Option<Time>,
@@ -306,12 +307,13 @@ impl Host {
             self.changed.push(ix);
             self.keep_at.get_or_insert_with(|| self.kept_at + KEEP_AFTER);
         }
-        if let Some(trace) = &outcome.trace {
-            instance.traces.push_front(trace.clone());
-            instance.traces.truncate(TRACES);
-        }
         if outcome.trace.is_some() || !outcome.actions.is_empty() {
-            act::carry_out(&self.parts, instance, outcome, now);
+            let trace = outcome.trace.as_deref().map(act::written);
+            if let Some(trace) = &trace {
+                instance.traces.truncate(TRACES - 1);
+                instance.traces.push_front(trace.clone());
+            }
+            act::carry_out(&self.parts, instance, outcome, trace.unwrap_or_default(), now);
         }
     }
 
@@ -332,7 +334,7 @@ impl Host {
             since: instance.state.since,
             held_back: instance.state.held_back,
             now: bo_rules::explain(&instance.compiled, &instance.state, &instance.values, now),
-            traces: instance.traces.iter().map(|trace| Trace::clone(trace)).collect(),
+            traces: instance.traces.iter().filter_map(|trace| trace.read().ok()).collect(),
         });
         all.collect()
     }

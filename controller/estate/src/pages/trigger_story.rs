@@ -26,7 +26,7 @@ fn because(definition: &Definition, words: &Words<'_>, trace: &Trace) -> String 
     let told = trace.decided_by.iter().map(|place| {
         let Some(condition) = at(definition, place) else { return node(trace, place) };
         let seen =
-            condition.input.as_ref().and_then(|name| trace.inputs.iter().find(|input| input.name == *name));
+            condition.input.as_ref().and_then(|name| trace.inputs.iter().find(|input| *input.name == **name));
         match (&condition.input, seen) {
             (Some(name), Some(seen)) => {
                 let held = condition.held_for.as_ref().map(|span| format!(" for {}", words.span(span)));
@@ -41,7 +41,7 @@ fn because(definition: &Definition, words: &Words<'_>, trace: &Trace) -> String 
 
 /// A condition as the trace words it.
 fn node(trace: &Trace, place: &str) -> String {
-    trace.nodes.iter().find(|node| node.place == place).map(|node| humane(&node.text)).unwrap_or_default()
+    trace.nodes.iter().find(|node| *node.place == *place).map(|node| humane(&node.text)).unwrap_or_default()
 }
 
 /// Which values could not be acted on, and why.

@@ -13,6 +13,7 @@ pub mod discovery;
 mod error;
 mod listeners;
 mod packets;
+mod plain;
 mod refusals;
 mod session;
 mod shared;

@@ -1,7 +1,7 @@
 //! Packets of MQTT 3.1.1 and 5: taken from what was read, and a broker's reasons in words. Pure.
 
 use bo_model::release::MqttVersion;
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use mqtt5::Properties;
 use mqtt5::packet::{FixedHeader, MqttPacket, Packet};
 use mqtt5::protocol::v5::properties::{PropertyId, PropertyValue};
@@ -44,19 +44,28 @@ pub(crate) fn level(version: MqttVersion) -> u8 {
 
 /// The next whole packet of what was read.
 pub(crate) fn next_packet(read: &mut BytesMut, version: MqttVersion) -> Result<Option<Packet>, Broken> {
+    next_frame(read)?.map(|frame| packet(frame, version)).transpose()
+}
+
+/// The bytes of the next whole packet of what was read.
+pub(crate) fn next_frame(read: &mut BytesMut) -> Result<Option<Bytes>, Broken> {
     let Some(length) = whole(read)? else { return Ok(None) };
     if read.len() < length {
         read.reserve(length - read.len());
         return Ok(None);
     }
-    let mut frame = read.split_to(length).freeze();
+    Ok(Some(read.split_to(length).freeze()))
+}
+
+/// A packet from its bytes.
+pub(crate) fn packet(mut frame: Bytes, version: MqttVersion) -> Result<Packet, Broken> {
     let header = FixedHeader::decode(&mut frame).map_err(malformed)?;
     let packet =
         Packet::decode_from_body_with_version(header.packet_type, &header, &mut frame, level(version))
             .map_err(malformed)?;
     match frame.has_remaining() {
         true => Err(malformed("bytes are left over behind a packet")),
-        false => Ok(Some(packet)),
+        false => Ok(packet),
     }
 }
 

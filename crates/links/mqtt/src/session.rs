@@ -3,7 +3,8 @@
 //! Publishes are encoded where they are made and written together: a rule that commands ten devices costs one write.
 
 use crate::aliases::Aliases;
-use crate::packets::{Broken, MAX_PACKET, acknowledge, said, write};
+use crate::packets::{Broken, MAX_PACKET, acknowledge, packet, said, write};
+use crate::plain;
 use crate::terms::Terms;
 use bo_link::{Asker, LinkError, MqttMessage};
 use bo_model::release::MqttVersion;
@@ -15,7 +16,7 @@ use mqtt5::packet::unsubscribe::UnsubscribePacket;
 use mqtt5::packet::{FixedHeader, MqttPacket, Packet, PacketType};
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use mqtt5::{Properties, QoS};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -43,10 +44,10 @@ pub(crate) struct Session {
     /// With QoS 0, answered when they are written.
     unwritten: Vec<Waiting>,
     /// With QoS 1 and 2, by packet id.
-    unacknowledged: HashMap<u16, Waiting>,
+    unacknowledged: BTreeMap<u16, Waiting>,
     waiting: VecDeque<(Waiting, MqttMessage)>,
     /// Filters the broker has not answered, by packet id.
-    asked: HashMap<u16, Vec<String>>,
+    asked: BTreeMap<u16, Vec<String>>,
     aliases: Aliases,
     last_id: u16,
 }
@@ -86,9 +87,13 @@ impl Session {
 
     fn send(&mut self, job: Waiting, message: MqttMessage) {
         let id = (message.qos > 0).then(|| self.next_id());
-        let packet = self.packet(message, id, &job);
-        let header = FixedHeader::new(PacketType::Publish, packet.flags(), packet.body_encoded_size() as u32);
-        let written = header.encode(&mut self.out).and_then(|()| packet.encode_body_direct(&mut self.out));
+        let written = match self.version {
+            MqttVersion::V3 => {
+                plain::publish(&message, id, &mut self.out);
+                Ok(())
+            }
+            MqttVersion::V5 => self.write(message, id, &job),
+        };
         match (written, id) {
             (Err(error), _) => job.answer(Err(LinkError::Invalid(error.to_string().into()))),
             (Ok(()), None) => self.unwritten.push(job),
@@ -96,23 +101,26 @@ impl Session {
         }
     }
 
+    /// Writes a PUBLISH of MQTT 5.
+    fn write(&mut self, message: MqttMessage, id: Option<u16>, job: &Waiting) -> mqtt5::Result<()> {
+        let packet = self.packet(message, id, job);
+        let header = FixedHeader::new(PacketType::Publish, packet.flags(), packet.body_encoded_size() as u32);
+        header.encode(&mut self.out).and_then(|()| packet.encode_body_direct(&mut self.out))
+    }
+
     fn packet(&mut self, message: MqttMessage, id: Option<u16>, job: &Waiting) -> PublishPacket {
         let MqttMessage { topic, payload, qos, retain } = message;
         let qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(qos.min(2))];
-        let mut packet =
-            PublishPacket { packet_id: id, retain, ..PublishPacket::new_v311(topic, payload, qos) };
-        if self.version == MqttVersion::V5 {
-            packet.protocol_version = 5;
-            if !retain {
-                // Whoever asked gives up at the deadline: a broker that keeps it for a device that is away must, too.
-                let left = job.deadline.saturating_duration_since(Instant::now());
-                packet.properties.set_message_expiry_interval(left.as_secs() as u32 + 1);
-            }
-            if let Some((alias, known)) = self.aliases.ours(&packet.topic_name, self.terms.aliases) {
-                packet.properties.set_topic_alias(alias);
-                if known {
-                    packet.topic_name.clear();
-                }
+        let mut packet = PublishPacket { packet_id: id, retain, ..PublishPacket::new(topic, payload, qos) };
+        if !retain {
+            // Whoever asked gives up at the deadline: a broker that keeps it for a device that is away must, too.
+            let left = job.deadline.saturating_duration_since(Instant::now());
+            packet.properties.set_message_expiry_interval(left.as_secs() as u32 + 1);
+        }
+        if let Some((alias, known)) = self.aliases.ours(&packet.topic_name, self.terms.aliases) {
+            packet.properties.set_topic_alias(alias);
+            if known {
+                packet.topic_name.clear();
             }
         }
         packet
@@ -164,10 +172,24 @@ impl Session {
         self.out.put_slice(&[0xc0, 0]);
     }
 
+    /// Takes the bytes of a packet of the broker.
+    pub(crate) fn hear(&mut self, frame: Bytes) -> Result<Heard, Broken> {
+        if let Some(id) = plain::acknowledged(&frame) {
+            self.ended(id, Ok(()));
+            return Ok(Heard::Proof);
+        }
+        if self.version == MqttVersion::V3
+            && let Some((message, id)) = plain::published(&frame)
+        {
+            return Ok(self.came(message, id));
+        }
+        self.take(packet(frame, self.version)?)
+    }
+
     /// Takes a packet of the broker.
     pub(crate) fn take(&mut self, packet: Packet) -> Result<Heard, Broken> {
         match packet {
-            Packet::Publish(publish) => return self.message(publish).map(Heard::Message),
+            Packet::Publish(publish) => return self.message(publish),
             Packet::PubAck(ack) => self.acknowledged(ack.packet_id, ack.reason_code, &ack.properties),
             Packet::PubComp(ack) => self.acknowledged(ack.packet_id, ack.reason_code, &ack.properties),
             Packet::PubRec(ack) if ack.reason_code.is_error() => {
@@ -194,7 +216,7 @@ impl Session {
         Ok(Heard::Proof)
     }
 
-    fn message(&mut self, publish: PublishPacket) -> Result<MqttMessage, Broken> {
+    fn message(&mut self, publish: PublishPacket) -> Result<Heard, Broken> {
         let alias = publish.topic_alias();
         let PublishPacket { mut topic_name, payload, qos, retain, packet_id, .. } = publish;
         if let Some(alias) = alias {
@@ -202,24 +224,27 @@ impl Session {
         } else if topic_name.is_empty() {
             return Err(Broken::with(ReasonCode::ProtocolError, "the broker sent a message without a topic"));
         }
-        match (qos, packet_id) {
-            (QoS::AtLeastOnce, Some(id)) => acknowledge(PUBACK, id, &mut self.out),
-            (QoS::ExactlyOnce, Some(id)) => acknowledge(PUBREC, id, &mut self.out),
+        Ok(self.came(MqttMessage { topic: topic_name, payload, qos: qos as u8, retain }, packet_id))
+    }
+
+    fn came(&mut self, message: MqttMessage, id: Option<u16>) -> Heard {
+        match (message.qos, id) {
+            (1, Some(id)) => acknowledge(PUBACK, id, &mut self.out),
+            (2, Some(id)) => acknowledge(PUBREC, id, &mut self.out),
             _ => {}
         }
-        Ok(MqttMessage { topic: topic_name, payload, qos: qos as u8, retain })
+        Heard::Message(message)
+    }
+
+    fn acknowledged(&mut self, id: u16, code: ReasonCode, properties: &Properties) {
+        let refused = || format!("the broker did not take the message: {}", said(code, properties));
+        self.ended(id, if code.is_error() { Err(LinkError::Invalid(refused().into())) } else { Ok(()) });
     }
 
     /// A publish has come to its end: the next ones have their turn.
-    fn acknowledged(&mut self, id: u16, code: ReasonCode, properties: &Properties) {
+    fn ended(&mut self, id: u16, result: Result<(), LinkError>) {
         if let Some(job) = self.unacknowledged.remove(&id) {
-            job.answer(match code.is_error() {
-                false => Ok(()),
-                true => {
-                    let why = format!("the broker did not take the message: {}", said(code, properties));
-                    Err(LinkError::Invalid(why.into()))
-                }
-            });
+            job.answer(result);
         }
         while self.unacknowledged.len() < self.terms.in_flight
             && let Some((job, message)) = self.waiting.pop_front()

@@ -6,7 +6,7 @@
 
 use crate::config::MqttConfig;
 use crate::listeners::{Change, Listener, Listeners};
-use crate::packets::{Broken, next_packet, write};
+use crate::packets::{Broken, next_frame, next_packet, write};
 use crate::session::{Heard, Session};
 use crate::shared::Shared;
 use crate::terms::{Terms, greeting};
@@ -274,7 +274,7 @@ async fn converse(
     reporter: &mut Reporter,
     stamp: &mut u64,
 ) -> Result<std::convert::Infallible, Broken> {
-    let Line { connection, read, version, terms: Terms { keep_alive, .. } } = line;
+    let Line { connection, read, terms: Terms { keep_alive, .. }, .. } = line;
     let mut messages = Vec::new();
     let quiet = tokio::time::sleep(*keep_alive / 2);
     tokio::pin!(quiet);
@@ -296,7 +296,7 @@ async fn converse(
                 }
                 (heard, asked) = (Instant::now(), false);
                 reporter.proved();
-                for _ in 0..take(read, *version, shared, &mut messages)? {
+                for _ in 0..take(read, shared, &mut messages)? {
                     reporter.failed();
                 }
                 for message in messages.drain(..) {
@@ -329,18 +329,13 @@ async fn converse(
 }
 
 /// Takes every whole packet that was read. Returns how many subscriptions were refused.
-fn take(
-    read: &mut BytesMut,
-    version: MqttVersion,
-    shared: &Shared,
-    messages: &mut Vec<MqttMessage>,
-) -> Result<usize, Broken> {
+fn take(read: &mut BytesMut, shared: &Shared, messages: &mut Vec<MqttMessage>) -> Result<usize, Broken> {
     let mut refused = 0;
     match &mut *shared.lock() {
         Err(why) => return Err(Broken::off(why)),
         Ok(session) => {
-            while let Some(packet) = next_packet(read, version)? {
-                match session.take(packet)? {
+            while let Some(frame) = next_frame(read)? {
+                match session.hear(frame)? {
                     Heard::Message(message) => messages.push(message),
                     Heard::Refused(filters) => refused += shared.refusals.note(filters),
                     Heard::Proof => {}

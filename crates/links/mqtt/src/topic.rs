@@ -17,7 +17,7 @@ pub fn is_filter(filter: &str) -> bool {
 
 /// True for a topic that may be published to.
 pub fn is_topic(topic: &str) -> bool {
-    !topic.is_empty() && topic.len() <= 65_535 && !topic.contains(['+', '#', '\0'])
+    !topic.is_empty() && topic.len() <= 65_535 && !topic.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
 }
 
 /// True when `filter` matches `topic`. Wildcards do not reach into `$`-topics from the first level.

@@ -46,7 +46,7 @@ impl Builder<'_> {
             Some(hold) => format!("{text} for {}", bo_model::span::format(hold.span)),
             None => text,
         };
-        self.nodes.push(Node { test, hold, place: place.to_owned(), text });
+        self.nodes.push(Node { test, hold, place: place.into(), text: text.into() });
         self.nodes.len() as u32 - 1
     }
 
@@ -320,7 +320,7 @@ impl Builder<'_> {
                     return Operand::Const(Data::None);
                 }
                 None => {
-                    if self.inputs.iter().any(|slot| slot.name == name) {
+                    if self.inputs.iter().any(|slot| *slot.name == *name) {
                         return Operand::Input(self.input_named(place, name).unwrap_or(0));
                     }
                     self.wrong(place, format!("there is neither [param.{name}] nor [input.{name}]"));

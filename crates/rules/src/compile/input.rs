@@ -22,7 +22,8 @@ impl Builder<'_> {
         }
         let default = input.default.clone().map(Data::from_json);
         self.inputs.push(Slot {
-            name: name.to_owned(),
+            name: name.into(),
+            of: input.of.as_str().into(),
             feed,
             policy: input.quality,
             scale: input.scale,
@@ -80,10 +81,10 @@ impl Builder<'_> {
 
     /// Index of a named input; an error at `place` when there is none.
     pub(super) fn input_named(&mut self, place: &str, name: &str) -> Option<u32> {
-        if let Some(index) = self.inputs.iter().position(|slot| slot.name == name) {
+        if let Some(index) = self.inputs.iter().position(|slot| *slot.name == *name) {
             return Some(index as u32);
         }
-        let known: Vec<_> = self.inputs.iter().map(|slot| slot.name.as_str()).collect();
+        let known: Vec<_> = self.inputs.iter().map(|slot| &*slot.name).collect();
         let known = if known.is_empty() {
             "there are none".to_owned()
         } else {
