@@ -3,7 +3,8 @@
 
 use crate::attachment::{self, Attachment, is_picture};
 use crate::{AttachmentId, ContentError};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use bo_db::Tx;
 use bo_model::Object;
 use bo_web::layout::{icon, parts};
@@ -14,11 +15,38 @@ use maud::{Markup, html};
 /// Bytes of a form with files at most: the files, with the form around them.
 pub const UPLOAD: usize = attachment::LARGEST + 64 * 1024;
 
-/// Attaches what the form sent, and leads on to `back`.
+/// Files that were not taken: those for which object, and why not.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    of: String,
+    why: String,
+}
+
+/// Attaches what the form sent, and leads on to `back`; when nothing was chosen, or a file is not taken, answers the page again, which
+/// says so beside the form.
 ///
 /// # Errors
-/// [`WebError::BadInput`] when nothing was chosen, or a file is not taken.
-pub async fn add(ctx: &Ctx, object: Object, back: String) -> Result<Redirect> {
+/// Whatever is not about the files.
+pub async fn add(
+    ctx: &Ctx,
+    object: Object,
+    back: String,
+    page: impl FnOnce(Refused) -> Result<Markup>,
+) -> Result<Response> {
+    let of = object.id().to_owned();
+    match attach(ctx, object).await {
+        Ok(1) => Ok(ctx.redirect(back).flash("Attached").into_response()),
+        Ok(count) => Ok(ctx.redirect(back).flash(format!("{count} files attached")).into_response()),
+        Err(WebError::BadInput(fields)) => {
+            let why: Vec<String> = fields.into_iter().map(|(_, sentence)| sentence).collect();
+            let page = page(Refused { of, why: why.join("; ") })?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn attach(ctx: &Ctx, object: Object) -> Result<usize> {
     let (_, files) = ctx.form_with_files().await?;
     if files.is_empty() {
         return Err(WebError::field("file", "choose a file first"));
@@ -26,11 +54,15 @@ pub async fn add(ctx: &Ctx, object: Object, back: String) -> Result<Redirect> {
     let count = files.len();
     let files: Vec<_> = files.into_iter().map(|file| (ctx.make_id::<AttachmentId>(), file)).collect();
     ctx.write(move |tx| {
-        files.iter().try_for_each(|(id, file)| attachment::add(tx, *id, &object, &file.name, &file.bytes))
+        files.iter().try_for_each(|(id, file)| {
+            attachment::add(tx, *id, &object, &file.name, &file.bytes).map_err(|error| match error {
+                ContentError::File(why) => ContentError::File(format!("“{}” {why}", file.name)),
+                other => other,
+            })
+        })
     })
     .await?;
-    let said = if count == 1 { "Attached".to_owned() } else { format!("{count} files attached") };
-    Ok(ctx.redirect(back).flash(said))
+    Ok(count)
 }
 
 fn of_object(
@@ -75,14 +107,17 @@ pub struct Section<'a> {
     pub edit: bool,
     /// Whether to say how a text links to the file.
     pub in_texts: bool,
+    /// What was not taken just now, here or in another section of the page.
+    pub refused: Option<&'a Refused>,
 }
 
 /// The files, and the form that takes more. Nothing when there are none and none may be added.
 pub fn section(ctx: &Ctx, how: Section<'_>, files: &[Attachment]) -> Markup {
-    let Section { at, title, edit, in_texts } = how;
+    let Section { at, title, edit, in_texts, refused } = how;
     // Several sections can be on a page: their parts are told apart by the address.
     let of = at.rsplit('/').next().unwrap_or("");
-    let field = format!("f-file-{of}");
+    let (field, about) = (format!("f-file-{of}"), format!("f-file-{of}-about"));
+    let refused = refused.filter(|refused| refused.of == of);
     html! {
         @if edit || !files.is_empty() {
             section.card.stack.files id={ "files-" (of) } {
@@ -104,9 +139,10 @@ pub fn section(ctx: &Ctx, how: Section<'_>, files: &[Attachment]) -> Markup {
                     form.form.form--inline action={ (at) "/files" } method="post" enctype="multipart/form-data" {
                         (ctx.csrf())
                         label.sr-only for=(field) { "Files to attach to " (title) }
-                        input id=(field) type="file" name="file" multiple required;
+                        input id=(field) type="file" name="file" multiple required aria-invalid=[refused.map(|_| "true")] aria-describedby=[refused.map(|_| &about)];
                         button.btn type="submit" { (icon("upload")) "Attach" }
                     }
+                    @if let Some(refused) = refused { div.field__error id=(about) role="alert" { "Nothing was attached: " (refused.why) "." } }
                 }
             }
         }

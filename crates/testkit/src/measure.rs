@@ -94,6 +94,16 @@ pub fn usage(id: u32) -> Result<Usage> {
     Ok(Usage { cpu: Duration::from_millis(ticks * 10), rss_kib: field("VmRSS:"), threads: field("Threads:") })
 }
 
+/// Memory a process holds in which each page counts once, however often it is mapped, and only in part when other processes hold
+/// it too (`Pss`, proc_pid_smaps_rollup(5)), KiB. The kernel looks at every page for it.
+pub fn distinct_kib(id: u32) -> Result<u64> {
+    let pages =
+        std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).context("the process has ended")?;
+    let line =
+        pages.lines().find_map(|line| line.strip_prefix("Pss:")).context("this kernel counts no Pss")?;
+    Ok(line.split_ascii_whitespace().next().unwrap_or_default().parse()?)
+}
+
 /// The usage of this process.
 pub fn own_usage() -> Result<Usage> {
     usage(std::process::id())
@@ -159,6 +169,8 @@ mod tests {
             sum = (0..100_000).fold(sum, |sum, n| sum.wrapping_mul(31).wrapping_add(n));
         }
         assert!(before.rss_kib > 0 && before.threads > 0 && sum != 1);
+        let distinct = distinct_kib(std::process::id())?;
+        assert!(distinct > 0 && distinct <= own_usage()?.rss_kib, "{distinct}");
         Ok(())
     }
 

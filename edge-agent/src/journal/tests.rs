@@ -75,6 +75,34 @@ async fn what_was_kept_is_there_after_a_restart_in_order_and_numbered_per_class(
 }
 
 #[tokio::test]
+async fn a_file_with_the_table_of_earlier_versions_is_read_and_written_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = Journal::open(&path, Limits::default(), clock()).unwrap();
+    for n in 1..=3 {
+        journal.append_durable(Class::Log, Time(n), log(&n.to_string())).await.unwrap();
+    }
+    journal.close().await;
+    let earlier =
+        "CREATE TABLE earlier (class INTEGER NOT NULL, upto INTEGER NOT NULL, first INTEGER NOT NULL,
+            body BLOB NOT NULL, PRIMARY KEY (class, upto)) WITHOUT ROWID;
+        INSERT INTO earlier SELECT class, upto, first, body FROM block;
+        DROP TABLE block; ALTER TABLE earlier RENAME TO block;";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(earlier).unwrap();
+
+    let journal = Journal::open(&path, Limits::default(), clock()).unwrap();
+    for n in 4..=6 {
+        assert_eq!(journal.append_durable(Class::Log, Time(n), log(&n.to_string())).await.unwrap(), n as u64);
+    }
+    assert_eq!(complete(&all(&journal, Class::Log), 6), Ok(0));
+    let epoch = journal.state().epoch;
+    journal.acknowledge(vec![Cursor { class: Class::Log, epoch, seq: 4 }]).await;
+    journal.close().await;
+    let left = journal.read_after(Class::Log, 4, usize::MAX).unwrap();
+    assert_eq!(left.iter().map(|record| record.seq).collect::<Vec<_>>(), [5, 6]);
+}
+
+#[tokio::test]
 async fn audit_records_are_chained_across_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");

@@ -26,6 +26,25 @@ async fn attach(client: &mut Client, at: &str, name: &str) -> u16 {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_taken_is_said_where_it_was_chosen() {
+    for world in all().await {
+        let mut ines = world.browser("Ines").await;
+        let id = event(&mut ines, "Gala").await;
+        let stage = area(&mut ines, &id, "Stage", "").await;
+        let (post, form) = (axum::http::Method::POST, Some("multipart/form-data; boundary=x"));
+        let empty =
+            b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"plan.pdf\"\r\n\r\n\r\n--x--\r\n";
+        for (at, of) in [(format!("/events/{id}"), &id), (format!("/events/{id}/areas/{stage}"), &stage)] {
+            let answer = ines.send(post.clone(), &format!("{at}/files"), form, empty.to_vec()).await;
+            assert_eq!(answer.status, 422, "{}", answer.text);
+            let said: Vec<&str> = answer.text.split("Nothing was attached: “plan.pdf” is empty.").collect();
+            assert_eq!(said.len(), 2, "once: {}", answer.text);
+            assert!(said[0].ends_with(&format!("id=\"f-file-{of}-about\" role=\"alert\">")), "{}", said[0]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn in_an_organisation_an_event_takes_a_seat_or_a_slot() {
     for world in all().await {
         let (mut ines, mut omar) = (world.browser("Ines").await, world.browser("Omar").await);

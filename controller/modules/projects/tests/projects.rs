@@ -427,6 +427,13 @@ async fn a_refused_form_says_why_beside_the_field_and_keeps_what_was_typed() {
             .post(&format!("/projects/{id}/team"), &[("subject", "nobody@example.org"), ("role", "manager")])
             .await;
         assert!(form.text.contains("is no group, and no member"), "{}", form.text);
+        let id = project(&mut pat, "TR-1", "translation").await;
+        let folder = folder_id(&read(&mut pat, &id).await, "Delivery");
+        let to = format!("/projects/{id}/folders/{folder}/files");
+        let (form, nothing) = (Some("multipart/form-data; boundary=x"), b"--x--\r\n".to_vec());
+        let unchosen = pat.send(Method::POST, &to, form, nothing).await;
+        assert!(unchosen.status == 422, "{}", unchosen.text);
+        assert!(unchosen.text.contains("Nothing was attached: choose a file first."), "{}", unchosen.text);
         assert!(world.verbs().iter().any(|verb| verb == "project.create"));
     }
 }

@@ -90,6 +90,11 @@ impl Edge {
         usage(self.process.id()).with_context(|| format!("the edge printed:\n{}", self.process.output()))
     }
 
+    /// Memory in which each page counts once, KiB.
+    pub fn distinct_kib(&self) -> Result<u64> {
+        bo_testkit::measure::distinct_kib(self.process.id())
+    }
+
     /// Counts what it executes, where that can be had.
     pub fn count(&self, span: Duration) -> Option<Counters> {
         Counters::start(self.process.id(), span)

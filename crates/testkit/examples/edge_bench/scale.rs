@@ -55,21 +55,37 @@ pub fn polling(figures: &mut Figures) -> Result<()> {
 
 /// Memory at rest: devices that answer and do not change much.
 pub fn memory(figures: &mut Figures) -> Result<()> {
-    let ten = at_rest(5, 5)?;
-    figures.at_most("at rest, 5 Modbus and 5 WASM devices: memory", ten.0, "MiB", 25.0);
-    figures.say("at rest, 5 Modbus and 5 WASM devices: CPU", ten.1, "% of a core");
-    let mixed = at_rest(500, 500)?;
-    figures.say("at rest, 500 Modbus and 500 WASM devices: memory", mixed.0, "MiB");
-    figures.say("at rest, 500 Modbus and 500 WASM devices: CPU", mixed.1, "% of a core");
-    let components = at_rest(0, 1000)?;
-    figures.at_most("at rest, 1 000 WASM devices: memory", components.0, "MiB", 80.0);
-    let profiles = at_rest(1000, 0)?;
-    figures.say("at rest, 1 000 Modbus devices: memory", profiles.0, "MiB");
+    let sites = [
+        ("5 Modbus and 5 WASM devices", 5, 5, Some(25.0)),
+        ("500 Modbus and 500 WASM devices", 500, 500, None),
+        ("1 000 WASM devices", 0, 1000, Some(80.0)),
+        ("1 000 Modbus devices", 1000, 0, None),
+    ];
+    for (what, profiles, components, target) in sites {
+        let rest = at_rest(profiles, components)?;
+        let name = format!("at rest, {what}: memory");
+        match target {
+            Some(most) => figures.at_most(&name, rest.resident, "MiB", most),
+            None => figures.say(&name, rest.resident, "MiB"),
+        }
+        figures.say(&format!("{name}, each page counted once"), rest.distinct, "MiB");
+        figures.say(&format!("at rest, {what}: CPU"), rest.cpu, "% of a core");
+    }
     Ok(())
 }
 
-/// MiB and percent of a core of an edge with so many devices. Modbus devices share a line by tens, as behind a gateway.
-fn at_rest(profiles: usize, components: usize) -> Result<(f64, f64)> {
+/// An edge that has nothing to do but to ask.
+struct Rest {
+    /// MiB it has mapped.
+    resident: f64,
+    /// MiB in which each page counts once: instances of a driver share what none of them writes to.
+    distinct: f64,
+    /// Percent of a core.
+    cpu: f64,
+}
+
+/// An edge with so many devices. Modbus devices share a line by tens, as behind a gateway.
+fn at_rest(profiles: usize, components: usize) -> Result<Rest> {
     let (meters, switchers) = (modbus()?, switcher()?);
     let mut site = String::new();
     for number in 0..profiles {
@@ -106,10 +122,13 @@ fn at_rest(profiles: usize, components: usize) -> Result<(f64, f64)> {
     let span = unless_quick(Duration::from_secs(5), Duration::from_secs(2));
     let before = edge.usage()?;
     std::thread::sleep(span);
-    let after = edge.usage()?;
+    let (after, distinct) = (edge.usage()?, edge.distinct_kib()?);
     edge.stop()?;
-    let share = (after.cpu - before.cpu).as_secs_f64() * 100.0 / span.as_secs_f64();
-    Ok((after.rss_kib as f64 / 1024.0, share))
+    Ok(Rest {
+        resident: after.rss_kib as f64 / 1024.0,
+        distinct: distinct as f64 / 1024.0,
+        cpu: (after.cpu - before.cpu).as_secs_f64() * 100.0 / span.as_secs_f64(),
+    })
 }
 
 /// Waits until the devices behind a server were asked so often.

@@ -18,8 +18,12 @@ use maud::Markup;
 pub type Shelf = (String, String, bool, Vec<Attachment>);
 
 pub async fn index(ctx: Ctx) -> Result<Markup> {
+    shown(&ctx, None)
+}
+
+fn shown(ctx: &Ctx, refused: Option<&files::Refused>) -> Result<Markup> {
     let (seen, shelves) = ctx.read(|tx| -> Result<_> {
-        let seen = seen(&ctx, tx)?;
+        let seen = seen(ctx, tx)?;
         let at = format!("/events/{}", seen.here.event.id);
         let mut shelves: Vec<Shelf> = Vec::new();
         if seen.here.level >= Level::View {
@@ -32,7 +36,7 @@ pub async fn index(ctx: Ctx) -> Result<Markup> {
         }
         Ok((seen, shelves))
     })?;
-    Ok(views::event::files(&ctx, &seen, &shelves))
+    Ok(views::event::files(ctx, &seen, &shelves, refused))
 }
 
 fn back(ctx: &Ctx) -> Result<String> {
@@ -53,14 +57,17 @@ fn owner(ctx: &Ctx, tx: &mut Tx, area: bool, level: Level) -> Result<Object> {
     }
 }
 
-pub async fn add(ctx: Ctx) -> Result<Redirect> {
-    let object = ctx.read(|tx| owner(&ctx, tx, false, Level::Edit))?;
-    files::add(&ctx, object, back(&ctx)?).await
+async fn take(ctx: Ctx, area: bool) -> Result<Response> {
+    let object = ctx.read(|tx| owner(&ctx, tx, area, Level::Edit))?;
+    files::add(&ctx, object, back(&ctx)?, |refused| shown(&ctx, Some(&refused))).await
 }
 
-pub async fn add_in_area(ctx: Ctx) -> Result<Redirect> {
-    let object = ctx.read(|tx| owner(&ctx, tx, true, Level::Edit))?;
-    files::add(&ctx, object, back(&ctx)?).await
+pub async fn add(ctx: Ctx) -> Result<Response> {
+    take(ctx, false).await
+}
+
+pub async fn add_in_area(ctx: Ctx) -> Result<Response> {
+    take(ctx, true).await
 }
 
 pub async fn show(ctx: Ctx) -> Result<Response> {

@@ -101,11 +101,11 @@ fn stages(ctx: &Ctx, seen: &EventSeen) -> Markup {
     }
 }
 
-pub fn files(ctx: &Ctx, seen: &EventSeen, shelves: &[Shelf]) -> Markup {
+pub fn files(ctx: &Ctx, seen: &EventSeen, shelves: &[Shelf], refused: Option<&files::Refused>) -> Markup {
     let body = html! {
         @if shelves.is_empty() { section.card { (parts::empty("folder", "No files for you", "Files of the areas you were given are here.", None)) } }
         @for (title, at, edit, all) in shelves {
-            (files::section(ctx, Section { at, title, edit: *edit, in_texts: false }, all))
+            (files::section(ctx, Section { at, title, edit: *edit, in_texts: false, refused }, all))
             @if !*edit && all.is_empty() { section.card { h2 { (title) } p.muted { "No files yet." } } }
         }
     };

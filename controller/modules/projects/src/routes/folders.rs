@@ -23,6 +23,8 @@ pub struct Inside {
     pub files: Vec<Attachment>,
     /// The way here, the phase first, as far as the viewer sees it.
     pub path: Vec<Folder>,
+    /// Files that were not taken just now.
+    pub refused: Option<files::Refused>,
 }
 
 /// The folder in the path, if it is of the project and the viewer may do that much with it.
@@ -55,7 +57,7 @@ pub fn inside(ctx: &Ctx, tx: &mut Tx) -> Result<Inside> {
         at = above.parent;
     }
     path.reverse();
-    Ok(Inside { here, folder, level, folders, files, path })
+    Ok(Inside { here, folder, level, folders, files, path, refused: None })
 }
 
 fn shown(ctx: &Ctx, input: &Input) -> Result<Response> {
@@ -161,8 +163,12 @@ fn owner(ctx: &Ctx, level: Level) -> Result<Object> {
     })
 }
 
-pub async fn add_files(ctx: Ctx) -> Result<Redirect> {
-    files::add(&ctx, owner(&ctx, Level::Edit)?, to_folder(&ctx)?).await
+pub async fn add_files(ctx: Ctx) -> Result<Response> {
+    files::add(&ctx, owner(&ctx, Level::Edit)?, to_folder(&ctx)?, |refused| {
+        let inside = Inside { refused: Some(refused), ..ctx.read(|tx| inside(&ctx, tx))? };
+        Ok(views::folders::show(&ctx, &inside, &Input::default()))
+    })
+    .await
 }
 
 pub async fn file(ctx: Ctx) -> Result<Response> {

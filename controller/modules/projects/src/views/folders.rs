@@ -20,7 +20,7 @@ pub fn show(ctx: &Ctx, inside: &Inside, input: &Input) -> Markup {
                     (icon("folder")) " " a href={ (project) "/folders/" (folder.id) } { (folder.name) } " " span.muted { (yours(*level)) }
                 } } } }
             }
-            (files::section(ctx, Section { at: &at, title: "Files", edit: level >= Level::Edit, in_texts: false }, &inside.files))
+            (files::section(ctx, Section { at: &at, title: "Files", edit: level >= Level::Edit, in_texts: false, refused: inside.refused.as_ref() }, &inside.files))
             @if inside.files.is_empty() && level < Level::Edit { section.card { p.muted { "No files yet." } } }
             @if level >= Level::Edit {
                 form.card.form.stack action={ (at) "/folders" } method="post" {

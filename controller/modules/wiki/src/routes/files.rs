@@ -1,18 +1,23 @@
 //! Files of a page.
 
 use crate::model::{self, PageId};
+use crate::views;
 use axum::response::Response;
 use bo_content::files;
 use bo_web::reply::Redirect;
-use bo_web::{Ctx, Result};
+use bo_web::{Ctx, Input, Result};
 
 fn back(page: PageId) -> String {
     format!("/wiki/pages/{page}#files-{page}")
 }
 
-pub async fn add(ctx: Ctx) -> Result<Redirect> {
+pub async fn add(ctx: Ctx) -> Result<Response> {
     let page = ctx.read(|tx| super::pages::here(&ctx, tx))?.page.id;
-    files::add(&ctx, model::object(page), back(page)).await
+    files::add(&ctx, model::object(page), back(page), |refused| {
+        let shown = views::page::Shown { refused: Some(refused), ..super::pages::shown(&ctx)? };
+        Ok(views::page::show(&ctx, &shown, &Input::default()))
+    })
+    .await
 }
 
 pub async fn show(ctx: Ctx) -> Result<Response> {

@@ -69,6 +69,7 @@ pub fn shown(ctx: &Ctx) -> Result<views::page::Shown> {
             watching: viewer.map(|viewer| queries::seen(tx, viewer, here.page.id)).transpose()?.flatten(),
             writers: actions::writers(tx, here.page.id, viewer)?,
             backlinks,
+            refused: None,
             access,
             here,
         })
@@ -96,11 +97,19 @@ pub async fn markdown(ctx: Ctx) -> Result<Response> {
     Ok(download(&format!("{}.md", page.title), "text/markdown; charset=utf-8", text.into_bytes()))
 }
 
-pub async fn new(ctx: Ctx) -> Result<Markup> {
-    let (template, parent) = (ctx.query_value("template"), ctx.query_value("parent"));
-    let (space, templates, body, parent_page) = ctx.read(|tx| -> Result<_> {
-        let space = super::spaces::of_path(&ctx, tx)?;
-        let (tree, seen) = readable(&ctx, tx, space.id)?;
+/// What the form of a new page shows beside what is typed.
+struct Blank {
+    space: Space,
+    templates: Vec<Page>,
+    /// The text of the chosen template.
+    body: String,
+    parent: Option<Page>,
+}
+
+fn blank(ctx: &Ctx, template: &str, parent: &str) -> Result<Blank> {
+    ctx.read(|tx| {
+        let space = super::spaces::of_path(ctx, tx)?;
+        let (tree, seen) = readable(ctx, tx, space.id)?;
         let pages = tree.walk();
         let templates: Vec<Page> = pages
             .iter()
@@ -112,10 +121,16 @@ pub async fn new(ctx: Ctx) -> Result<Markup> {
             chosen.map(|page| revision::find(tx, &page.object(), page.revision)).transpose()?.flatten();
         let parent =
             pages.iter().find(|(_, page)| page.id.to_string() == parent).map(|(_, page)| (*page).clone());
-        Ok((space, templates, body.map(|text| text.body).unwrap_or_default(), parent))
-    })?;
-    let input = Input::filled([("title", ctx.query_value("title")), ("parent", parent), ("body", body)]);
-    Ok(views::edit::new(&ctx, &space, parent_page.as_ref(), &templates, &input))
+        Ok(Blank { space, templates, body: body.map(|text| text.body).unwrap_or_default(), parent })
+    })
+}
+
+pub async fn new(ctx: Ctx) -> Result<Markup> {
+    let (template, parent) = (ctx.query_value("template"), ctx.query_value("parent"));
+    let blank = blank(&ctx, &template, &parent)?;
+    let fields = [("title", ctx.query_value("title")), ("parent", parent), ("body", blank.body)];
+    let input = Input::filled(fields);
+    Ok(views::edit::new(&ctx, &blank.space, blank.parent.as_ref(), &blank.templates, &input))
 }
 
 pub async fn create(ctx: Ctx) -> Result<Response> {
@@ -126,8 +141,14 @@ pub async fn create(ctx: Ctx) -> Result<Response> {
         Ok(()) => Ok(ctx.redirect(format!("/wiki/pages/{id}")).flash("The page is written").into_response()),
         Err(error) => {
             let input = input.refused(error)?;
-            let space = ctx.read(|tx| super::spaces::of_path(&ctx, tx))?;
-            Ok(input.on(views::edit::new(&ctx, &space, None, &[], &input)))
+            let blank = blank(&ctx, "", input.text("parent"))?;
+            Ok(input.on(views::edit::new(
+                &ctx,
+                &blank.space,
+                blank.parent.as_ref(),
+                &blank.templates,
+                &input,
+            )))
         }
     }
 }

@@ -100,13 +100,17 @@ pub async fn create(ctx: Ctx) -> Result<Response> {
 }
 
 pub async fn show(ctx: Ctx) -> Result<Markup> {
-    let shown = ctx.read(|tx| -> Result<_> {
-        let space = of_path(&ctx, tx)?;
-        let (tree, seen) = readable(&ctx, tx, space.id)?;
+    shown(&ctx, &Input::default())
+}
+
+fn shown(ctx: &Ctx, input: &Input) -> Result<Markup> {
+    let (space, tree, seen, level) = ctx.read(|tx| -> Result<_> {
+        let space = of_path(ctx, tx)?;
+        let (tree, seen) = readable(ctx, tx, space.id)?;
         let level = ctx.level(tx, &space.object())?;
         Ok((space, tree, seen, level))
     })?;
-    Ok(views::space::show(&ctx, &shown.0, &shown.1, &shown.2, shown.3))
+    Ok(views::space::show(ctx, &space, (&tree, &seen), level, input))
 }
 
 pub async fn settings(ctx: Ctx) -> Result<Markup> {
@@ -246,14 +250,27 @@ pub async fn export(ctx: Ctx) -> Result<Response> {
     Ok(download(&format!("{}.zip", space.name), "application/zip", bytes))
 }
 
-pub async fn import(ctx: Ctx) -> Result<Redirect> {
+pub async fn import(ctx: Ctx) -> Result<Response> {
     let id: SpaceId = ctx.param("id")?;
+    match take_in(&ctx, id).await {
+        Ok(made) => {
+            let said = format!("{made} pages were taken in");
+            Ok(ctx.redirect(format!("/wiki/spaces/{id}")).flash(said).into_response())
+        }
+        Err(error) => {
+            let input = Input::default().refused(error)?;
+            Ok(input.on(shown(&ctx, &input)?))
+        }
+    }
+}
+
+/// Answers how many pages were made.
+async fn take_in(ctx: &Ctx, id: SpaceId) -> Result<usize> {
     let (_, files) = ctx.form_with_files().await?;
     let file =
         files.first().ok_or_else(|| WebError::field("file", "choose an archive or a Markdown file first"))?;
     let archive = transfer::read(&file.name, &file.bytes)?;
     let ids: Vec<PageId> = (0..transfer::ids_needed(&archive)).map(|_| ctx.make_id()).collect();
     let of_files: Vec<AttachmentId> = archive.files.iter().map(|_| ctx.make_id()).collect();
-    let made = ctx.write(move |tx| transfer::import(tx, id, None, &archive, (&ids, &of_files))).await?;
-    Ok(ctx.redirect(format!("/wiki/spaces/{id}")).flash(format!("{made} pages were taken in")))
+    Ok(ctx.write(move |tx| transfer::import(tx, id, None, &archive, (&ids, &of_files))).await?)
 }

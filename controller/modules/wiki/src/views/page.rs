@@ -28,6 +28,8 @@ pub struct Shown {
     pub access: AccessLinks,
     /// The names of others who are writing it at this moment.
     pub writers: Vec<String>,
+    /// Files that were not taken just now.
+    pub refused: Option<files::Refused>,
 }
 
 /// `input` is what was typed in one of the forms, and refused.
@@ -39,7 +41,7 @@ pub fn show(ctx: &Ctx, shown: &Shown, input: &Input) -> Markup {
             div.wiki__main.stack {
                 (super::edit::others(&shown.writers))
                 article.card.prose { (shown.rendered.html) @if shown.rendered.html.0.trim().is_empty() { p.muted { "This page has no text yet." } } }
-                (files::section(ctx, Section { at: &href(page.id), title: "Files", edit: here.level >= Level::Edit, in_texts: true }, &shown.files))
+                (files::section(ctx, Section { at: &href(page.id), title: "Files", edit: here.level >= Level::Edit, in_texts: true, refused: shown.refused.as_ref() }, &shown.files))
                 (comments(ctx, shown, input))
             }
             aside.wiki__side.stack {

@@ -131,7 +131,15 @@ pub fn new(ctx: &Ctx, input: &Input) -> Markup {
     ctx.page(Frame::new("New space", NAV, body).crumb("Wiki", NAV))
 }
 
-pub fn show(ctx: &Ctx, space: &Space, pages: &Tree, seen: &HashSet<PageId>, level: Level) -> Markup {
+/// `input` is what was refused of the files to take in.
+pub fn show(
+    ctx: &Ctx,
+    space: &Space,
+    (pages, seen): (&Tree, &HashSet<PageId>),
+    level: Level,
+    input: &Input,
+) -> Markup {
+    let error = input.errors().next().map(|(_, sentence)| sentence);
     let write = format!("/wiki/spaces/{}/write", space.id);
     let body = html! {
         section.card {
@@ -141,13 +149,14 @@ pub fn show(ctx: &Ctx, space: &Space, pages: &Tree, seen: &HashSet<PageId>, leve
             } @else { (tree(pages, seen, None)) }
         }
         @if level >= Level::Edit {
-            details.card {
+            details.card open[error.is_some()] {
                 summary { "Take in pages from files" }
                 form.form.stack action={ "/wiki/spaces/" (space.id) "/import" } method="post" enctype="multipart/form-data" {
                     (ctx.csrf())
                     div.field {
                         label for="f-file" { "ZIP archive of Markdown files, or one Markdown file" }
-                        input id="f-file" type="file" name="file" accept=".zip,.md,.markdown,.txt" required;
+                        input id="f-file" type="file" name="file" accept=".zip,.md,.markdown,.txt" required aria-invalid=[error.map(|_| "true")] aria-describedby="f-file-about";
+                        div id="f-file-about" { @if let Some(error) = error { div.field__error role="alert" { "Nothing was taken in: " (error) "." } } }
                         div.field__help { "Folders become pages above what is in them; what lies in “Page.files” beside a page becomes its files. Nothing is overwritten." }
                     }
                     div.form__actions { button.btn type="submit" { (icon("upload")) "Take them in" } }

@@ -151,6 +151,8 @@ async fn a_space_goes_out_as_files_and_comes_in_again() {
         assert_eq!(archive.headers["content-type"], "application/zip");
         let bad = send(&mut ines, &format!("/wiki/spaces/{first}/import"), "x.zip", b"PK\x03\x04").await;
         assert_eq!(bad.status, 422, "{}", bad.text);
+        assert!(bad.text.contains("<details class=\"card\" open>"), "the form stays open: {}", bad.text);
+        assert!(bad.text.contains("Nothing was taken in: x.zip"), "{}", bad.text);
     }
 }
 
@@ -189,6 +191,19 @@ async fn the_files_of_pages_go_out_with_them_and_come_in_again_where_texts_link_
 async fn a_form_that_is_refused_keeps_what_was_typed() {
     for world in all().await {
         let mut ines = world.browser("Ines").await;
+        let house = space(&mut ines, "House").await;
+        let safety = page(&mut ines, &house, "", "Safety", "…").await;
+        let fields = [("title", ""), ("body", "Stairs A, then out."), ("parent", safety.as_str())];
+        let untitled = ines.post(&format!("/wiki/spaces/{house}/pages"), &fields).await;
+        assert_eq!(untitled.status, 422, "{}", untitled.text);
+        for kept in ["Stairs A, then out.", "Below ", &safety] {
+            assert!(untitled.text.contains(kept), "{kept} is gone: {}", untitled.text);
+        }
+        let at = format!("/wiki/pages/{safety}/files");
+        let program = send(&mut ines, &at, "run.exe", b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0").await;
+        assert_eq!(program.status, 422, "{}", program.text);
+        let said = "Nothing was attached: “run.exe” is a program; programs can't be attached.";
+        assert!(program.text.contains(said) && program.text.contains("Comments"), "{}", program.text);
         let space = space(&mut ines, "Größe & <Übung>").await;
         let again = ines.post("/wiki/spaces", &[("name", "grösse & <übung>"), ("comments", "open")]).await;
         assert_eq!(again.status, 303, "another name in German: {}", again.text);
