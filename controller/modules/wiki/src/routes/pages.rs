@@ -142,13 +142,8 @@ pub async fn create(ctx: Ctx) -> Result<Response> {
         Err(error) => {
             let input = input.refused(error)?;
             let blank = blank(&ctx, "", input.text("parent"))?;
-            Ok(input.on(views::edit::new(
-                &ctx,
-                &blank.space,
-                blank.parent.as_ref(),
-                &blank.templates,
-                &input,
-            )))
+            // No template to choose: that would replace what was typed.
+            Ok(input.on(views::edit::new(&ctx, &blank.space, blank.parent.as_ref(), &[], &input)))
         }
     }
 }
