@@ -41,10 +41,9 @@ impl Journal {
             .prepare("SELECT class, body FROM block ORDER BY class, upto")?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        // A block is lines of `<number> <time> <JSON>`.
         let mut records = Vec::new();
         for (class, body) in blocks {
-            for line in String::from_utf8(body)?.lines() {
+            for line in bo_testkit::journal::text(body)?.lines() {
                 let mut parts = line.splitn(3, ' ');
                 let (Some(seq), Some(_), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
                     anyhow::bail!("a line of the journal does not read: {line}");

@@ -3,6 +3,7 @@
 #[cfg(feature = "guest")]
 pub mod guest;
 pub mod http;
+pub mod journal;
 pub mod keys;
 pub mod measure;
 mod ports;

@@ -3,7 +3,7 @@
 //! leaves a gap record in its place.
 
 use super::Limits;
-use super::block::{Block, lines};
+use super::block::{Block, lines, text};
 use super::store::{PAGE, Store, insert, meta, push, set_meta};
 use bo_model::{DeviceId, Time};
 use bo_wire::{Body, Class, Gap};
@@ -12,8 +12,8 @@ use std::collections::HashSet;
 
 /// Bytes of records dropped in one transaction.
 const DROP: u64 = 256 * 1024;
-/// Bytes of history looked at in one transaction.
-const THIN: u64 = 2 * 1024 * 1024;
+/// Bytes of history looked at in one transaction, as they lie in the file: some 3 MiB of text.
+const THIN: u64 = 512 * 1024;
 const MINUTE: i64 = 60_000_000;
 /// After the bound was hit, room is made down to this part of it, so that it is not hit again at once.
 const TARGET: f64 = 0.9;
@@ -108,14 +108,14 @@ impl Store {
         let gap = Gap { from, to: end, count: end + 1 - from, why: "disk bound reached".into() };
         let mut block = Block::default();
         push(&mut block, end, now, &Body::Gap(gap));
-        if block.body.len() as u64 >= bytes {
+        if block.body().len() as u64 >= bytes {
             return Ok(false);
         }
         tx.execute(
             "DELETE FROM block WHERE class = ?1 AND upto BETWEEN ?2 AND ?3",
             params![class as i64, start, end],
         )?;
-        insert(&tx, class, &block)?;
+        insert(&tx, class, &mut block)?;
         tx.commit()?;
         Ok(true)
     }
@@ -134,10 +134,10 @@ impl Store {
         let (mut block, mut thin) = (Block::default(), Vec::new());
         let tx = self.db.transaction()?;
         for end in ends {
-            let body: Vec<u8> = tx
-                .prepare_cached("SELECT body FROM block WHERE class = ?1 AND upto = ?2")?
-                .query_row(params![class as i64, end], |row| row.get(0))?;
-            for line in lines(&body).filter(|line| line.seq > done) {
+            let (first, body): (u64, Vec<u8>) = tx
+                .prepare_cached("SELECT first, body FROM block WHERE class = ?1 AND upto = ?2")?
+                .query_row(params![class as i64, end], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for line in lines(&text(&body, first, end)).filter(|line| line.seq > done) {
                 let lost = match line.record().body {
                     Body::Status(change) => {
                         let minute = change.value.observed_at.0.div_euclid(MINUTE);
@@ -170,7 +170,7 @@ impl Store {
             "DELETE FROM block WHERE class = ?1 AND upto BETWEEN ?2 AND ?3",
             params![class as i64, done + 1, last],
         )?;
-        for block in &thin {
+        for block in &mut thin {
             insert(&tx, class, block)?;
         }
         set_meta(&tx, "thinned", &last.to_string())?;

@@ -11,8 +11,8 @@ fn clock() -> SharedClock {
     Arc::new(SystemClock)
 }
 
-fn line(length: usize) -> Body {
-    Body::Log(LogLine { device: None, level: LogLevel::Info, text: "x".repeat(length) })
+fn line(seed: u64) -> Body {
+    Body::Log(LogLine { device: None, level: LogLevel::Info, text: super::tests::noise(seed, 10_000) })
 }
 
 fn audit(n: u64) -> Body {
@@ -49,8 +49,8 @@ async fn a_disk_that_others_fill_makes_the_journal_smaller_and_it_grows_again_af
     };
     let journal = Journal::open(&path, limits, clock()).unwrap();
     for n in 0..12 {
-        for _ in 0..100 {
-            assert!(journal.append(Class::Log, Time(n), line(10_000)));
+        for i in 0..100 {
+            assert!(journal.append(Class::Log, Time(n), line((n * 100 + i) as u64)));
         }
         journal.append_durable(Class::Audit, Time(n), audit(n as u64)).await.unwrap();
     }

@@ -1,7 +1,7 @@
 //! Reading the journal beside its writer: a second connection sees what is committed, and nothing else.
 
 use super::JournalError;
-use super::block::lines;
+use super::block::{lines, text};
 use bo_model::Time;
 use bo_wire::{Body, Class, Gap, Record, SnapshotValue};
 use rusqlite::{Connection, OpenFlags, params};
@@ -57,13 +57,13 @@ impl Reader {
     fn read(&self, class: Class, from: u64, to: u64, max_bytes: usize) -> Result<Vec<Record>, JournalError> {
         self.with(|db| {
             let mut query = db.prepare_cached(
-                "SELECT body FROM block WHERE class = ?1 AND upto >= ?2 AND first <= ?3 ORDER BY upto",
+                "SELECT first, upto, body FROM block WHERE class = ?1 AND upto >= ?2 AND first <= ?3 ORDER BY upto",
             )?;
             let mut rows = query.query(params![class as i64, from, to])?;
             let (mut records, mut bytes) = (Vec::new(), 0);
             while let Some(row) = rows.next()? {
-                let body = row.get_ref(0)?.as_blob()?;
-                for line in lines(body).filter(|line| (from..=to).contains(&line.seq)) {
+                let text = text(row.get_ref(2)?.as_blob()?, row.get(0)?, row.get(1)?);
+                for line in lines(&text).filter(|line| (from..=to).contains(&line.seq)) {
                     bytes += line.text.len() + 48;
                     if bytes > max_bytes && !records.is_empty() {
                         return Ok(records);

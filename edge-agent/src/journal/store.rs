@@ -1,6 +1,6 @@
 //! The journal's file: tables, appending a group, acknowledging, beginning a new epoch. Synchronous; owned by the writer's thread.
 
-use super::block::{Block, Line, lines};
+use super::block::{Block, Line, lines, text};
 use super::inbox::Latest;
 use super::{Entry, JournalState, Kept, Limits};
 use bo_model::Time;
@@ -140,7 +140,7 @@ impl Store {
             }
         }
         for class in Class::ALL {
-            insert(&tx, class, &self.blocks[class as usize])?;
+            insert(&tx, class, &mut self.blocks[class as usize])?;
         }
         store_cursors(&tx, &written, &self.acknowledged)?;
         if audit != self.audit {
@@ -262,12 +262,13 @@ fn damaged(why: &str) -> rusqlite::Error {
 }
 
 /// Writes a finished block.
-pub(super) fn insert(tx: &Transaction<'_>, class: Class, block: &Block) -> rusqlite::Result<()> {
+pub(super) fn insert(tx: &Transaction<'_>, class: Class, block: &mut Block) -> rusqlite::Result<()> {
     if block.is_empty() {
         return Ok(());
     }
+    let (first, upto) = (block.first, block.upto);
     tx.prepare_cached("INSERT INTO block (class, upto, first, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![class as i64, block.upto, block.first, block.body])
+        .execute(params![class as i64, upto, first, block.body()])
         .map(drop)
 }
 
@@ -281,11 +282,11 @@ pub(super) fn push(block: &mut Block, seq: u64, at: Time, body: &Body) {
 
 /// Takes `base` from every number of a block; what had a number up to it goes.
 fn renumber(tx: &Transaction<'_>, class: Class, upto: u64, base: u64) -> rusqlite::Result<()> {
-    let body: Vec<u8> = tx
-        .prepare_cached("SELECT body FROM block WHERE class = ?1 AND upto = ?2")?
-        .query_row(params![class as i64, upto], |row| row.get(0))?;
+    let (first, body): (u64, Vec<u8>) = tx
+        .prepare_cached("SELECT first, body FROM block WHERE class = ?1 AND upto = ?2")?
+        .query_row(params![class as i64, upto], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut block = Block::default();
-    for line in lines(&body).filter(|line| line.seq > base) {
+    for line in lines(&text(&body, first, upto)).filter(|line| line.seq > base) {
         let mut record = line.record();
         if let Body::Gap(gap) = &mut record.body {
             gap.from = gap.from.saturating_sub(base).max(1);
@@ -295,7 +296,7 @@ fn renumber(tx: &Transaction<'_>, class: Class, upto: u64, base: u64) -> rusqlit
     }
     tx.prepare_cached("DELETE FROM block WHERE class = ?1 AND upto = ?2")?
         .execute(params![class as i64, upto])?;
-    insert(tx, class, &block)
+    insert(tx, class, &mut block)
 }
 
 fn store_cursors(tx: &Transaction<'_>, written: &[u64; 6], acknowledged: &[u64; 6]) -> rusqlite::Result<()> {

@@ -14,6 +14,16 @@ fn log(text: &str) -> Body {
     Body::Log(LogLine { device: None, level: LogLevel::Info, text: text.into() })
 }
 
+/// Text in which nothing repeats, so that it takes its length in the file, too.
+pub(super) fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut letter = || {
+        (state ^= state << 13, state ^= state >> 7, state ^= state << 17);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    (0..length).map(|_| letter()).filter(|letter| *letter != '\\').collect()
+}
+
 fn sample(name: &str, at: Time, value: f64) -> Body {
     let device = bo_model::DeviceId(uuid::Uuid::from_u128(7));
     Body::Status(StatusChange { device, name: name.into(), value: Value::good(value, at) })
@@ -149,7 +159,7 @@ async fn acknowledged_records_go_and_nonsense_acknowledgements_change_nothing() 
 #[tokio::test]
 async fn the_bound_drops_logs_first_thins_history_and_never_touches_audit() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { max_bytes: 1 << 20, retain_bytes: 1 << 18, ..Limits::default() };
+    let limits = Limits { max_bytes: 1 << 19, retain_bytes: 1 << 17, ..Limits::default() };
     let journal = Journal::open(&folder.path().join("j.db"), limits, clock()).unwrap();
     for n in 0..300 {
         journal.append_durable(Class::Audit, Time(n), audit("kept")).await.unwrap();
@@ -163,7 +173,7 @@ async fn the_bound_drops_logs_first_thins_history_and_never_touches_audit() {
             }
         }
         if second % 5 == 0 {
-            while !journal.append(Class::Log, at, log(&"chatter ".repeat(10))) {
+            while !journal.append(Class::Log, at, log(&noise(second as u64, 80))) {
                 tokio::task::yield_now().await;
             }
         }
@@ -173,7 +183,7 @@ async fn the_bound_drops_logs_first_thins_history_and_never_touches_audit() {
     }
     journal.close().await;
     let state = journal.state();
-    assert!(state.bytes <= 1 << 20, "{} bytes", state.bytes);
+    assert!(state.bytes <= 1 << 19, "{} bytes", state.bytes);
 
     let written = |class: Class| state.written[class as usize];
     let audits = all(&journal, Class::Audit);
@@ -193,7 +203,7 @@ async fn the_bound_drops_logs_first_thins_history_and_never_touches_audit() {
 #[tokio::test]
 async fn thinning_keeps_one_good_sample_a_minute_and_every_bad_one() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { max_bytes: 300 << 10, ..Limits::default() };
+    let limits = Limits { max_bytes: 64 << 10, ..Limits::default() };
     let journal = Journal::open(&folder.path().join("j.db"), limits, clock()).unwrap();
     for second in 0..2_400i64 {
         let at = Time::from_seconds(second);
@@ -228,7 +238,7 @@ async fn a_full_disk_refuses_loudly_and_what_was_held_is_written_when_there_is_r
     let journal = Journal::open(&path, limits, clock()).unwrap();
     let mut durable = 0;
     let refused = loop {
-        match journal.append_durable(Class::Audit, Time(0), audit(&"v".repeat(20_000))).await {
+        match journal.append_durable(Class::Audit, Time(0), audit(&noise(durable, 20_000))).await {
             Ok(seq) => durable = seq,
             Err(error) => break error,
         }
@@ -328,8 +338,9 @@ proptest! {
                         for i in 0..n {
                             let at = Time::from_seconds((written + i) as i64);
                             let journal = journal.clone();
+                            let name = if i % 2 == 0 { "t".to_owned() } else { noise(written + i, 120) };
                             waiting.push(async move {
-                                journal.append_durable(Class::History, at, sample("t", at, 0.0)).await
+                                journal.append_durable(Class::History, at, sample(&name, at, 0.0)).await
                             });
                         }
                         let given = futures_util::future::join_all(waiting).await;
