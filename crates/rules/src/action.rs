@@ -1,18 +1,15 @@
 //! Actions as the host carries them out: templates filled in, patterns resolved to devices.
 
 use crate::compiled::{Compiled, Feed};
-use crate::context::matches;
+use crate::context::{ContextDevice, matches};
 use crate::definition::{Action, Severity};
 use crate::reader::Reader;
+use crate::target::{Target, whole_name};
+use bo_model::Time;
 use bo_model::command::{Lease, Priority};
 use bo_model::settings::{Values, complete};
-use bo_model::{Time, span};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::time::Duration;
-
-/// How long a command may take to reach its device when the action does not say.
-const WITHIN: Duration = Duration::from_secs(30);
 
 /// Something the host has to do now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,12 +73,6 @@ pub(crate) fn names_in(text: &str) -> Result<Vec<&str>, String> {
     pieces(text).map(|all| all.into_iter().filter_map(|piece| piece.err()).collect())
 }
 
-/// `"{name}"` alone: takes the value and type of what it names.
-pub(crate) fn whole_name(text: &str) -> Option<&str> {
-    let name = text.strip_prefix('{')?.strip_suffix('}')?;
-    (!name.is_empty() && !name.contains(['{', '}'])).then_some(name)
-}
-
 /// Text (`Ok`) and names (`Err`) of a template; `{{` and `}}` stand for braces.
 fn pieces(text: &str) -> Result<Vec<Result<&str, &str>>, String> {
     let mut all = Vec::new();
@@ -105,19 +96,20 @@ fn pieces(text: &str) -> Result<Vec<Result<&str, &str>>, String> {
     Ok(all)
 }
 
-/// Carries out one action of a transition. `key` tells alarms of the same trigger apart. What may not be done
-/// is a sentence in `withheld`.
+/// Carries out one action of a transition. `key` tells alarms of the same trigger apart; `target` is who gets its command, where
+/// that was resolved already (a script's is resolved now). What may not be done is a sentence in `withheld`.
 pub(crate) fn carry_out(
     action: &Action,
     key: &str,
+    target: Option<&Target>,
     reader: &Reader<'_>,
     acts: &mut Vec<Act>,
     withheld: &mut Vec<String>,
 ) {
     let compiled = reader.compiled;
     let definition = &compiled.definition;
-    if let Some(target) = &action.command {
-        command(action, target, reader, acts, withheld);
+    if let Some(written) = &action.command {
+        command(action, written, target, reader, acts, withheld);
     }
     if let Some(alarm) = &action.alarm {
         acts.push(Act::RaiseAlarm {
@@ -144,72 +136,62 @@ pub(crate) fn carry_out(
 
 fn command(
     action: &Action,
-    target: &str,
+    written: &str,
+    known: Option<&Target>,
     reader: &Reader<'_>,
     acts: &mut Vec<Act>,
     withheld: &mut Vec<String>,
 ) {
     let compiled = reader.compiled;
-    let Some((pattern, command)) = target.split_once('.') else {
-        withheld.push(format!("{target}: is not written like Device_1.command"));
-        return;
-    };
-    let params = typed_all(&action.params, reader, true);
-    let then = action.lease.as_ref().and_then(|lease| lease.then.as_ref());
-    let then = then.map(|values| typed_all(values, reader, true)).transpose();
-    let length = |text: &Option<String>| match text {
-        Some(text) => length(text, &compiled.params).map(Some),
-        None => Ok(None),
-    };
-    let within = length(&action.within);
-    let lasts = length(&action.lease.as_ref().map(|lease| lease.lasts.clone()));
-    let (mut params, then, within, lasts) = match (params, then, within, lasts) {
-        (Ok(params), Ok(then), Ok(within), Ok(lasts)) => (params, then, within, lasts),
-        (Err(why), ..) | (_, Err(why), ..) | (_, _, Err(why), _) | (.., Err(why)) => {
-            withheld.push(format!("{target}: {why}"));
-            return;
+    let made;
+    let target = match known {
+        Some(target) => Ok(target),
+        None => {
+            made = Target::of(action, written, &compiled.context, &compiled.params);
+            made.as_ref().map_err(Clone::clone)
         }
     };
-    let mut devices = compiled.context.matching(pattern).peekable();
-    while let Some((_, device)) = devices.next() {
+    let ready = target.and_then(|target| {
+        let fixed = target.is_fixed.then(|| action.params.clone());
+        let params = fixed.map_or_else(|| typed_all(&action.params, reader, true), Ok)?;
+        let then = action.lease.as_ref().and_then(|lease| lease.then.as_ref());
+        Ok((target, params, then.map(|values| typed_all(values, reader, true)).transpose()?))
+    });
+    let (target, mut params, then) = match ready {
+        Ok(ready) => ready,
+        Err(why) => return withheld.push(format!("{written}: {why}")),
+    };
+    let mut devices = target.devices.iter().map(|place| &compiled.context.devices[*place]).peekable();
+    while let Some(device) = devices.next() {
         let params = if devices.peek().is_some() { params.clone() } else { std::mem::take(&mut params) };
-        let checked = match &device.manifest {
-            None => Ok(None),
-            Some(manifest) => match manifest.commands.get(command) {
-                None if pattern.contains('*') => continue,
-                None => Err(format!("driver {} has no command `{command}`", manifest.driver.name)),
-                Some(known) => complete(&known.params, &params).map_err(|all| {
-                    all.iter().map(|(key, why)| format!("{key} {why}")).collect::<Vec<_>>().join(", ")
-                }),
-            },
-        };
-        match checked {
+        match checked(device, &target.command, &params) {
             Ok(completed) => acts.push(Act::Command {
                 device: device.address.clone(),
-                command: command.to_owned(),
+                command: target.command.clone(),
                 params: completed.unwrap_or(params),
                 priority: compiled.definition.priority,
-                deadline: reader.now.after(within.unwrap_or(WITHIN)),
-                lease: lasts.map(|lasts| Lease { until: reader.now.after(lasts), then: then.clone() }),
+                deadline: reader.now.after(target.within),
+                lease: target.lasts.map(|lasts| Lease { until: reader.now.after(lasts), then: then.clone() }),
             }),
-            Err(why) => withheld.push(format!("{}.{command}: {why}", device.address)),
+            Err(why) => withheld.push(format!("{}.{}: {why}", device.address, target.command)),
         }
     }
+}
+
+/// Parameters with defaults filled in, where there are any. The error is a sentence.
+fn checked(device: &ContextDevice, command: &str, params: &Values) -> Result<Option<Values>, String> {
+    let Some(manifest) = &device.manifest else { return Ok(None) };
+    let known = manifest
+        .commands
+        .get(command)
+        .ok_or_else(|| format!("driver {} has no command `{command}`", manifest.driver.name))?;
+    complete(&known.params, params)
+        .map_err(|all| all.iter().map(|(key, why)| format!("{key} {why}")).collect::<Vec<_>>().join(", "))
 }
 
 /// Whether a script may give this command: the same text, or a pattern that covers it.
 pub(crate) fn is_permitted(compiled: &Compiled, target: &str) -> bool {
     compiled.permitted().any(|permitted| permitted == target || matches(permitted, target))
-}
-
-/// `10min`, or `"{param}"`. The error is a sentence.
-pub(crate) fn length(text: &str, params: &Values) -> Result<Duration, String> {
-    let Some(name) = whole_name(text) else { return span::parse(text) };
-    match params.get(name) {
-        Some(Json::String(text)) => span::parse(text).map_err(|why| format!("param `{name}`: {why}")),
-        Some(_) => Err(format!("param `{name}` is not a length of time; give it `type = \"duration\"`")),
-        None => Err(format!("there is no [param.{name}]")),
-    }
 }
 
 fn typed_all(values: &Values, reader: &Reader<'_>, strict: bool) -> Result<Values, String> {

@@ -5,12 +5,12 @@ mod action;
 mod condition;
 mod input;
 
-use crate::action::length;
 use crate::compiled::{Compiled, Node, Slot, Source};
 use crate::context::Context;
 use crate::definition::{Condition, Definition};
 use crate::diagnostic::{Diagnostic, Error, locate};
 use crate::script::Script;
+use crate::target::length;
 use bo_model::command::Priority;
 use bo_model::settings::{Values, check_all};
 use jiff::tz::TimeZone;
@@ -85,6 +85,8 @@ pub fn compile(
     }
     Ok(Compiled {
         fingerprint: fingerprint(definition, script_text, &builder.params, context),
+        on_active: builder.targets(&definition.on_active),
+        on_clear: builder.targets(&definition.on_clear),
         definition: definition.clone(),
         context: context.clone(),
         params: builder.params,

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::definition::{Action, Definition, Fold, Policy, QualityTest};
 use crate::schedule::{Cron, Window};
 use crate::script::Script;
+use crate::target::Target;
 use bo_model::settings::Values;
 use bo_model::{Data, Time};
 use std::sync::Arc;
@@ -63,6 +64,10 @@ pub struct Compiled {
     pub(crate) debounce: Duration,
     pub(crate) cooldown: Duration,
     pub(crate) min_active: Duration,
+    /// Who gets the commands of `on_active`, action by action.
+    pub(crate) on_active: Vec<Option<Target>>,
+    /// Of `on_clear`.
+    pub(crate) on_clear: Vec<Option<Target>>,
     pub(crate) script: Option<Script>,
     pub(crate) zone: jiff::tz::TimeZone,
     pub(crate) fingerprint: u64,

@@ -199,10 +199,14 @@ fn act(reader: &Reader<'_>, active: bool, acts: &mut Vec<Act>, withheld: &mut Ve
     if !active {
         clear_alarms(compiled, acts);
     }
-    let list = if active { &definition.on_active } else { &definition.on_clear };
+    let (list, targets) = if active {
+        (&definition.on_active, &compiled.on_active)
+    } else {
+        (&definition.on_clear, &compiled.on_clear)
+    };
     let mut alarms = 0;
-    for action in list {
-        carry_out(action, &alarm_key(alarms), reader, acts, withheld);
+    for (action, target) in list.iter().zip(targets) {
+        carry_out(action, &alarm_key(alarms), target.as_ref(), reader, acts, withheld);
         alarms += usize::from(action.alarm.is_some());
     }
     let Some(script) = compiled.script.as_ref().filter(|script| script.actions) else { return };
@@ -219,7 +223,7 @@ fn act(reader: &Reader<'_>, active: bool, acts: &mut Vec<Act>, withheld: &mut Ve
                         withheld
                             .push("rule.rhai: alarms belong into trigger.toml, so that they clear".into());
                     }
-                    _ => carry_out(&action, "", reader, acts, withheld),
+                    _ => carry_out(&action, "", None, reader, acts, withheld),
                 }
             }
         }

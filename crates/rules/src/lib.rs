@@ -22,6 +22,7 @@ mod reader;
 mod schedule;
 mod script;
 mod state;
+mod target;
 mod trace;
 
 pub use action::Act;

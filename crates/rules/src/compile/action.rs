@@ -1,8 +1,9 @@
 //! Actions: targets exist, parameters fit the driver, templates name what there is.
 
 use super::{Builder, MAX_ACTIONS};
-use crate::action::{BUILT_IN, length, names_in, whole_name};
+use crate::action::{BUILT_IN, names_in};
 use crate::definition::Action;
+use crate::target::{Target, length, whole_name};
 use bo_model::settings::{Field, Values};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -170,6 +171,13 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    /// Who gets the commands of these actions, in their order. What can't be resolved was named as an error before.
+    pub(super) fn targets(&self, actions: &[Action]) -> Vec<Option<Target>> {
+        let target =
+            |action: &Action| Target::of(action, action.command.as_ref()?, self.context, &self.params).ok();
+        actions.iter().map(target).collect()
     }
 
     pub(super) fn permit(&mut self) {

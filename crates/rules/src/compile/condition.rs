@@ -1,10 +1,10 @@
 //! Conditions: the tree becomes a list, children first; names become indices, texts become schedules.
 
 use super::{Builder, MAX_NODES};
-use crate::action::whole_name;
 use crate::compiled::{Feed, Hold, Node, Op, Operand, Source, Test};
 use crate::definition::Condition;
 use crate::schedule::{Cron, Moment, Window, parse_days};
+use crate::target::whole_name;
 use bo_model::Data;
 use bo_model::settings::FieldKind;
 use jiff::tz::TimeZone;
