@@ -11,7 +11,7 @@ mod table;
 
 use crate::postgres::Postgres;
 use crate::process::{self, Running, cargo, output, root, say};
-use crate::{artefacts, tools};
+use crate::{artefacts, dist, tools};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 use std::io::Read;
@@ -127,11 +127,8 @@ fn chosen(mut programs: Vec<Program>, only: &[String]) -> Result<Vec<Program>> {
 fn build(programs: &[Program]) -> Result<()> {
     tools::for_bench()?;
     artefacts::drivers()?;
-    artefacts::islands()?;
-    say("Building release binaries");
-    let mut daemons = cargo(&["build", "--profile", "dist"]);
-    daemons.args(["-p", "backoffice-edge", "-p", "backoffice", "--bins"]);
-    process::run(daemons)?;
+    dist::build()?;
+    say("Building what measures them");
     let mut examples = cargo(&["build", "--release"]);
     for program in programs {
         examples.args(["-p", &program.package, "--example", &program.example]);

@@ -1,10 +1,12 @@
-//! What the README's commands run: `cargo demo` (= `cargo xtask demo`), `cargo xtask test`, `cargo xtask bench`.
+//! What the README's commands run: `cargo demo` (= `cargo xtask demo`), `cargo xtask test`, `cargo xtask dist`,
+//! `cargo xtask bench`.
 //!
 //! Each command does all of its own set-up, so that a fresh machine needs nothing but this repository.
 
 mod artefacts;
 mod bench;
 mod demo;
+mod dist;
 mod postgres;
 mod process;
 mod test;
@@ -29,6 +31,8 @@ enum Task {
     Test(test::Options),
     /// Build release binaries and measure them.
     Bench(bench::Options),
+    /// Build both daemons as they are installed, into `target/dist`.
+    Dist(dist::Options),
     /// Build the WASM components of the shipped drivers.
     Drivers,
     /// Bundle the console's islands and stylesheet.
@@ -45,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Dist(options) => dist::run(&options),
         Task::Drivers => artefacts::drivers(),
         Task::Islands => artefacts::islands(),
     }

@@ -279,17 +279,21 @@ async fn a_command_given_on_site_brings_its_evidence() {
             lease: None,
             reason: Some("test".into()),
         };
-        let step = |seq, stage| record(seq, Body::Step { step: Evidence { command: id, stage, at: START } });
+        let step = |seq, passed: &[Stage], stage| {
+            let step = Evidence { command: id, stage, at: START };
+            record(seq, Body::Step { step, passed: passed.to_vec().into() })
+        };
         let records = vec![
             record(1, Body::Command { request }),
-            step(2, Stage::Requested),
-            step(3, Stage::Written),
-            step(4, Stage::Done),
+            step(2, &[], Stage::Authorised),
+            step(3, &[], Stage::Arbitrated { displaced: None }),
+            step(4, &[Stage::Written, Stage::ReadBack], Stage::Done),
         ];
         rig.ingest.records(edge, batch(Class::Command, records)).await.unwrap();
         let found = rig.db.read(|tx| commands::queries::find(tx, id)).unwrap().expect("kept");
         let words: Vec<&str> = found.steps.iter().map(|step| step.stage.word()).collect();
-        assert_eq!((words, found.is_final), (vec!["requested", "written", "done"], true));
+        let chain = ["authorised", "arbitrated", "written", "read-back", "done"];
+        assert_eq!((&words[..], found.is_final), (&chain[..], true));
         assert!(rig.count("SELECT count(*) FROM audit_record WHERE verb = 'command.request'") == 1);
     }
 }

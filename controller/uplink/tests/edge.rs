@@ -289,7 +289,7 @@ async fn commands_come_down_in_time_or_not_at_all_and_blobs_are_checked() {
     };
     assert_eq!(request.id, CommandId(uuid::Uuid::from_u128(2)), "the late one was not passed on");
     memory.until("the late command's evidence", |m| !m.records(edge(1), Class::Command).is_empty()).await;
-    let Body::Step { step } = memory.records(edge(1), Class::Command)[0].body.clone() else { panic!() };
+    let Body::Step { step, .. } = memory.records(edge(1), Class::Command)[0].body.clone() else { panic!() };
     assert!(matches!(step.stage, Stage::TimedOut { .. }));
 
     let blob: Vec<u8> = (0..500_000u32).map(|n| (n * 31) as u8).collect();

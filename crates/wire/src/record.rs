@@ -1,11 +1,12 @@
 //! Records of the journal: what an edge keeps until the controller has it.
 
 use crate::raw::Raw;
-use bo_model::command::{Actor, CommandRequest, Step};
+use bo_model::command::{Actor, CommandRequest, Stage, Step};
 use bo_model::{DeviceId, SystemId, Time, TriggerId, Value};
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Priority classes, most important first. Sequence numbers are per (edge, class, epoch), without holes.
@@ -68,6 +69,10 @@ pub enum Body {
     Step {
         /// The step.
         step: Step,
+        /// Stages that it went through at the same moment, on the way to this one. Who does not know of them (controllers
+        /// earlier than this) sees the one they led to.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        passed: Cow<'static, [Stage]>,
     },
     /// An alarm condition began or ended (class `alarm`).
     Alarm(AlarmEvent),
@@ -103,11 +108,16 @@ impl Tag {
         #[derive(Deserialize)]
         struct Evidence {
             step: Step,
+            #[serde(default)]
+            passed: Cow<'static, [Stage]>,
         }
         Ok(match self {
             Tag::Status => Body::Status(StatusChange::deserialize(fields)?),
             Tag::Command => Body::Command { request: Asked::deserialize(fields)?.request },
-            Tag::Step => Body::Step { step: Evidence::deserialize(fields)?.step },
+            Tag::Step => {
+                let Evidence { step, passed } = Evidence::deserialize(fields)?;
+                Body::Step { step, passed }
+            }
             Tag::Alarm => Body::Alarm(AlarmEvent::deserialize(fields)?),
             Tag::Trigger => Body::Trigger(TriggerRun::deserialize(fields)?),
             Tag::Audit => Body::Audit(AuditEntry::deserialize(fields)?),

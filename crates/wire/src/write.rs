@@ -12,7 +12,7 @@ impl Body {
     /// Adds the body to `out` as `serde_json` would write it, several times as fast. After an error `out` ends with half of it.
     pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         match self {
-            Body::Step { step } => write_step(step, out),
+            Body::Step { step, passed } => write_step(step, passed, out),
             Body::Status(change) => write_status(change, out),
             Body::Command { request } => write_command(request, out),
             Body::Trigger(run) => write_run(run, out),
@@ -21,7 +21,7 @@ impl Body {
     }
 }
 
-fn write_step(step: &Step, out: &mut Vec<u8>) -> serde_json::Result<()> {
+fn write_step(step: &Step, passed: &[Stage], out: &mut Vec<u8>) -> serde_json::Result<()> {
     let told = match &step.stage {
         Stage::Refused { .. } | Stage::Failed { .. } | Stage::TimedOut { .. } => true,
         Stage::Arbitrated { displaced } => displaced.is_some(),
@@ -30,8 +30,7 @@ fn write_step(step: &Step, out: &mut Vec<u8>) -> serde_json::Result<()> {
     if told {
         out.extend_from_slice(b"{\"t\":\"step\",\"step\":");
         json(step, out)?;
-        out.push(b'}');
-        return Ok(());
+        return write_passed(passed, out);
     }
     out.extend_from_slice(b"{\"t\":\"step\",\"step\":{\"command\":");
     id(step.command.0, out);
@@ -39,7 +38,20 @@ fn write_step(step: &Step, out: &mut Vec<u8>) -> serde_json::Result<()> {
     word(step.stage.word(), out);
     out.extend_from_slice(b",\"at\":");
     whole(step.at.0, out);
-    out.extend_from_slice(b"}}");
+    out.push(b'}');
+    write_passed(passed, out)
+}
+
+fn write_passed(passed: &[Stage], out: &mut Vec<u8>) -> serde_json::Result<()> {
+    if !passed.is_empty() {
+        out.extend_from_slice(b",\"passed\":");
+        match passed {
+            [Stage::Authorised] => out.extend_from_slice(b"[{\"stage\":\"authorised\"}]"),
+            [Stage::Written] => out.extend_from_slice(b"[{\"stage\":\"written\"}]"),
+            others => json(&others, out)?,
+        }
+    }
+    out.push(b'}');
     Ok(())
 }
 
@@ -196,9 +208,12 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Body> {
-        (any::<u128>(), stage(), any::<i64>()).prop_map(|(command, stage, at)| Body::Step {
-            step: Step { command: Uuid::from_u128(command).into(), stage, at: Time(at) },
-        })
+        (any::<u128>(), stage(), any::<i64>(), prop::collection::vec(stage(), 0..3)).prop_map(
+            |(command, stage, at, passed)| Body::Step {
+                step: Step { command: Uuid::from_u128(command).into(), stage, at: Time(at) },
+                passed: passed.into(),
+            },
+        )
     }
 
     fn actor() -> impl Strategy<Value = Actor> {

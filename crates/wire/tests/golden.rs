@@ -58,6 +58,7 @@ fn ups() -> Vec<Up> {
                             stage: Stage::Refused { why: "held by Noor".into() },
                             at,
                         },
+                        passed: Default::default(),
                     },
                 ),
                 record(
@@ -100,6 +101,13 @@ fn ups() -> Vec<Up> {
                         trace: bo_wire::Raw::of(&serde_json::json!({})),
                         notify: vec![],
                     }),
+                ),
+                record(
+                    13,
+                    Body::Step {
+                        step: Step { command: id(9), stage: Stage::Done, at },
+                        passed: vec![Stage::Written].into(),
+                    },
                 ),
             ],
         }),

@@ -170,7 +170,7 @@ impl Commands {
                 () = ended => Stage::Failed { why: STOPPED.into() },
             };
             let now = shared.clock.now();
-            pipeline::end(&shared, begun, last, durable, now);
+            pipeline::end(&shared, begun, &[], last, durable, now);
             drop(room);
         });
     }
@@ -288,14 +288,30 @@ impl Shared {
 
     /// Writes a link of the evidence chain and shows it to whoever waits.
     fn step(&self, command: CommandId, stage: Stage, at: Time) {
-        let body = Body::Step { step: Step { command, stage, at } };
+        self.steps(command, &[], stage, at);
+    }
+
+    /// Writes a link together with those it `passed` at the same moment.
+    fn steps(&self, command: CommandId, passed: &'static [Stage], stage: Stage, at: Time) {
+        let body = Body::Step { step: Step { command, stage, at }, passed: passed.into() };
         (self.record)(Class::Command, at, &body);
-        if let Body::Step { step } = body {
+        if let Body::Step { step, .. } = body {
             self.progress.lock().unwrap_or_else(PoisonError::into_inner).advance(command, step.stage);
         }
     }
 
     fn finish(&self, command: CommandId, stage: Stage, durable: bool, at: Time) {
+        self.finish_after(command, &[], stage, durable, at);
+    }
+
+    fn finish_after(
+        &self,
+        command: CommandId,
+        passed: &'static [Stage],
+        stage: Stage,
+        durable: bool,
+        at: Time,
+    ) {
         if durable {
             self.store.put(
                 progress::KIND,
@@ -303,7 +319,7 @@ impl Shared {
                 &progress::Kept { at, last: Some(stage.clone()) },
             );
         }
-        self.step(command, stage, at);
+        self.steps(command, passed, stage, at);
         if !durable {
             self.progress.lock().unwrap_or_else(PoisonError::into_inner).forget(command);
         }

@@ -58,12 +58,12 @@ pub(super) fn begin(
 ) -> Result<Begun, (CommandId, Stage)> {
     let id = request.id;
     let (device, completed) = check(shared, &request, now).map_err(|last| (id, last))?;
-    shared.step(id, Stage::Authorised, now);
     let described = device.manifest.commands.get(&request.command);
     let target = described.and_then(|command| command.target.clone());
     let target = target.unwrap_or_else(|| request.command.clone());
     let claim = shared.arbiter().claim(&request, &target, now);
     let claim = claim.map_err(|why| {
+        shared.step(id, Stage::Authorised, now);
         let waits = shared.waiting().add(&request, &target, now);
         let then = if waits { "; it is asked again when that ends" } else { "" };
         (id, Stage::Refused { why: format!("{why}{then}") })
@@ -71,7 +71,7 @@ pub(super) fn begin(
     if matches!(request.actor, Actor::Trigger { .. }) {
         shared.waiting().overtaken(request.device, &target);
     }
-    shared.step(id, Stage::Arbitrated { displaced: claim.displaced }, now);
+    shared.steps(id, &[Stage::Authorised], Stage::Arbitrated { displaced: claim.displaced }, now);
     let deadline = Instant::now() + request.deadline.since(now);
     let begun = Begun { request, device, deadline, completed, target, before: claim.before };
     match &claim.hold {
@@ -96,8 +96,15 @@ pub(super) async fn carry_out(shared: &Arc<Shared>, begun: &Begun, durable: bool
     }
 }
 
-/// The last of it: a target that was not written is given back.
-pub(super) fn end(shared: &Arc<Shared>, begun: Begun, last: Stage, durable: bool, now: Time) {
+/// The last of it, and what it `passed` on the way at the same moment: a target that was not written is given back.
+pub(super) fn end(
+    shared: &Arc<Shared>,
+    begun: Begun,
+    passed: &'static [Stage],
+    last: Stage,
+    durable: bool,
+    now: Time,
+) {
     let id = begun.request.id;
     if matches!(last, Stage::Refused { .. } | Stage::Failed { .. }) {
         let key = begun.key();
@@ -116,25 +123,17 @@ pub(super) fn end(shared: &Arc<Shared>, begun: Begun, last: Stage, durable: bool
             Commands { shared: shared.clone() }.hold_ended(request.device, &target);
         }
     }
-    shared.finish(id, last, durable, now);
+    shared.finish_after(id, passed, last, durable, now);
 }
 
-/// Writes the steps of a command that its device took. The error is its final stage.
-pub(super) fn written(
-    shared: &Shared,
-    id: CommandId,
-    outcome: Result<Carried, CommandError>,
-    now: Time,
-) -> Result<(), Stage> {
-    let carried = outcome.map_err(|error| match error {
-        CommandError::Refused(why) => Stage::Refused { why },
-        CommandError::Failed(why) => Stage::Failed { why },
-    })?;
-    shared.step(id, Stage::Written, now);
-    if carried == Carried::ReadBack {
-        shared.step(id, Stage::ReadBack, now);
+/// What a command went through that its device took. The error is its final stage.
+pub(super) fn written(outcome: Result<Carried, CommandError>) -> Result<&'static [Stage], Stage> {
+    match outcome {
+        Ok(Carried::Written) => Ok(&[Stage::Written]),
+        Ok(Carried::ReadBack) => Ok(&[Stage::Written, Stage::ReadBack]),
+        Err(CommandError::Refused(why)) => Err(Stage::Refused { why }),
+        Err(CommandError::Failed(why)) => Err(Stage::Failed { why }),
     }
-    Ok(())
 }
 
 fn check(
@@ -176,8 +175,10 @@ async fn write_and_watch(shared: &Arc<Shared>, begun: &Begun, command: &Command)
     });
 
     let outcome = device.carry_out(&request.command, params.clone(), *deadline).await;
-    if let Err(last) = written(shared, request.id, outcome, shared.clock.now()) {
-        return last;
+    match written(outcome) {
+        Ok([passed @ .., stage]) => shared.steps(request.id, passed, stage.clone(), shared.clock.now()),
+        Ok([]) => {}
+        Err(last) => return last,
     }
     let (Some((wanted, slot, within)), Some(feed)) = (wanted, feed.as_mut()) else { return Stage::Done };
     let written_at = shared.clock.now();

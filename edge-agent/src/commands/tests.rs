@@ -141,10 +141,12 @@ impl Site {
     fn steps(&self, id: CommandId) -> Vec<&'static str> {
         let records = self.records.lock().unwrap();
         let steps = records.iter().filter_map(|body| match body {
-            Body::Step { step } if step.command == id => Some(step.stage.word()),
+            Body::Step { step, passed } if step.command == id => {
+                Some(passed.iter().chain([&step.stage]).map(Stage::word))
+            }
             _ => None,
         });
-        steps.collect()
+        steps.flatten().collect()
     }
 
     async fn stop(self) -> (tempfile::TempDir, Arc<ManualClock>) {
@@ -396,7 +398,7 @@ async fn a_direct_command_that_nobody_confirms_fails_at_its_deadline_or_when_the
         .lock()
         .unwrap()
         .iter()
-        .filter(|body| matches!(body, Body::Step { step } if step.stage.is_final()))
+        .filter(|body| matches!(body, Body::Step { step, .. } if step.stage.is_final()))
         .count();
     assert_eq!(ends, 2, "each has one end, the late confirmation none");
 }

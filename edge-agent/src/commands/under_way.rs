@@ -94,10 +94,10 @@ pub(super) async fn hear(shared: Arc<Shared>, mut outcomes: mpsc::Receiver<Outco
 fn end(shared: &Arc<Shared>, id: CommandId, outcome: Result<Carried, CommandError>) {
     let Some((begun, _, room)) = shared.under_way.lock().remove(&id) else { return };
     let now = shared.clock.now();
-    let last = match pipeline::written(shared, id, outcome, now) {
-        Ok(()) => Stage::Done,
-        Err(last) => last,
+    let (passed, last) = match pipeline::written(outcome) {
+        Ok(passed) => (passed, Stage::Done),
+        Err(last) => (&[][..], last),
     };
-    pipeline::end(shared, begun, last, false, now);
+    pipeline::end(shared, begun, passed, last, false, now);
     drop(room);
 }

@@ -19,7 +19,7 @@ const BUFFER: usize = 1 << 20;
 /// How long unhurried records gather before they are committed: spares the flash, costs nobody.
 const LINGER: Duration = Duration::from_millis(50);
 /// How long a command's evidence does: a power cut costs at most its last steps.
-const LINGER_SHORTLY: Duration = Duration::from_millis(5);
+const LINGER_SHORTLY: Duration = Duration::from_millis(20);
 
 /// Last values by device and variable.
 pub(super) type Latest = HashMap<DeviceId, HashMap<String, Value>>;

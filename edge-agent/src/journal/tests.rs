@@ -18,7 +18,9 @@ fn log(text: &str) -> Body {
 pub(super) fn noise(seed: u64, length: usize) -> String {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut letter = || {
-        (state ^= state << 13, state ^= state >> 7, state ^= state << 17);
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
         char::from(b'0' + (state >> 58) as u8)
     };
     (0..length).map(|_| letter()).filter(|letter| *letter != '\\').collect()

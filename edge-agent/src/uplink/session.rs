@@ -301,7 +301,11 @@ impl Session {
         } else {
             return;
         };
-        self.journal.append(Class::Command, now, Body::Step { step: Step { command: id, stage, at: now } });
+        self.journal.append(
+            Class::Command,
+            now,
+            Body::Step { step: Step { command: id, stage, at: now }, passed: Default::default() },
+        );
     }
 
     fn beat(&mut self, connection: &Connection) {

@@ -131,7 +131,12 @@ impl<'a> Work<'a> {
         match &record.body {
             Body::Status(_) => {}
             Body::Command { request } => self.command(tx, record, request)?,
-            Body::Step { step } => self.step(tx, step)?,
+            Body::Step { step, passed } => {
+                for stage in passed.iter().cloned() {
+                    self.step(tx, &Step { stage, ..step.clone() })?;
+                }
+                self.step(tx, step)?;
+            }
             Body::Alarm(event) => self.alarm(tx, record.at, event)?,
             Body::Trigger(run) => self.run(tx, record.at, run)?,
             Body::Audit(entry) => {
