@@ -9,6 +9,7 @@ pub mod broker;
 pub mod codec;
 mod config;
 mod contended;
+mod converse;
 pub mod discovery;
 mod error;
 mod listeners;

@@ -266,6 +266,11 @@ impl Session {
             .collect()
     }
 
+    /// Whether there is something to write.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        !self.out.is_empty()
+    }
+
     /// What is to be written now, and who is to be told when it is.
     pub(crate) fn unwritten(&mut self) -> Option<(Bytes, Vec<Waiting>)> {
         if self.out.is_empty() {

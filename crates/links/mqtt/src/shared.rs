@@ -60,6 +60,11 @@ impl Shared {
         done.map_err(|error| LinkError::Invalid(error.into()))
     }
 
+    /// Whether there is something to write.
+    pub(crate) fn has_unwritten(&self) -> bool {
+        self.lock().as_ref().is_ok_and(Session::has_unwritten)
+    }
+
     /// What is to be written now, and who is to be told when it is.
     pub(crate) fn unwritten(&self) -> Option<(Bytes, Vec<Waiting>)> {
         self.lock().as_mut().ok()?.unwritten()

@@ -5,9 +5,10 @@
 //! never replayed.
 
 use crate::config::MqttConfig;
+use crate::converse::converse;
 use crate::listeners::{Change, Listener, Listeners};
-use crate::packets::{Broken, next_frame, next_packet, write};
-use crate::session::{Heard, Session};
+use crate::packets::{Broken, next_packet, write};
+use crate::session::Session;
 use crate::shared::Shared;
 use crate::terms::{Terms, greeting};
 use crate::topic::is_filter;
@@ -25,13 +26,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 /// How long connecting, TLS and the broker's greeting may take, together.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long the broker may take to accept bytes.
-const WRITE_WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const WRITE_WITHIN: Duration = Duration::from_secs(15);
 /// How long saying goodbye may take.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 
@@ -201,12 +202,12 @@ async fn run(
 }
 
 /// A connection over which the broker has let us in.
-struct Line {
-    connection: Connection,
+pub(crate) struct Line {
+    pub(crate) connection: Connection,
     /// What was read and is not taken yet.
-    read: BytesMut,
+    pub(crate) read: BytesMut,
     version: MqttVersion,
-    terms: Terms,
+    pub(crate) terms: Terms,
 }
 
 impl Line {
@@ -261,87 +262,7 @@ async fn connect(config: &MqttConfig) -> Result<Line, Broken> {
     }
 }
 
-async fn send(connection: &mut Connection, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) async fn send(connection: &mut Connection, bytes: &[u8]) -> std::io::Result<()> {
     connection.write_all(bytes).await?;
     connection.flush().await
-}
-
-/// One connection, until it ends. Returns why.
-async fn converse(
-    line: &mut Line,
-    shared: &Shared,
-    listeners: &Listeners,
-    reporter: &mut Reporter,
-    stamp: &mut u64,
-) -> Result<std::convert::Infallible, Broken> {
-    let Line { connection, read, terms: Terms { keep_alive, .. }, .. } = line;
-    let mut messages = Vec::new();
-    let quiet = tokio::time::sleep(*keep_alive / 2);
-    tokio::pin!(quiet);
-    let (mut heard, mut wrote, mut asked) = (Instant::now(), Instant::now(), false);
-    loop {
-        while let Some((bytes, written)) = shared.unwritten() {
-            timeout(WRITE_WITHIN, send(connection, &bytes))
-                .await
-                .map_err(|_| Broken::off("the broker takes no more bytes"))?
-                .map_err(Broken::off)?;
-            written.into_iter().for_each(|job| job.answer(Ok(())));
-            wrote = Instant::now();
-        }
-        shared.refusals.tell(reporter);
-        tokio::select! {
-            count = connection.read_buf(read) => {
-                if count.map_err(Broken::off)? == 0 {
-                    return Err(Broken::off("closed by the broker"));
-                }
-                (heard, asked) = (Instant::now(), false);
-                reporter.proved();
-                for _ in 0..take(read, shared, &mut messages)? {
-                    reporter.failed();
-                }
-                for message in messages.drain(..) {
-                    *stamp += 1;
-                    for _ in 0..listeners.deliver(&message, *stamp) {
-                        reporter.failed();
-                    }
-                }
-                read.reserve(16 * 1024);
-            }
-            () = shared.write.notified() => {}
-            () = quiet.as_mut() => {
-                // Moved only when it is over: most of the time something came meanwhile.
-                let quiet_until = heard.min(wrote) + *keep_alive / if asked { 1 } else { 2 };
-                if quiet_until > Instant::now() {
-                    quiet.as_mut().reset(quiet_until);
-                    continue;
-                }
-                if asked {
-                    return Err(Broken::off("the broker does not answer any more"));
-                }
-                asked = true;
-                quiet.as_mut().reset(Instant::now() + *keep_alive / 2);
-                if let Ok(session) = &mut *shared.lock() {
-                    session.ping();
-                }
-            }
-        }
-    }
-}
-
-/// Takes every whole packet that was read. Returns how many subscriptions were refused.
-fn take(read: &mut BytesMut, shared: &Shared, messages: &mut Vec<MqttMessage>) -> Result<usize, Broken> {
-    let mut refused = 0;
-    match &mut *shared.lock() {
-        Err(why) => return Err(Broken::off(why)),
-        Ok(session) => {
-            while let Some(frame) = next_frame(read)? {
-                match session.hear(frame)? {
-                    Heard::Message(message) => messages.push(message),
-                    Heard::Refused(filters) => refused += shared.refusals.note(filters),
-                    Heard::Proof => {}
-                }
-            }
-        }
-    }
-    Ok(refused)
 }
