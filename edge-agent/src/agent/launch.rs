@@ -21,7 +21,7 @@ impl Agent {
     pub(super) async fn start_device(
         &self,
         desired: &Desired,
-        device: &SiteDevice,
+        device: &Arc<SiteDevice>,
         driver: &Driver,
         memory: &Memory,
     ) -> Result<(), String> {
@@ -41,9 +41,9 @@ impl Agent {
     }
 
     /// Keeps the place of a device that can't be started, as a faulted one that is started anew with back-off.
-    fn stand_in(&self, device: &SiteDevice, driver: &Driver, slots: Arc<DeviceSlots>, why: &str) {
+    fn stand_in(&self, device: &Arc<SiteDevice>, driver: &Driver, slots: Arc<DeviceSlots>, why: &str) {
         let (agent, id, mut known) = (self.me.clone(), device.id, Some(why.to_owned()));
-        let (site, manifest) = (Arc::new(device.clone()), driver.manifest.clone());
+        let (site, manifest) = (device.clone(), driver.manifest.clone());
         self.devices.start(&self.shutdown, &self.board, site, manifest, slots, None, move |_, _| {
             let (agent, known) = (agent.clone(), known.take());
             async move {
@@ -71,7 +71,7 @@ impl Agent {
     async fn launch(
         &self,
         desired: &Desired,
-        device: &SiteDevice,
+        device: &Arc<SiteDevice>,
         driver: &Driver,
         memory: &Memory,
         slots: &Arc<DeviceSlots>,
@@ -85,7 +85,7 @@ impl Agent {
                 Some(self.links.open(name, config, &manifest.link).await?)
             }
         };
-        let site = Arc::new(device.clone());
+        let site = device.clone();
         let context = DeviceContext {
             site: site.clone(),
             manifest: manifest.clone(),
