@@ -5,11 +5,12 @@ use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 
 /// Sources of the SDK and the interface, so that a driver builds wherever its folder lies.
-const SDK: [(&str, &str); 9] = [
+const SDK: [(&str, &str); 10] = [
     ("sdk/Cargo.toml", include_str!("../../../../drivers/sdk/Cargo.toml")),
     ("sdk/src/lib.rs", include_str!("../../../../drivers/sdk/src/lib.rs")),
     ("sdk/src/bindings.rs", include_str!("../../../../drivers/sdk/src/bindings.rs")),
     ("sdk/src/data.rs", include_str!("../../../../drivers/sdk/src/data.rs")),
+    ("sdk/src/memory.rs", include_str!("../../../../drivers/sdk/src/memory.rs")),
     ("sdk/src/values.rs", include_str!("../../../../drivers/sdk/src/values.rs")),
     ("wit/0.1/driver.wit", include_str!("../../../../drivers/wit/0.1/driver.wit")),
     ("wit/0.1/host.wit", include_str!("../../../../drivers/wit/0.1/host.wit")),
