@@ -28,7 +28,7 @@ use bo_runtime::Shutdown;
 use bo_wire::{Body, Class};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
@@ -68,6 +68,7 @@ pub struct Agent {
     /// Where records go.
     pub record: Recorder,
     config: EdgeConfig,
+    me: Weak<Agent>,
     state: PathBuf,
     /// Where components and the byte links they speak over run.
     aside: Handle,
@@ -166,7 +167,8 @@ impl Agent {
         let shares = Shares::new(links.clone(), shutdown.clone());
         let shown = watch::channel(Arc::default()).0;
         let running = Mutex::default();
-        Ok(Arc::new(Agent {
+        Ok(Arc::new_cyclic(|me| Agent {
+            me: me.clone(),
             board,
             devices,
             links,

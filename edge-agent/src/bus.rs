@@ -6,6 +6,7 @@ use crate::site::Desired;
 use bo_link_modbus::bus::{BusPlan, TURNAROUND, timetable};
 use bo_model::release::LinkConfig;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The prediction for one line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ pub fn plans(desired: &Desired) -> Vec<LinePlan> {
         let LinkConfig::ModbusRtu { line, timing } = link else { continue };
         let mut reads = Vec::new();
         let mut unpredicted = 0;
-        let on_it = |device: &&bo_model::release::SiteDevice| {
+        let on_it = |device: &&Arc<bo_model::release::SiteDevice>| {
             device.enabled && device.link.as_deref() == Some(name.as_str())
         };
         for device in desired.site.devices.iter().filter(on_it) {

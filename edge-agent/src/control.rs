@@ -143,7 +143,15 @@ async fn answer(agent: &Agent, ask: Ask) -> Result<Json, String> {
                 false => Err(format!("nothing holds `{target}` of {}", device.site.address)),
             }
         }
-        Ask::Triggers => Ok(json!(agent.triggers.show().await)),
+        Ask::Triggers => {
+            let mut shown = json!(agent.triggers.show().await);
+            let desired = agent.desired().borrow().clone();
+            for trigger in shown.as_array_mut().into_iter().flatten() {
+                let system = desired.site.systems.iter().find(|system| trigger["system"] == json!(system.id));
+                trigger["system_name"] = json!(system.map(|system| &system.name));
+            }
+            Ok(shown)
+        }
     }
 }
 

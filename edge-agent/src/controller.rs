@@ -38,7 +38,7 @@ pub async fn join(agent: &Arc<Agent>, identity: Identity) -> Result<UplinkHandle
         Ok(true) => tracing::info!("running the last release"),
         Ok(false) => tracing::info!("this edge has no release yet and waits for its first"),
         // The controller can send another one; that is better than not to start.
-        Err(error) => tracing::error!(%error, "the last release can't be run"),
+        Err(error) => tracing::error!(%error, "the last release can't be run, or not all of it"),
     }
     let (handle, inbox) =
         uplink::start(identity, agent.journal.clone(), report(agent), agent.clock.clone(), &agent.shutdown);

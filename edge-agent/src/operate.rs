@@ -34,7 +34,13 @@ pub fn find(agent: &Agent, name: &str) -> Result<Arc<Device>, String> {
     match found.as_slice() {
         [device] => Ok(device.clone()),
         [] => {
-            let some: Vec<_> = all.iter().take(12).map(|device| device.site.address.clone()).collect();
+            let full = |device: &Arc<Device>| format!("{}/{}", system_of(device), device.site.address);
+            // Those that may have been meant come first: of the system that was named, or with that address elsewhere.
+            let (near, far): (Vec<_>, Vec<_>) = all.iter().partition(|device| {
+                device.site.address.eq_ignore_ascii_case(address)
+                    || system.is_some_and(|system| system_of(device).eq_ignore_ascii_case(system))
+            });
+            let some: Vec<_> = near.into_iter().chain(far).take(12).map(full).collect();
             let more = if all.len() > some.len() { ", …" } else { "" };
             Err(format!("there is no device `{name}`; this edge has {}{more}", some.join(", ")))
         }

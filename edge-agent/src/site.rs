@@ -111,7 +111,7 @@ impl Desired {
         let systems: HashSet<_> = self.site.systems.iter().map(|system| system.id).collect();
         let mut ids = HashSet::new();
         let mut addresses = HashMap::new();
-        for device in &mut self.site.devices {
+        for device in self.site.devices.iter_mut().map(Arc::make_mut) {
             let place = format!("device {} ({})", device.address, device.id);
             if !ids.insert(device.id) {
                 mistakes.push(format!("{place}: another device has the same id"));
@@ -161,7 +161,7 @@ impl Desired {
     }
 
     /// A device by its id.
-    pub fn device(&self, id: bo_model::DeviceId) -> Option<&SiteDevice> {
+    pub fn device(&self, id: bo_model::DeviceId) -> Option<&Arc<SiteDevice>> {
         self.site.devices.iter().find(|device| device.id == id)
     }
 }

@@ -120,6 +120,34 @@ async fn what_a_person_did_survives_a_kill_and_a_second_agent_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_of_which_system_a_device_or_trigger_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_fake, _running, _) = prepare(folder.path()).await;
+    let (config, site) = (folder.path().join("edge.toml"), folder.path().join("site.toml"));
+    let library = format!("triggers = {:?}\ndrivers =", triggers().canonicalize().unwrap());
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap().replace("drivers =", &library))
+        .unwrap();
+    let trigger =
+        format!("[[trigger]]\nid = \"{}\"\nsystem = \"{SYSTEM}\"\nname = \"driver-offline-notify\"\n", id(9));
+    let devices = std::fs::read_to_string(&site).unwrap();
+    std::fs::write(&site, devices + trigger.as_str()).unwrap();
+    let _agent = Process(edge(&["run"], folder.path()).spawn().unwrap());
+    status(folder.path(), is_well).await;
+
+    let shown = run(&["trigger", "show"], folder.path());
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.starts_with("Room 1.01: ") && shown.contains("(driver-offline-notify)"), "{shown}");
+    for missing in ["inverter_1", "Meter_1", "room 1.01/Inverter_1"] {
+        let refused = run(&["point", "read", missing], folder.path());
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && why.contains("Room 1.01/Inverter_1"), "{missing}: {why}");
+    }
+    let typed = run(&["point", "write", "Inverter_1", "set_power_limit", "percent"], folder.path());
+    assert!(typed.status.code() == Some(2), "{typed:?}");
+    assert!(String::from_utf8_lossy(&typed.stderr).contains("`percent` is not KEY=VALUE"), "{typed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_local_page_shows_everybody_and_obeys_only_the_operator() {
     let folder = tempfile::tempdir().unwrap();
     let (fake, _running, port) = prepare(folder.path()).await;

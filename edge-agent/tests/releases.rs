@@ -224,7 +224,7 @@ async fn forged_foreign_old_and_broken_releases_change_nothing() {
     let mut foreign: Site = serde_json::from_str(&good.site).unwrap();
     foreign.edge = Some("0198c0de-0000-7000-8000-0000000000ff".parse().unwrap());
     let mut broken: Site = serde_json::from_str(&good.site).unwrap();
-    broken.devices[0].settings.insert("unit".into(), serde_json::json!(999));
+    Arc::make_mut(&mut broken.devices[0]).settings.insert("unit".into(), serde_json::json!(999));
     let sign = |number, site: &Site| SignedRelease::sign(number, Time(9), site, &controller.key).unwrap();
     let cases = [
         (forger.release(6, port), "not signed by this edge's controller"),

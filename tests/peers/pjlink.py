@@ -1,10 +1,12 @@
-"""A PJLink class 1 display with a password, as an independent peer: `pjlink.py PORT PASSWORD`.
+"""A PJLink class 1 display with a password, as an independent peer: `pjlink.py PORT PASSWORD [FOLDER]`. With a folder of
+`server.pem` and `server.key` it speaks TLS.
 
 Prints `ready`, and each command that changes it. Ends when its standard input does.
 """
 
 import asyncio
 import hashlib
+import ssl
 import sys
 
 STATE = {"POWR": "0", "INPT": "31", "AVMT": "30"}
@@ -48,8 +50,12 @@ async def talk(reader, writer, password):
 
 
 async def main():
-    port, password = sys.argv[1:]
-    await asyncio.start_server(lambda reader, writer: talk(reader, writer, password), "127.0.0.1", int(port))
+    port, password, *folder = sys.argv[1:]
+    tls = None
+    if folder:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(f"{folder[0]}/server.pem", f"{folder[0]}/server.key")
+    await asyncio.start_server(lambda reader, writer: talk(reader, writer, password), "127.0.0.1", int(port), ssl=tls)
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

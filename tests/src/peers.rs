@@ -33,6 +33,8 @@ pub fn has_programs() -> bool {
 pub struct Mosquitto {
     /// Its main listener.
     pub port: u16,
+    /// Its listener with TLS, when its configuration has one.
+    pub secured: Option<u16>,
     /// The process.
     pub process: Process,
 }
@@ -58,7 +60,7 @@ impl Mosquitto {
         let process = Process::start("mosquitto", Command::new(program).arg("-c").arg(&own))?;
         wait_for("mosquitto", PATIENCE, || Ok(Some(TcpStream::connect(("127.0.0.1", port))?)))
             .with_context(|| process.output())?;
-        Ok(Mosquitto { port, process })
+        Ok(Mosquitto { port, secured: None, process })
     }
 }
 
@@ -113,9 +115,18 @@ impl Cable {
 
 /// Publishes one message.
 pub fn publish(port: u16, topic: &str, message: &str) -> Result<()> {
+    publish_with(port, &[], topic, message)
+}
+
+/// The same at a broker that wants a user name and a password.
+pub fn publish_as(broker: &Mosquitto, login: (&str, &str), topic: &str, message: &str) -> Result<()> {
+    publish_with(broker.port, &["-u", login.0, "-P", login.1], topic, message)
+}
+
+fn publish_with(port: u16, more: &[&str], topic: &str, message: &str) -> Result<()> {
     let mut command = Command::new("mosquitto_pub");
     command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-t", topic, "-m", message]);
-    let output = command.output().context("cannot start mosquitto_pub")?;
+    let output = command.args(more).output().context("cannot start mosquitto_pub")?;
     anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

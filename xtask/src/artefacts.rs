@@ -18,6 +18,9 @@ pub fn drivers() -> Result<()> {
     run(cargo(&[
         "build",
         "--release",
+        // As `backoffice-edge driver build` does: the top of the stack lies on one page with the constants behind it.
+        "--config",
+        "target.wasm32-wasip2.rustflags=['-Clink-arg=-zstack-size=1046528']",
         "--target",
         WASM_TARGET,
         "--target-dir",

@@ -61,6 +61,36 @@ fn every_fault_of_the_files_is_named() {
 }
 
 #[test]
+fn a_mistake_in_a_floor_map_is_named_with_its_line_and_reaches_no_gateway() {
+    let rig = &rigs()[0];
+    let plan = || common::plan(&rig.db, &rig.estate.ids, rig.workspace, rig.folder.path());
+    let map = rig.folder.path().join("zone-maps/harbour/map.toml");
+    let good = std::fs::read_to_string(&map).unwrap();
+    for (wrong, said) in [
+        (format!("{good}colour = 5\n"), "line 2"),
+        (good.replace("\"Harbour House\"", "7"), "expected a string"),
+        (format!("{good}[element.door]\nsystem = \"hall\"\nstyle = \"no-such\"\n"), "no [style.no-such]"),
+    ] {
+        std::fs::write(&map, &wrong).unwrap();
+        let error = plan().unwrap_err().to_string();
+        assert!(error.contains("map `harbour`: map.toml") && error.contains(said), "{wrong}: {error}");
+        assert_eq!(error.matches("can't be imported").count(), 1, "{error}");
+    }
+    std::fs::write(&map, good).unwrap();
+    assert_eq!(plan().unwrap().changes, vec![]);
+}
+
+#[test]
+fn what_was_exported_to_one_file_is_imported_from_that_file() {
+    let rig = &rigs()[0];
+    let folder = import::read_folder(&rig.folder.path().join("estate")).unwrap();
+    let file = import::read_folder(&rig.folder.path().join("estate/estate.toml")).unwrap();
+    assert_eq!(file, folder);
+    let none = import::read_folder(&rig.folder.path().join("nowhere")).unwrap_err().to_string();
+    assert!(none.contains("nowhere"), "{none}");
+}
+
+#[test]
 fn settings_come_from_the_nearest_level_and_say_who_set_them() {
     for rig in rigs() {
         let registry = rig.estate.registry();

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 pub struct Options {
     #[command(flatten)]
     config: ConfigFlag,
-    /// Folder of `*.toml` files.
+    /// Folder of `*.toml` files, or one file, as `export --out` writes it.
     estate: PathBuf,
     /// Folder that holds `<driver>/driver.toml`.
     #[arg(long, value_name = "DIR", default_value = "drivers")]

@@ -55,8 +55,9 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     println!(
-        "{online_count} of {} gateways online, {points} points known, {alarms} alarms active",
-        edges.len()
+        "{online_count} of {} gateways online, {points} points known, {alarms} {} active",
+        edges.len(),
+        if alarms == 1 { "alarm" } else { "alarms" }
     );
     for line in &edges {
         let word = if online(line) { "online" } else { line.state.as_str() };

@@ -16,6 +16,7 @@ use crate::people::SitePerson;
 use crate::settings::Values;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything one edge needs to run.
@@ -37,9 +38,9 @@ pub struct Site {
     /// Modbus links that other masters may use, by the link's name.
     #[serde(rename = "share", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shares: BTreeMap<String, ModbusShare>,
-    /// Devices.
+    /// Devices, shared with those that run them.
     #[serde(rename = "device", default, skip_serializing_if = "Vec::is_empty")]
-    pub devices: Vec<SiteDevice>,
+    pub devices: Vec<Arc<SiteDevice>>,
     /// Triggers bound to systems.
     #[serde(rename = "trigger", default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<SiteTrigger>,

@@ -22,6 +22,8 @@
 
 pub mod bindings;
 mod data;
+#[cfg(target_arch = "wasm32")]
+mod memory;
 mod values;
 
 pub use bindings::backoffice::driver::host::{cancel_timer, now, set_timer};

@@ -1,6 +1,8 @@
-//! Starting one device of a site: its place on the board, its link, and the task its driver asks for.
+//! Starting one device of a site: its place on the board, its link, and the task its driver asks for. What can't be started
+//! shows why, and is tried again: the certificate its link names may be put there any time.
 
 use super::Agent;
+use crate::board::DeviceSlots;
 use crate::devices::both::{self, Parts};
 use crate::devices::component::{self, Host, Reach};
 use crate::devices::modbus::{Kept, Memory};
@@ -9,9 +11,9 @@ use crate::devices::{CommandQueue, DeviceContext, modbus, mqtt};
 use crate::links::Link;
 use crate::site::{Desired, Driver};
 use bo_driver_host::Engine;
-use bo_model::Reason;
 use bo_model::driver::{Grant, Manifest};
 use bo_model::release::SiteDevice;
+use bo_model::{DeviceId, Reason};
 use bo_runtime::Shutdown;
 use std::sync::{Arc, PoisonError};
 
@@ -19,7 +21,7 @@ impl Agent {
     pub(super) async fn start_device(
         &self,
         desired: &Desired,
-        device: &SiteDevice,
+        device: &Arc<SiteDevice>,
         driver: &Driver,
         memory: &Memory,
     ) -> Result<(), String> {
@@ -31,6 +33,50 @@ impl Agent {
             self.board.fail_device(&slots, &Reason::Disabled);
             return Ok(());
         }
+        let started = self.launch(desired, device, driver, memory, &slots).await;
+        if let Err(why) = &started {
+            self.stand_in(device, driver, slots, why);
+        }
+        started
+    }
+
+    /// Keeps the place of a device that can't be started, as a faulted one that is started anew with back-off.
+    fn stand_in(&self, device: &Arc<SiteDevice>, driver: &Driver, slots: Arc<DeviceSlots>, why: &str) {
+        let (agent, id, mut known) = (self.me.clone(), device.id, Some(why.to_owned()));
+        let (site, manifest) = (device.clone(), driver.manifest.clone());
+        self.devices.start(&self.shutdown, &self.board, site, manifest, slots, None, move |_, _| {
+            let (agent, known) = (agent.clone(), known.take());
+            async move {
+                match (known, agent.upgrade()) {
+                    (Some(why), _) => Err(why),
+                    (None, Some(agent)) => agent.launch_anew(id).await,
+                    (None, None) => Ok(()),
+                }
+            }
+        });
+    }
+
+    /// Starts a device in place of the one that stands in for it.
+    async fn launch_anew(&self, id: DeviceId) -> Result<(), String> {
+        // A switch that is under way waits for devices to end; it must not be waited for here.
+        let Ok(running) = self.running.try_lock() else { return Err("the configuration changes".into()) };
+        let (Some(device), Some(stand_in)) = (running.device(id), self.devices.get(id)) else {
+            return Ok(());
+        };
+        let Some(driver) = running.drivers.get(&device.driver) else { return Ok(()) };
+        let memory = Memory::load(&self.state).map_err(|error| error.to_string())?;
+        self.launch(&running, device, driver, &memory, &stand_in.slots).await
+    }
+
+    async fn launch(
+        &self,
+        desired: &Desired,
+        device: &Arc<SiteDevice>,
+        driver: &Driver,
+        memory: &Memory,
+        slots: &Arc<DeviceSlots>,
+    ) -> Result<(), String> {
+        let (manifest, slots) = (driver.manifest.clone(), slots.clone());
         let link = match &device.link {
             None => None,
             Some(name) => {
@@ -39,7 +85,7 @@ impl Agent {
                 Some(self.links.open(name, config, &manifest.link).await?)
             }
         };
-        let site = Arc::new(device.clone());
+        let site = device.clone();
         let context = DeviceContext {
             site: site.clone(),
             manifest: manifest.clone(),

@@ -38,8 +38,8 @@ pub enum Point {
         /// One of the driver's commands.
         command: String,
         /// Parameters.
-        #[arg(value_name = "KEY=VALUE")]
-        params: Vec<String>,
+        #[arg(value_name = "KEY=VALUE", value_parser = parameter)]
+        params: Vec<(String, Json)>,
         #[command(flatten)]
         place: Where,
     },
@@ -73,7 +73,7 @@ pub async fn run(point: Point) -> anyhow::Result<()> {
             }
         }
         Point::Write { device, command, params, place } => {
-            let params = params.iter().map(|pair| parameter(pair)).collect::<anyhow::Result<Values>>()?;
+            let params = Values::from_iter(params);
             let answer = ask(&place.config()?.data, &Ask::Command { device, command, params }).await?;
             let sentence = answer["sentence"].as_str().unwrap_or_default().to_owned();
             match answer["stage"]["stage"].as_str() {

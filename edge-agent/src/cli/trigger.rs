@@ -72,7 +72,11 @@ fn test(folder: &std::path::Path, drivers: Option<&std::path::Path>) -> anyhow::
             }
         }
     }
-    if failed > 0 { bail!("{failed} triggers failed") } else { Ok(()) }
+    match failed {
+        0 => Ok(()),
+        1 => bail!("a trigger failed"),
+        _ => bail!("{failed} triggers failed"),
+    }
 }
 
 async fn show(place: &Where, json: bool) -> anyhow::Result<()> {
@@ -85,7 +89,8 @@ async fn show(place: &Where, json: bool) -> anyhow::Result<()> {
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let active = if trigger["active"] == true { "active" } else { "not active" };
         println!(
-            "{} ({}): {active}. {}",
+            "{}: {} ({}): {active}. {}",
+            text(&trigger["system_name"]),
             text(&trigger["title"]),
             text(&trigger["name"]),
             text(&trigger["now"]["why"])

@@ -184,17 +184,17 @@ impl Devices {
         let backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let name = format!("device {}", site.address);
         let state = supervise(&shutdown, name, backoff, move |shutdown| {
-            let run = AssertUnwindSafe(task(queue.clone(), shutdown)).catch_unwind();
             let (board, faulted) = (board.clone(), faulted.clone());
-            async move {
+            // Not an async block around it: that has room for the task twice.
+            AssertUnwindSafe(task(queue.clone(), shutdown)).catch_unwind().map(move |ended| {
                 let ended =
-                    run.await.unwrap_or_else(|panic| Err(format!("its driver panicked: {}", said(&*panic))));
+                    ended.unwrap_or_else(|panic| Err(format!("its driver panicked: {}", said(&*panic))));
                 if let Err(why) = &ended {
                     board.set_online(&faulted, false);
                     board.fail_device(&faulted, &Reason::DriverFault(why.as_str().into()));
                 }
                 ended
-            }
+            })
         });
         let device = Arc::new(Device { site, manifest, slots, state, commands, direct, shutdown });
         let mut running = self.write();

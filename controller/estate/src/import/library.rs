@@ -7,6 +7,7 @@ use crate::maps::{ZoneMap, forbidden};
 use crate::triggers::TriggerDefinition;
 use bo_model::WorkspaceId;
 use bo_model::estate::Estate as EstateFile;
+use bo_model::map::ZoneMap as Drawn;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -64,23 +65,31 @@ impl Library {
             let found = place(&folders.drivers, name).and_then(|folder| pack_folder(workspace, &folder));
             match found.and_then(|packed| labelled(packed, name)) {
                 Ok(packed) => drop(library.drivers.insert(name.clone(), packed)),
-                Err(error) => faults.push(format!("driver `{name}`: {error}")),
+                Err(error) => faults.push(format!("driver `{name}`: {}", sentence(error))),
             }
         }
         let triggers = estate.systems.iter().flat_map(|system| &system.triggers);
         for name in triggers.map(|trigger| &trigger.name).collect::<BTreeSet<_>>() {
             match place(&folders.triggers, name).and_then(|folder| read_trigger(workspace, name, &folder)) {
                 Ok(trigger) => drop(library.triggers.insert(name.clone(), trigger)),
-                Err(error) => faults.push(format!("trigger `{name}`: {error}")),
+                Err(error) => faults.push(format!("trigger `{name}`: {}", sentence(error))),
             }
         }
         for name in estate.zones.iter().filter_map(|zone| zone.map.as_ref()).collect::<BTreeSet<_>>() {
             match place(&folders.maps, name).and_then(|folder| read_map(workspace, name, &folder)) {
                 Ok(map) => drop(library.maps.insert(name.clone(), map)),
-                Err(error) => faults.push(format!("map `{name}`: {error}")),
+                Err(error) => faults.push(format!("map `{name}`: {}", sentence(error))),
             }
         }
         if faults.is_empty() { Ok(library) } else { Err(EstateError::Import(faults)) }
+    }
+}
+
+/// What is wrong, without saying a second time that the estate can't be imported.
+fn sentence(error: EstateError) -> String {
+    match error {
+        EstateError::Import(faults) => faults.join("\n"),
+        other => other.to_string(),
     }
 }
 
@@ -129,8 +138,9 @@ fn read_trigger(workspace: WorkspaceId, name: &str, folder: &Path) -> Result<Tri
 
 fn read_map(workspace: WorkspaceId, name: &str, folder: &Path) -> Result<ZoneMap, EstateError> {
     let wrong = |why: String| EstateError::Import(vec![why]);
-    let bindings: Json = toml::from_str(&text(&folder.join("map.toml"))?)
-        .map_err(|error| wrong(format!("map.toml: {error}")))?;
+    let bindings = text(&folder.join("map.toml"))?;
+    Drawn::parse(&bindings).map_err(|error| wrong(format!("map.toml: {error}")))?;
+    let bindings: Json = toml::from_str(&bindings).map_err(|error| wrong(format!("map.toml: {error}")))?;
     let drawing = bindings.get("svg").and_then(Json::as_str).unwrap_or("map.svg");
     let svg = text(&place_file(folder, drawing)?)?;
     if svg.len() > MAX_SVG {

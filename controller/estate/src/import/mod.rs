@@ -16,7 +16,7 @@ use crate::error::EstateError;
 use bo_model::estate::Estate as EstateFile;
 use std::path::Path;
 
-/// Reads every `*.toml` of a folder as one estate and checks it.
+/// Reads every `*.toml` of a folder, or one file, as one estate and checks it.
 ///
 /// # Errors
 /// [`EstateError::Import`] with every fault: file, line and what was expected.
@@ -24,7 +24,11 @@ pub fn read_folder(folder: &Path) -> Result<EstateFile, EstateError> {
     let mut estate = EstateFile::default();
     let mut faults = Vec::new();
     let mut files = 0;
-    for (name, path) in entries(folder)?.into_iter().filter(|(name, _)| name.ends_with(".toml")) {
+    let all = match folder.is_file() {
+        true => vec![(folder.display().to_string(), folder.to_owned())],
+        false => entries(folder)?.into_iter().filter(|(name, _)| name.ends_with(".toml")).collect(),
+    };
+    for (name, path) in all {
         files += 1;
         let text = String::from_utf8_lossy(&read(&path)?).into_owned();
         let merged = toml::from_str::<EstateFile>(&text)

@@ -74,7 +74,7 @@ async fn show(estate: Arc<Estate>, ctx: Ctx) -> Result<Markup> {
                 @if !inverters.is_empty() {
                     div.card.stat {
                         span.stat__label { "Sun power now" }
-                        span.stat__value { (format!("{:.1}", power / 1000.0 + 0.0)) span.stat__unit { "kW" } }
+                        span.stat__value { (format!("{:.1}", power / 1000.0 + 0.0)) span.stat__unit { " kW" } }
                         span.stat__note { @match energy { Some(kwh) => (format!("{kwh:.0} kWh today")), None => "No yield known today yet" } }
                     }
                 }

@@ -10,7 +10,8 @@ pub fn story(words: &Words<'_>, trace: &Trace) -> String {
     let definition = words.definition;
     let because = because(definition, words, trace);
     let did = |actions: &[Action]| {
-        let told: Vec<String> = actions.iter().map(|action| words.action(action)).collect();
+        let told: Vec<String> =
+            actions.iter().map(|action| filled(words, trace, &words.action(action))).collect();
         if told.is_empty() { "nothing more was done".to_owned() } else { told.join("; ") }
     };
     match trace.verdict {
@@ -25,6 +26,13 @@ pub fn story(words: &Words<'_>, trace: &Trace) -> String {
 fn because(definition: &Definition, words: &Words<'_>, trace: &Trace) -> String {
     let told = trace.decided_by.iter().map(|place| {
         let Some(condition) = at(definition, place) else { return node(trace, place) };
+        if condition.offline.is_some() {
+            let held = condition.held_for.as_ref().map(|span| format!(" for {}", words.span(span)));
+            return match away(words, trace) {
+                all if all.is_empty() => "every device could be reached".into(),
+                some => format!("{} could not be reached{}", some, held.unwrap_or_default()),
+            };
+        }
         let seen =
             condition.input.as_ref().and_then(|name| trace.inputs.iter().find(|input| *input.name == **name));
         match (&condition.input, seen) {
@@ -37,6 +45,34 @@ fn because(definition: &Definition, words: &Words<'_>, trace: &Trace) -> String 
     });
     let told: Vec<String> = told.filter(|text| !text.is_empty()).collect();
     if told.is_empty() { trace.why.trim_end_matches('.').to_owned() } else { told.join(" and ") }
+}
+
+/// The devices that were away, by what people call them.
+fn away(words: &Words<'_>, trace: &Trace) -> String {
+    let devices = trace.inputs.iter().filter(|input| input.data.truth() == Some(false));
+    let devices = devices.filter_map(|input| input.of.strip_suffix(" online"));
+    devices.map(|address| words.datum(address)).collect::<Vec<_>>().join(", ")
+}
+
+/// A text of the definition with what its `{names}` stood for in this run.
+fn filled(words: &Words<'_>, trace: &Trace, text: &str) -> String {
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some((before, name, behind)) = rest
+        .split_once('{')
+        .and_then(|(before, after)| after.split_once('}').map(|(name, behind)| (before, name.trim(), behind)))
+    {
+        let seen = trace.inputs.iter().find(|input| *input.name == *name);
+        filled.push_str(before);
+        filled += &match (name, seen) {
+            (_, Some(seen)) => seen.data.to_string(),
+            ("offline", _) => away(words, trace),
+            ("system", _) if !words.system.is_empty() => words.system.to_owned(),
+            ("trigger", _) => words.definition.title.clone(),
+            _ => words.span(&format!("{{{name}}}")),
+        };
+        rest = behind;
+    }
+    filled + rest
 }
 
 /// A condition as the trace words it.
@@ -119,6 +155,33 @@ params = { mode = "off" }
             nodes: Vec::new(),
             withheld: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_run_that_saw_devices_away_names_them_and_says_what_was_told() {
+        let text = "name = \"away\"\ntitle = \"Away\"\n[param.long]\ntype = \"duration\"\ndefault = \"2min\"\n\
+            [when]\noffline = \"*\"\neach = true\nheld_for = \"{long}\"\n\
+            [[on_active]]\nalarm = { severity = \"warning\", text = \"{offline} away for {long}\" }";
+        let (definition, params) = (Definition::parse(text).unwrap(), Values::new());
+        let seen = |of: &str, online: bool| TraceInput {
+            name: "".into(),
+            of: of.into(),
+            data: Data::Bool(online),
+            ..trace(Verdict::Activated, true).inputs.remove(0)
+        };
+        let mut run = trace(Verdict::Activated, true);
+        run.decided_by = vec!["when".into()];
+        run.inputs = vec![seen("Display_1 online", true), seen("Hvac_1 online", false)];
+        let words = Words::new(&definition, &params);
+        assert_eq!(
+            story(&words, &run),
+            "Hvac 1 could not be reached for 2min, so: raise an alarm (warning): “Hvac 1 away for 2min”."
+        );
+        (run.verdict, run.inputs) = (Verdict::Cleared, vec![seen("Hvac_1 online", true)]);
+        assert_eq!(
+            story(&words, &run),
+            "every device could be reached, so it was over: nothing more was done."
+        );
     }
 
     #[test]

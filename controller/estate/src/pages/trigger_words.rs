@@ -16,17 +16,20 @@ pub struct Words<'a> {
     params: &'a Values,
     /// What people call the devices, by address.
     names: HashMap<&'a str, &'a str>,
+    /// What people call the system; empty where none is meant.
+    pub(super) system: &'a str,
 }
 
 impl<'a> Words<'a> {
     /// Words for an instance.
     pub fn new(definition: &'a Definition, params: &'a Values) -> Self {
-        Words { definition, params, names: HashMap::new() }
+        Words { definition, params, names: HashMap::new(), system: "" }
     }
 
     /// The same in a system, where devices have names.
     pub fn at(mut self, registry: &'a Registry, system: SystemId) -> Self {
         let devices = registry.devices_in(system).iter().filter_map(|id| registry.devices.get(id));
+        self.system = registry.systems.get(&system).map_or("", |system| &system.name);
         self.names = devices.map(|entry| (&*entry.device.address, &*entry.device.name)).collect();
         self
     }

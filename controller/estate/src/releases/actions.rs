@@ -171,7 +171,7 @@ pub(super) fn keep(
 /// altogether.
 pub fn readable(registry: &Registry, release: &SignedRelease) -> Result<Site, EstateError> {
     let mut site = read_site(release)?;
-    for device in &mut site.devices {
+    for device in site.devices.iter_mut().map(std::sync::Arc::make_mut) {
         device.settings = match registry.devices.get(&device.id) {
             Some(entry) => shown(&device.settings, &secrets_of_device(registry, &entry.device)),
             None => shown(&device.settings, &device.settings.keys().cloned().collect()),

@@ -5,6 +5,7 @@ use bo_model::release::{Site, SiteDevice, SiteSystem, SiteTrigger, SiteZone};
 use bo_model::settings::{Values, check_all};
 use bo_model::{EdgeId, ZoneId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A compiled edge.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +54,7 @@ pub fn compile(registry: &Registry, edge: EdgeId) -> Compiled {
             match compile_device(registry, entry, &site) {
                 Ok((device, hash)) => {
                     site.drivers.insert(device.driver.clone(), hash);
-                    site.devices.push(device);
+                    site.devices.push(Arc::new(device));
                 }
                 Err(why) => faults.push(format!("{}, {}: {why}", system.name, entry.device.address)),
             }

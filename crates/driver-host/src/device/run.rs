@@ -118,7 +118,7 @@ impl Life {
                 Next::Command(Some(ask)) => Box::pin(self.carry_out(instance, ask)).await?,
                 Next::Timer => {
                     if let Some(id) = instance.state().timers.take_due(Instant::now()) {
-                        self.tell(instance, wit::Event::Timer(id)).await?;
+                        self.tell(instance, &wit::Event::Timer(id)).await?;
                     }
                 }
                 Next::Event(Some(event)) => {
@@ -127,25 +127,23 @@ impl Life {
                         let text = format!("{dropped} events were lost: the driver is too slow for them");
                         self.outside.log(Level::Warning, &text);
                     }
-                    self.take_in(instance, event, &mut connected).await?;
+                    if let Some(event) = self.take_in(instance, event, &mut connected) {
+                        self.tell(instance, &event).await?;
+                    }
                 }
             }
         }
     }
 
-    async fn take_in(
-        &self,
-        instance: &mut Instance,
-        event: Event,
-        connected: &mut bool,
-    ) -> Result<(), Fault> {
-        let event = match event {
-            Event::Connected if *connected => return Ok(()),
+    /// What the driver is told of it; `None` when it knows already or does not want to.
+    fn take_in(&self, instance: &mut Instance, event: Event, connected: &mut bool) -> Option<wit::Event> {
+        Some(match event {
+            Event::Connected if *connected => return None,
             Event::Connected => {
                 *connected = true;
                 wit::Event::Connected
             }
-            Event::Disconnected if !*connected => return Ok(()),
+            Event::Disconnected if !*connected => return None,
             Event::Disconnected => {
                 *connected = false;
                 let now = self.outside.clock.now();
@@ -153,7 +151,7 @@ impl Life {
                 wit::Event::Disconnected
             }
             Event::Frame(frame) => wit::Event::Frame(frame.into()),
-            Event::Message(message) if !instance.state().wants(&message.topic) => return Ok(()),
+            Event::Message(message) if !instance.state().wants(&message.topic) => return None,
             Event::Message(message) => wit::Event::Message(wit::Message {
                 topic: message.topic,
                 payload: message.payload.into(),
@@ -165,13 +163,12 @@ impl Life {
                 value: to_wit(&value.data),
                 good: value.quality.is_good(),
             }),
-        };
-        self.tell(instance, event).await
+        })
     }
 
     /// An event; the driver's own error is a line in its log.
-    async fn tell(&self, instance: &mut Instance, event: wit::Event) -> Result<(), Fault> {
-        if let Err(refusal) = instance.handle(&event).await? {
+    async fn tell(&self, instance: &mut Instance, event: &wit::Event) -> Result<(), Fault> {
+        if let Err(refusal) = instance.handle(event).await? {
             self.outside.log(Level::Warning, &words(&refusal));
         }
         self.print(instance);

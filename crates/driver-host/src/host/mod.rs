@@ -1,5 +1,6 @@
 //! The host's side of the WIT world: what a component's imports do.
 
+mod limits;
 mod links;
 mod publish;
 mod system;
@@ -14,11 +15,12 @@ use crate::stdio::Tail;
 use bo_model::clock::SharedClock;
 use bo_model::{DeviceId, Time};
 pub(crate) use publish::{Statuses, to_wit};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use std::sync::Arc;
 use std::time::Duration;
 pub(crate) use timers::Timers;
 use tokio::time::Instant;
-use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -93,6 +95,8 @@ impl HostState {
             .stderr(tail.clone())
             .allow_tcp(false)
             .allow_udp(false)
+            // The system's own: a generator per instance would be 300 bytes that hardly any driver asks.
+            .secure_random(UnwrapErr(SysRng))
             .wall_clock(GivenClock(outside.clock.clone()))
             .build();
         HostState {
@@ -196,31 +200,6 @@ impl wit::host::Host for HostState {
 impl WasiView for HostState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl ResourceLimiter for HostState {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        if desired > self.memory_limit {
-            return Err(wasmtime::Error::new(Fault::Memory((self.memory_limit / 1024 / 1024) as u64)));
-        }
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= 10_000)
-    }
-
-    fn instances(&self) -> usize {
-        16
-    }
-
-    fn tables(&self) -> usize {
-        8
-    }
-
-    fn memories(&self) -> usize {
-        1
     }
 }
 

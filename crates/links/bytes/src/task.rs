@@ -66,7 +66,7 @@ pub fn spawn(
     let (handle, line) = Line::new(endpoint(config, port)?, ROOM, clock, moot);
     let (tell, later) = listeners();
     let events = later.subscribe();
-    let task = Task { line, framer, tell };
+    let mut task = Task { line, framer, tell };
     let ended = shutdown.clone();
     shutdown.spawn(async move {
         tokio::select! {
@@ -115,7 +115,7 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self) {
+    async fn run(&mut self) {
         while let Some((connection, _)) = self.line.connect().await {
             self.framer.reset();
             self.tell.send(Event::Connected);

@@ -9,13 +9,13 @@ use crate::points::Points;
 use bo_link::{LinkError, ModbusOp, ModbusReply};
 use bo_model::{Data, Reason, Time, Value};
 use live::{Live, phase};
-use search::Splits;
+use search::{Forgetting, Splits};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Refused addresses are asked again after this long: firmware is updated now and then.
+/// Refused addresses and boundaries are asked again after this long: firmware is updated, devices are replaced.
 const RECHECK: Duration = Duration::from_secs(3600);
 
 /// A read that is due. Send `op`, then give the result to [`Poll::apply`].
@@ -48,6 +48,7 @@ pub struct Poll {
     generation: u32,
     replan: bool,
     recheck_at: Instant,
+    forgetting: Forgetting,
     /// Points per status variable, and the one that last had a good value.
     feeders: Vec<(u32, Option<usize>)>,
 }
@@ -70,6 +71,7 @@ impl Poll {
             generation: 0,
             replan: false,
             recheck_at: now + RECHECK,
+            forgetting: Forgetting::new(RECHECK, now),
             feeders,
         };
         poll.lay_out(now);
@@ -365,6 +367,9 @@ impl Poll {
         self.recheck_at = now + RECHECK;
         if !self.splits.settled() || self.blocks.iter().any(|live| live.in_flight) {
             return;
+        }
+        if self.forgetting.is_due(now, &mut self.learned) {
+            self.lay_out(now);
         }
         self.blocks.retain(|live| !live.recheck);
         for (index, point) in self.points.points.iter().enumerate() {

@@ -5,11 +5,12 @@ use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 
 /// Sources of the SDK and the interface, so that a driver builds wherever its folder lies.
-const SDK: [(&str, &str); 9] = [
+const SDK: [(&str, &str); 10] = [
     ("sdk/Cargo.toml", include_str!("../../../../drivers/sdk/Cargo.toml")),
     ("sdk/src/lib.rs", include_str!("../../../../drivers/sdk/src/lib.rs")),
     ("sdk/src/bindings.rs", include_str!("../../../../drivers/sdk/src/bindings.rs")),
     ("sdk/src/data.rs", include_str!("../../../../drivers/sdk/src/data.rs")),
+    ("sdk/src/memory.rs", include_str!("../../../../drivers/sdk/src/memory.rs")),
     ("sdk/src/values.rs", include_str!("../../../../drivers/sdk/src/values.rs")),
     ("wit/0.1/driver.wit", include_str!("../../../../drivers/wit/0.1/driver.wit")),
     ("wit/0.1/host.wit", include_str!("../../../../drivers/wit/0.1/host.wit")),
@@ -89,6 +90,8 @@ fn title(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::driver::test::check;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpStream;
 
     #[test]
     fn a_new_profile_driver_passes_its_transcript_at_once() {
@@ -123,6 +126,23 @@ mod tests {
         let report = check(&folder, None).unwrap();
         assert_eq!(report.failures, Vec::<String>::new());
         assert_eq!(report.passed.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_new_component_driver_can_be_simulated_at_once() {
+        let within = tempfile::tempdir().unwrap();
+        let folder = create(within.path(), "acme-lamp", Link::Modbus, true).unwrap();
+        let fake = bo_simulator::Fake::from_folder("Lamp_1", &folder, Default::default()).unwrap();
+        let place = bo_simulator::Place::Tcp("127.0.0.1:0".parse().unwrap());
+        let running = bo_simulator::start(&place, &[fake]).await.unwrap();
+        let bo_simulator::Address::Tcp(address) = running.address.clone() else { panic!("not on TCP") };
+        let mut lamp = BufReader::new(TcpStream::connect(address).await.unwrap());
+        for (said, answer) in [("POWER?", "POWER=OFF"), ("POWER=ON", "POWER=ON"), ("POWER?", "POWER=ON")] {
+            lamp.get_mut().write_all(format!("{said}\r\n").as_bytes()).await.unwrap();
+            let mut line = String::new();
+            lamp.read_line(&mut line).await.unwrap();
+            assert_eq!(line.trim_end(), answer, "{said}");
+        }
     }
 
     #[test]

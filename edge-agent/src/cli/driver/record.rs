@@ -13,7 +13,7 @@ use bo_model::release::{LinkConfig, ModbusTiming};
 use bo_model::settings::Values;
 use bo_model::{IdGen, SystemClock};
 use bo_runtime::Shutdown;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,20 +26,21 @@ const ROOM: usize = 1_000;
 
 /// How to reach the device, and for how long.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("where").required(true).args(["tcp", "serial", "http", "broker"])))]
 pub struct RecordArgs {
     /// The driver's folder.
     folder: PathBuf,
     /// Device on TCP, `host:port`; for a Modbus driver Modbus TCP.
-    #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["serial", "http", "broker"])]
+    #[arg(long, value_name = "HOST:PORT")]
     tcp: Option<String>,
     /// Device on a serial port, `/dev/ttyUSB0`; for a Modbus driver Modbus RTU.
-    #[arg(long, value_name = "PATH", conflicts_with = "tcp")]
+    #[arg(long, value_name = "PATH")]
     serial: Option<PathBuf>,
     /// Device with a web interface: its base address, `http://192.0.2.7`.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["tcp", "serial"])]
+    #[arg(long, value_name = "URL")]
     http: Option<String>,
     /// Device on an MQTT broker, `host:port`.
-    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["tcp", "serial", "http"])]
+    #[arg(long, value_name = "HOST:PORT")]
     broker: Option<String>,
     #[command(flatten)]
     port: SerialSettings,

@@ -268,7 +268,7 @@ fn fill<'a>(site: &mut Site, link: &str, devices: Vec<discovery::Device>, module
         let module = module(&device.driver);
         let number = numbers.entry(module.to_owned()).or_default();
         *number += 1;
-        site.devices.push(SiteDevice {
+        site.devices.push(Arc::new(SiteDevice {
             id: ids.make(),
             system: system.id,
             address: format!("{module}_{number}"),
@@ -277,7 +277,7 @@ fn fill<'a>(site: &mut Site, link: &str, devices: Vec<discovery::Device>, module
             link: Some(link.to_owned()),
             settings: device.settings,
             enabled: true,
-        });
+        }));
     }
     site.systems.push(system);
 }

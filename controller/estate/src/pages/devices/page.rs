@@ -170,7 +170,7 @@ fn values(estate: &Estate, registry: &Registry, entry: &DeviceEntry, now: bo_mod
             div.table-wrap { table.table.table--cards {
                 thead { tr {
                     th scope="col" { "Value" } th scope="col" { "Now" } th scope="col" { "Quality" }
-                    th scope="col" { "Observed" } th scope="col" { "Told by" }
+                    th scope="col" title="The gateway tells a value when it changes; what it can't read any more it tells at once." { "Since" } th scope="col" { "Told by" }
                 } }
                 tbody { @for point in &points { tr {
                     td data-label="Value" {
@@ -183,7 +183,7 @@ fn values(estate: &Estate, registry: &Registry, entry: &DeviceEntry, now: bo_mod
                     @match &point.live {
                         Some(live) => {
                             td data-label="Quality" { (own::quality(id, &point.name, &live.value.quality)) }
-                            td data-label="Observed" { (own::age(id, &point.name, live.value.observed_at, now)) }
+                            td data-label="Since" { (own::age(id, &point.name, live.value.observed_at, now)) }
                             td.muted data-label="Told by" { (own::source(&live.value.source)) }
                         }
                         None => td.muted colspan="3" { "not reported yet" },

@@ -61,6 +61,22 @@ fn choice(title: &str, choices: &[(&str, &str)], default: &str) -> Field {
     }
 }
 
+/// What TLS takes besides being switched on: (place in the link's JSON, title, about).
+const OF_TLS: [(&str, &str, &str); 4] = [
+    (
+        "tls.ca_file",
+        "CA file",
+        "PEM file with the CA to trust, when it is not a public one. Files lie on the gateway, in its data directory.",
+    ),
+    ("tls.server_name", "Name in its certificate", "When it is another one than the host's."),
+    (
+        "tls.client_cert_file",
+        "The gateway's certificate",
+        "PEM file, for devices that want to know who connects, as those with Modbus/TCP Security do.",
+    ),
+    ("tls.client_key_file", "Its key", "PEM file with the key of that certificate."),
+];
+
 /// The fields of a kind of link: (place in its JSON, field), in the order of the form.
 pub fn fields(kind: &str) -> Vec<(&'static str, Field)> {
     let host = || ("host", text("Host", "Name or address in the building's network.", true));
@@ -76,16 +92,7 @@ pub fn fields(kind: &str) -> Vec<(&'static str, Field)> {
             },
         )
     };
-    let ca = || {
-        (
-            "tls.ca_file",
-            text(
-                "CA file",
-                "PEM file on the gateway with the CA to trust, when it is not a public one.",
-                false,
-            ),
-        )
-    };
+    let of_tls = || OF_TLS.map(|(place, title, about)| (place, text(title, about, false)));
     match kind {
         "modbus-tcp" => vec![
             host(),
@@ -100,8 +107,10 @@ pub fn fields(kind: &str) -> Vec<(&'static str, Field)> {
                 },
             ),
             tls(),
-            ca(),
-        ],
+        ]
+        .into_iter()
+        .chain(of_tls())
+        .collect(),
         "modbus-rtu" | "serial" => vec![
             (
                 "line.path",
@@ -112,17 +121,25 @@ pub fn fields(kind: &str) -> Vec<(&'static str, Field)> {
             ("line.parity", choice("Parity", &[("none", "None"), ("even", "Even"), ("odd", "Odd")], "none")),
             ("line.stop_bits", whole("Stop bits", "", (1.0, 2.0), Some(1))),
         ],
-        "tcp" => vec![host(), port(None), tls(), ca()],
+        "tcp" => [host(), port(None), tls()].into_iter().chain(of_tls()).collect(),
         "udp" => vec![host(), port(None)],
         "mqtt" => vec![
             host(),
             port(None),
             ("username", text("User name", "", false)),
-            ("password_file", text("Password file", "A file on the gateway that holds it.", false)),
+            (
+                "password_file",
+                text("Password file", "A file in the gateway's data directory that holds it.", false),
+            ),
             tls(),
-            ca(),
-        ],
-        "http" => vec![("base", text("Base address", "https://host:port/base", true)), ca()],
+        ]
+        .into_iter()
+        .chain(of_tls())
+        .collect(),
+        "http" => {
+            let base = ("base", text("Base address", "https://host:port/base", true));
+            [base].into_iter().chain(of_tls()).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -223,14 +240,14 @@ pub fn read(kind: &str, held: &Json, input: &Input) -> Result<LinkConfig> {
                 }
             }
             ("tls", _) => drop(link.as_object_mut().and_then(|link| link.remove("tls"))),
-            ("tls.ca_file", Some(file)) if link["tls"].is_object() || kind == "http" => {
-                link["tls"]["ca_file"] = file
-            }
-            ("tls.ca_file", _) => {
-                if let Some(tls) = link.get_mut("tls").and_then(Json::as_object_mut) {
-                    tls.remove("ca_file");
+            (place, value) if let Some(key) = place.strip_prefix("tls.") => match value {
+                Some(value) if link["tls"].is_object() || kind == "http" => link["tls"][key] = value,
+                _ => {
+                    if let Some(tls) = link.get_mut("tls").and_then(Json::as_object_mut) {
+                        tls.remove(key);
+                    }
                 }
-            }
+            },
             (place, value) => match (place.split_once('.'), value) {
                 (Some((outer, inner)), Some(value)) => link[outer][inner] = value,
                 (None, Some(value)) => link[place] = value,
@@ -239,6 +256,12 @@ pub fn read(kind: &str, held: &Json, input: &Input) -> Result<LinkConfig> {
                 }
                 _ => {}
             },
+        }
+    }
+    for (one, other) in [("client_cert_file", "client_key_file"), ("client_key_file", "client_cert_file")] {
+        if link["tls"][one].is_string() && !link["tls"][other].is_string() {
+            let place = field_name(&format!("tls.{other}"));
+            return Err(WebError::field(place, "certificate and key belong together"));
         }
     }
     serde_json::from_value(link).map_err(|error| WebError::field("", error.to_string()))
@@ -256,12 +279,28 @@ mod tests {
             ("port", "1502"),
             ("rtu_framing", "false"),
             ("tls", "true"),
+            ("tls-server_name", "meter"),
         ]);
         let link = read("modbus-tcp", &held, &sent).unwrap();
         let LinkConfig::ModbusTcp { host, port, tls, .. } = &link else { panic!("another kind") };
         assert_eq!((host.as_str(), *port), ("10.0.0.8", 1502));
         assert_eq!(tls.as_ref().and_then(|tls| tls.server_name.as_deref()), Some("meter"));
-        let plain = Input::filled([("host", "10.0.0.8"), ("tls", "false")]);
+        let client = Input::filled([
+            ("host", "10.0.0.8"),
+            ("tls", "true"),
+            ("tls-client_cert_file", "edge.pem"),
+            ("tls-client_key_file", "edge.key"),
+        ]);
+        let Ok(LinkConfig::ModbusTcp { tls: Some(tls), .. }) = read("modbus-tcp", &held, &client) else {
+            panic!("refused")
+        };
+        assert_eq!(tls.client_cert_file.as_deref(), Some("edge.pem".as_ref()));
+        assert_eq!(tls.client_key_file.as_deref(), Some("edge.key".as_ref()));
+        assert_eq!(tls.server_name, None, "what is emptied in the form is gone");
+        let half = [("host", "10.0.0.8"), ("tls", "true"), ("tls-client_cert_file", "edge.pem")];
+        let refused = read("modbus-tcp", &held, &Input::filled(half));
+        assert!(matches!(refused, Err(WebError::BadInput(fields)) if fields[0].0 == "tls-client_key_file"));
+        let plain = Input::filled([("host", "10.0.0.8"), ("tls", "false"), ("tls-ca_file", "ca.pem")]);
         let Ok(LinkConfig::ModbusTcp { tls, .. }) = read("modbus-tcp", &held, &plain) else {
             panic!("refused")
         };

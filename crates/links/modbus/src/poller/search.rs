@@ -3,6 +3,11 @@
 
 use crate::plan::Learned;
 use bo_model::points::Table;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Longest pause between two tries over boundaries that a device went on to mind.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug)]
 struct Node {
@@ -46,5 +51,33 @@ impl Splits {
     /// True when no half waits for its result.
     pub fn settled(&self) -> bool {
         self.nodes.iter().all(|node| node.open == 0)
+    }
+}
+
+/// When boundaries are forgotten, so that the device is asked across them once more: it may have been replaced, or got other
+/// firmware. Whoever minds them still shows it with one refused read each time, so the pauses double.
+#[derive(Debug)]
+pub struct Forgetting {
+    at: Instant,
+    first: Duration,
+    pause: Duration,
+}
+
+impl Forgetting {
+    /// The first time is after `first`.
+    pub fn new(first: Duration, now: Instant) -> Forgetting {
+        Forgetting { at: now + first, first, pause: first }
+    }
+
+    /// True when what is in `learned` was forgotten: reads have to be planned anew.
+    pub fn is_due(&mut self, now: Instant, learned: &mut Learned) -> bool {
+        if now < self.at {
+            return false;
+        }
+        let minded = !learned.breaks.is_empty();
+        self.pause = if minded { (self.pause * 2).min(LONGEST) } else { self.first };
+        self.at = now + self.pause;
+        learned.breaks.clear();
+        minded
     }
 }

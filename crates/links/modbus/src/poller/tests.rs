@@ -2,6 +2,7 @@
 
 use super::live::ONCE_RETRY;
 use super::*;
+use bo_model::points::Table;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -116,6 +117,41 @@ async fn a_refused_address_is_asked_again_after_an_hour() {
     let after_update = round(&mut poll, &mut Device::new([]), now + RECHECK);
     assert!(after_update["p02"].quality.is_good());
     assert!(poll.learned().illegal.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_was_replaced_is_read_whole_again_after_an_hour() {
+    let mut poll = poll("[point.a]\naddress = 0\n[point.b]\naddress = 9", Learned::default());
+    let now = Instant::now();
+    round(&mut poll, &mut Device::new([4]), now);
+    assert_eq!(poll.learned().breaks, [(Table::Holding, 9)].into());
+    let mut replaced = Device::new([]);
+    let values = round(&mut poll, &mut replaced, now + RECHECK / 2);
+    assert_eq!((values.len(), &replaced.reads[..]), (2, &[(0, 1), (9, 1)][..]));
+    replaced.reads.clear();
+    let values = round(&mut poll, &mut replaced, now + RECHECK);
+    assert_eq!((values.len(), &replaced.reads[..]), (2, &[(0, 10)][..]), "one read again");
+    assert_eq!(*poll.learned(), Learned::default(), "and so is it kept");
+    replaced.reads.clear();
+    round(&mut poll, &mut Device::new([4]), now + RECHECK * 3 / 2);
+    assert!(!poll.learned().breaks.is_empty(), "a boundary that comes back is found again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_goes_on_to_mind_a_boundary_is_tried_less_and_less_often_and_loses_no_value() {
+    let mut poll = poll("[point.a]\naddress = 0\n[point.b]\naddress = 9", Learned::default());
+    let mut device = Device::new([4]);
+    let start = Instant::now();
+    let mut tries = Vec::new();
+    for minutes in 0..7 * 24 * 60 {
+        device.reads.clear();
+        let values = round(&mut poll, &mut device, start + Duration::from_secs(60 * minutes));
+        assert!(values.len() == 2 && values.values().all(|value| value.quality.is_good()), "{values:?}");
+        if device.reads.contains(&(0, 10)) {
+            tries.push(minutes / 60);
+        }
+    }
+    assert_eq!(tries, [0, 1, 3, 7, 15, 31, 55, 79, 103, 127, 151], "hours of its reads across the boundary");
 }
 
 #[tokio::test(start_paused = true)]
