@@ -54,9 +54,9 @@ fn train() -> Result<()> {
     let _ = std::fs::remove_dir_all(&counts);
     std::fs::create_dir_all(&counts)?;
     say("Building an edge that counts what it does");
-    let mut edge = cargo(&["build", "--profile", "dist", "-p", "backoffice-edge", "--bins"]);
-    // Counters are put in before the pass over the whole program, which can be left out.
-    edge.args(["--config", "profile.dist.lto=false", "--target-dir"]).arg(&folder);
+    // With the very settings of what is installed: they are part of the names by which functions are found again.
+    let mut edge = cargo(&["build", "--profile", "dist", "-p", "backoffice-edge", "--bins", "--target-dir"]);
+    edge.arg(&folder);
     edge.env("RUSTFLAGS", format!("-Cprofile-generate={}", folder.join("build").display()));
     step(edge)?;
     let mut bench = cargo(&["run", "--release", "-p", "bo-testkit", "--example", "edge_bench", "--"]);
