@@ -33,7 +33,7 @@ fn a_full_disk_is_said_and_the_edge_goes_on_and_recovers() -> Result<()> {
     edge.start()?;
     let measure =
         |people: u32| publish(edge.broker, "zigbee2mqtt/s1", &json!({ "people": people }).to_string());
-    measure(1)?;
+    wait_for("the broker on site", PATIENCE, || measure(1).map(Some))?;
     edge.shows("Sensor_1", "people", |value| good(value, &json!(1)))?;
     let written = |edge: &Edge| -> Result<u64> {
         let classes = edge.status()?["journal"]["written"].clone();
