@@ -9,6 +9,7 @@ use crate::{artefacts, tools};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
+const EDGE: &str = "backoffice-edge";
 /// Where profiles of the training are kept.
 const PROFILE: &str = "edge-agent/training.profdata";
 /// The parts of the edge's benchmark it is trained on.
@@ -36,12 +37,18 @@ pub fn run(options: &Options) -> Result<()> {
 pub fn build() -> Result<()> {
     artefacts::islands()?;
     say("Building the daemons as they are installed");
-    let mut daemons = cargo(&["build", "--profile", "dist"]);
-    daemons.args(["-p", "backoffice-edge", "-p", "backoffice", "--bins"]);
     let profile = root().join(PROFILE);
-    daemons
-        .env("RUSTFLAGS", format!("-Cprofile-use={} -Cllvm-args=-no-pgo-warn-mismatch", profile.display()));
-    step(daemons)
+    // One after the other: built together they would share what either asks of a library, and names of functions depend on that.
+    for daemon in [EDGE, "backoffice"] {
+        let mut build = cargo(&["build", "--profile", "dist", "--bins", "-p", daemon]);
+        if profile.exists() {
+            // What changed since the training is no news.
+            let flags = format!("-Cprofile-use={} -Cllvm-args=-no-pgo-warn-mismatch", profile.display());
+            build.env("RUSTFLAGS", flags);
+        }
+        step(build)?;
+    }
+    Ok(())
 }
 
 /// Builds an edge that counts, puts it to work, and keeps the counts.
@@ -55,7 +62,7 @@ fn train() -> Result<()> {
     std::fs::create_dir_all(&counts)?;
     say("Building an edge that counts what it does");
     // With the very settings of what is installed: they are part of the names by which functions are found again.
-    let mut edge = cargo(&["build", "--profile", "dist", "-p", "backoffice-edge", "--bins", "--target-dir"]);
+    let mut edge = cargo(&["build", "--profile", "dist", "--bins", "-p", EDGE, "--target-dir"]);
     edge.arg(&folder);
     edge.env("RUSTFLAGS", format!("-Cprofile-generate={}", folder.join("build").display()));
     step(edge)?;
